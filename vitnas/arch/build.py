@@ -1,0 +1,142 @@
+"""From an architecture to a plain ``torch.nn.Module``."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitnas import plugins
+from vitnas.arch.features import Features
+from vitnas.arch.operators import Scalar, takes_drop_path
+from vitnas.arch.schema import Architecture, Block
+from vitnas.arch.schema import Stage as StagePlan
+from vitnas.errors import InvalidArchitecture
+
+ArgItems = tuple[tuple[str, Scalar], ...]
+
+
+class Stage(nn.Module):
+    """An optional down-sampling, then blocks of one width."""
+
+    def __init__(self, down: nn.Module | None, blocks: list[nn.Module]) -> None:
+        super().__init__()
+        self.down = down if down is not None else nn.Identity()
+        self.blocks = nn.Sequential(*blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.blocks(self.down(x))
+        return out
+
+
+class Network(nn.Module):
+    """A stem, stages and a head; images (B, C, H, W) in, logits (B, classes) out."""
+
+    def __init__(self, stem: nn.Module, stages: list[Stage], head: nn.Module) -> None:
+        super().__init__()
+        self.stem = stem
+        self.stages = nn.ModuleList(stages)
+        self.head = head
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Features of the last stage: (B, C, H, W), or tokens (B, N, C)."""
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """Logits; a two-headed network returns both heads while it trains, and their mean otherwise."""
+        out: Tensor | tuple[Tensor, Tensor] = self.head(self.forward_features(x))
+        return out
+
+
+def build_op(
+    name: str, inputs: Features, width: int, args: Mapping[str, Scalar], *, drop_path: float = 0.0
+) -> nn.Module:
+    """Build one operator.
+
+    Raises:
+        InvalidArchitecture: the operator cannot be built for these features and arguments.
+    """
+    extra: dict[str, Any] = {"drop_path": drop_path} if drop_path and takes_drop_path(name) else {}
+    module: nn.Module = plugins.load_plugin("operator", name)(inputs, width, **args, **extra)
+    return module
+
+
+def features_of(shape: tuple[int, ...]) -> Features:
+    """Features of a tensor's shape; tokens beyond the largest square are extra ones."""
+    if len(shape) == 4:
+        return Features(shape[1], shape[2])
+    side = math.isqrt(shape[1])
+    return Features(shape[2], side, tokens=True, extra_tokens=shape[1] - side * side)
+
+
+@functools.lru_cache(maxsize=8192)
+def output_features(name: str, inputs: Features, width: int, args: ArgItems) -> Features:
+    """What an operator gives for ``inputs``, learned by running it on the meta device."""
+    with torch.device("meta"), torch.no_grad():
+        module = build_op(name, inputs, width, dict(args)).eval()
+        return features_of(tuple(module(torch.empty(inputs.shape())).shape))
+
+
+def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network:
+    """Build the network with fresh weights on torch's default device.
+
+    Args:
+        architecture: what to build.
+        drop_path_rate: stochastic depth of the last block; it grows linearly from 0 at the first.
+
+    Raises:
+        InvalidArchitecture: an operator cannot be built; the message names the block.
+    """
+    a = architecture
+    stem, features = _build("stem", a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
+    rates = iter(_drop_path_rates(sum(len(s.blocks()) for s in a.stages), drop_path_rate))
+    stages = []
+    for index, plan in enumerate(a.stages):
+        stage, features = _build_stage(f"stages.{index}", plan, features, rates)
+        stages.append(stage)
+    head, _ = _build("head", a.head, features, a.classes, is_head=True)
+    network = Network(stem, stages, head)
+    network.apply(_init_linear)
+    return network
+
+
+def _init_linear(module: nn.Module) -> None:
+    """The initialisation of the published recipes (DeiT's): truncated normal 0.02, biases 0."""
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _drop_path_rates(count: int, last: float) -> list[float]:
+    return [last * k / max(count - 1, 1) for k in range(count)]
+
+
+def _build_stage(path: str, plan: StagePlan, features: Features, rates: Any) -> tuple[Stage, Features]:
+    down = None
+    if plan.down is not None:
+        down, features = _build(f"{path}.down", plan.down, features, plan.width)
+    blocks = []
+    for k, block in enumerate(plan.blocks()):
+        module, features = _build(f"{path}.blocks[{k}]", block, features, plan.width, drop_path=next(rates))
+        blocks.append(module)
+    return Stage(down, blocks), features
+
+
+def _build(
+    path: str, block: Block, inputs: Features, width: int, *, drop_path: float = 0.0, is_head: bool = False
+) -> tuple[nn.Module, Features]:
+    try:
+        module = build_op(block.op, inputs, width, block.args, drop_path=drop_path)
+        if is_head:
+            return module, inputs
+        return module, output_features(block.op, inputs, width, tuple(sorted(block.args.items())))
+    except InvalidArchitecture as problem:
+        raise InvalidArchitecture(f"{path} ({block.op}): {problem}") from None

@@ -1,0 +1,149 @@
+"""Values that may be left open: ``choice``, ``range``, ``tied`` and named variables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vitnas.arch.operators import Scalar
+from vitnas.arch.yaml_io import Source
+from vitnas.errors import InvalidInput
+
+MAX_CHOICES = 256  # a genome is stored as unsigned bytes
+
+
+@dataclass(frozen=True)
+class Gene:
+    """One open value: the key path it was read from and what it may be."""
+
+    name: str
+    choices: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True)
+class Open:
+    """A value that a gene decides, times a constant factor."""
+
+    gene: int
+    times: int | float = 1
+
+
+Value = Scalar | Open
+Coerce = Callable[[Any], Scalar]
+Condition = tuple[int, tuple[bool, ...]]  # this gene is at one of these choices
+Use = tuple[Condition, ...]  # all of them hold
+
+
+def scaled(value: Scalar, times: int | float) -> Scalar:
+    """``value * times``, left an integer where it is one."""
+    if times == 1 or isinstance(value, bool | str):
+        return value
+    product = value * times
+    return int(product) if float(product).is_integer() else product
+
+
+def close(value: Value, chosen: Sequence[Scalar]) -> Scalar:
+    """The scalar that ``value`` is, given the chosen value of every gene."""
+    return scaled(chosen[value.gene], value.times) if isinstance(value, Open) else value
+
+
+class Reader:
+    """Reads values and keeps the genes that they open, and where each gene has an effect."""
+
+    def __init__(self, source: Source, error: type[InvalidInput]) -> None:
+        self.source = source
+        self.error = error
+        self.genes: list[Gene] = []
+        self.uses: list[list[Use]] = []
+        self.variables: dict[str, Open | Scalar] = {}
+        self.used_variables: set[str] = set()
+
+    def fail(self, path: str, problem: str) -> Any:
+        """Raise the reader's error at a key path."""
+        self.source.fail(self.error, path, problem)
+
+    def options(self, value: Value) -> tuple[Scalar, ...]:
+        """All that a value can be."""
+        if isinstance(value, Open):
+            return tuple(scaled(c, value.times) for c in self.genes[value.gene].choices)
+        return (value,)
+
+    def condition(self, value: Value, holds: Callable[[Scalar], bool]) -> Use:
+        """The condition that ``value`` satisfies ``holds``; empty where nothing is open."""
+        if isinstance(value, Open):
+            return ((value.gene, tuple(holds(option) for option in self.options(value))),)
+        return ()
+
+    def used(self, value: Value, use: Use) -> None:
+        """Note that ``value`` has an effect under ``use``."""
+        if isinstance(value, Open):
+            self.uses[value.gene].append(use)
+
+    def read(self, raw: Any, path: str, coerce: Coerce, *, name: str = "") -> Value:
+        """One value, which may be open. ``name`` is the gene's, where it differs from ``path``."""
+        if not isinstance(raw, Mapping):
+            return self._coerced(raw, path, coerce)
+        if "var" in raw:
+            return self._variable(raw, path, coerce)
+        options = tuple(self._coerced(o, path, coerce) for o in self._listed(raw, path))
+        if len(set(options)) != len(options):
+            self.fail(path, f"a choice stands twice in {list(options)}")
+        if len(options) > MAX_CHOICES:
+            self.fail(path, f"{len(options)} choices; at most {MAX_CHOICES} can be told apart")
+        self.genes.append(Gene(name or path, options))
+        self.uses.append([])
+        return Open(len(self.genes) - 1)
+
+    def _coerced(self, raw: Any, path: str, coerce: Coerce) -> Scalar:
+        try:
+            return coerce(raw)
+        except ValueError as problem:
+            return self.fail(path, str(problem))  # type: ignore[no-any-return]
+
+    def _listed(self, raw: Mapping[str, Any], path: str) -> Sequence[Any]:
+        kinds = set(raw) - {"tied"}
+        if kinds == {"choice"}:
+            choices = raw["choice"]
+            if not isinstance(choices, list) or not choices:
+                self.fail(path, f"'choice' takes a list with at least one value, got {choices!r}")
+            return list(choices)
+        if kinds == {"range"}:
+            return self._range(raw["range"], path)
+        keys = ", ".join(sorted(map(str, raw))) or "nothing"
+        return self.fail(  # type: ignore[no-any-return]
+            path, f"expected a value, {{choice: [...]}}, {{range: [low, high, step]}} or {{var: name}}, got {keys}"
+        )
+
+    def _range(self, bounds: Any, path: str) -> list[Scalar]:
+        numbers = isinstance(bounds, list) and all(
+            isinstance(b, int | float) and not isinstance(b, bool) for b in bounds
+        )
+        if not numbers or len(bounds) not in (2, 3):
+            self.fail(path, f"'range' takes [low, high] or [low, high, step], got {bounds!r}")
+        low, high, step = bounds if len(bounds) == 3 else (*bounds, 1)
+        if step <= 0 or high < low:
+            self.fail(path, f"'range' needs low <= high and step > 0, got {bounds!r}")
+        count = int((high - low) / step + 1e-9) + 1
+        if count > MAX_CHOICES:
+            self.fail(path, f"{count} choices; at most {MAX_CHOICES} can be told apart")
+        return [scaled(round(low + k * step, 9), 1) for k in range(count)]
+
+    def _variable(self, raw: Mapping[str, Any], path: str, coerce: Coerce) -> Value:
+        extra = set(raw) - {"var", "times"}
+        if extra:
+            self.fail(path, f"unknown key '{min(extra)}' beside 'var' (known: var, times)")
+        name, times = raw["var"], raw.get("times", 1)
+        if name not in self.variables:
+            known = ", ".join(sorted(self.variables)) or "none"
+            self.fail(path, f"unknown variable {name!r} (known: {known})")
+        if not isinstance(times, int | float) or isinstance(times, bool) or times <= 0:
+            self.fail(path, f"'times' takes a number above 0, got {times!r}")
+        self.used_variables.add(name)
+        variable = self.variables[name]
+        if not isinstance(variable, Open):
+            return self._coerced(scaled(variable, times), path, coerce)
+        value = Open(variable.gene, times)
+        for option in self.options(value):
+            self._coerced(option, path, coerce)
+        return value

@@ -1,0 +1,92 @@
+"""Everything vitnas raises on purpose. The command line prints the message as one line and exits with 2.
+
+VitnasError
+├── InvalidInput (ValueError)      something that the user gave is wrong
+│   ├── UnknownName                a name that nothing answers to; suggests the close match
+│   ├── InvalidSpace               a search-space file
+│   ├── InvalidArchitecture        an architecture file, or arguments that no operator can be built with
+│   ├── InvalidBudget              a budget with a wrong unit, sign or contradiction
+│   ├── InvalidProfile             a hardware profile
+│   └── InvalidData                a CSV or weights file
+├── NothingFeasible                no architecture of the space meets the budgets
+├── MissingExtra (ImportError)     an optional dependency; names the extra to install
+└── RunError                       a run folder
+    ├── RunLocked                  another process writes to it
+    └── RunCorrupt                 its files contradict each other
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VitnasError(Exception):
+    """Base class; the message is one line that says what is wrong, where, and what to do."""
+
+
+class InvalidInput(VitnasError, ValueError):
+    """Something that the user gave is wrong."""
+
+
+class UnknownName(InvalidInput):
+    """A name that nothing answers to."""
+
+
+class InvalidSpace(InvalidInput):
+    """A search-space file that does not say a space."""
+
+
+class InvalidArchitecture(InvalidInput):
+    """An architecture that cannot be built."""
+
+
+class InvalidBudget(InvalidInput):
+    """A budget that cannot be read or met in principle."""
+
+
+class InvalidProfile(InvalidInput):
+    """A hardware profile that cannot price."""
+
+
+class InvalidData(InvalidInput):
+    """A data or weights file that does not hold what it should."""
+
+
+class NothingFeasible(VitnasError):
+    """No architecture of the space meets the budgets."""
+
+
+class MissingExtra(VitnasError, ImportError):
+    """An optional dependency is not installed."""
+
+
+class RunError(VitnasError):
+    """A run folder that cannot be used."""
+
+
+class RunLocked(RunError):
+    """Another process writes to this run folder."""
+
+
+class RunCorrupt(RunError):
+    """Files of a run folder contradict each other."""
+
+
+def unknown(kind: str, name: str, options: Iterable[str], *, where: str = "") -> UnknownName:
+    """Build the error for a name that is not among ``options``, with the closest one suggested."""
+    return UnknownName(_unknown_message(kind, name, options, where))
+
+
+def _unknown_message(kind: str, name: str, options: Iterable[str], where: str) -> str:
+    known = sorted(str(option) for option in options)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    listed = ", ".join(known) if known else "none"
+    prefix = f"{where}: " if where else ""
+    return f"{prefix}unknown {kind} '{name}'{hint} (known: {listed})"
+
+
+def missing_extra(package: str, extra: str) -> MissingExtra:
+    """Build the error for an optional package that is not installed."""
+    return MissingExtra(f"this needs the package '{package}': pip install 'vitnas[{extra}]'")

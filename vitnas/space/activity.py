@@ -1,0 +1,90 @@
+"""Which genes of a genome have an effect, and how many distinct genomes there are."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.arch.values import Gene, Use
+
+Genomes = NDArray[np.uint8]  # (n, G)
+
+
+class Activity:
+    """Masks inactive genes: the expansion of a block that the depth leaves out, for one."""
+
+    def __init__(self, genes: Sequence[Gene], uses: Sequence[Sequence[Use]]) -> None:
+        self.cardinalities = [len(gene.choices) for gene in genes]
+        # a gene with one unconditional use is always active
+        self.gated = {g: tuple(u) for g, u in enumerate(uses) if u and all(u)}
+        self._order = sorted(self.gated, key=lambda g: self._level(g, frozenset()))
+
+    def controls(self, gene: int) -> set[int]:
+        """Genes that decide whether ``gene`` is active."""
+        return {control for use in self.gated.get(gene, ()) for control, _ in use}
+
+    def _level(self, gene: int, below: frozenset[int]) -> int:
+        inner = self.controls(gene) - below - {gene}
+        return 1 + max((self._level(g, below | {gene}) for g in inner), default=0)
+
+    def canonical(self, genomes: Genomes) -> Genomes:
+        """``genomes`` (n, G) with inactive genes set to 0; a copy."""
+        out = np.array(genomes, dtype=np.uint8, order="F")
+        for gene in self._order:
+            out[:, gene] *= self._active(out, gene)
+        return np.ascontiguousarray(out)
+
+    def _active(self, genomes: Genomes, gene: int) -> NDArray[np.bool_]:
+        active: NDArray[np.bool_] | None = None
+        for use in self.gated[gene]:
+            holds: NDArray[np.bool_] | None = None
+            for control, allowed in use:
+                hit = np.asarray(allowed, dtype=np.bool_)[genomes[:, control]]
+                holds = hit if holds is None else holds & hit
+            assert holds is not None
+            active = holds if active is None else active | holds
+        assert active is not None
+        return active
+
+    def size(self) -> int:
+        """Number of distinct canonical genomes, exactly."""
+        gates = {g: self.controls(g) for g in self.gated}
+        free = [g for g in range(len(self.cardinalities)) if g not in gates]
+        controlling = set().union(*gates.values()) if gates else set()
+        total = math.prod(self.cardinalities[g] for g in free if g not in controlling)
+        for controls, members in _components(controlling, gates):
+            total *= self._component_size(controls, members)
+        return total
+
+    def _component_size(self, controls: list[int], members: list[int]) -> int:
+        """Sum over the controls' choices of the product of what is active under them."""
+        total = 0
+        for values in itertools.product(*(range(self.cardinalities[c]) for c in controls)):
+            chosen = dict(zip(controls, values, strict=True))
+            ways = 1
+            for gene in members:
+                if self._holds(gene, chosen):
+                    ways *= self.cardinalities[gene]
+            # an inactive control counts once, at choice 0
+            if all(chosen[c] == 0 or c not in self.gated or self._holds(c, chosen) for c in controls):
+                total += ways
+        return total
+
+    def _holds(self, gene: int, chosen: dict[int, int]) -> bool:
+        return any(all(allowed[chosen[c]] for c, allowed in use) for use in self.gated[gene])
+
+
+def _components(controlling: set[int], gates: dict[int, set[int]]) -> list[tuple[list[int], list[int]]]:
+    """Groups of controlling genes that some gene depends on together, with what they control."""
+    groups: list[set[int]] = [{c} for c in sorted(controlling)]
+    for gene, controls in gates.items():
+        linked = controls | ({gene} if gene in controlling else set())
+        joined = [g for g in groups if g & linked]
+        groups = [g for g in groups if not g & linked] + [set().union(*joined)]
+    return [
+        (sorted(group), sorted(g for g, c in gates.items() if c & group and g not in group)) for group in groups
+    ]

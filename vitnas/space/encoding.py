@@ -1,0 +1,168 @@
+"""From architectures and named values back to genomes."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.arch.operators import Scalar, arguments
+from vitnas.arch.schema import Architecture, Block
+from vitnas.arch.template import Part, SegmentTemplate, Template
+from vitnas.arch.values import Open, Value, scaled
+from vitnas.errors import InvalidArchitecture, InvalidSpace, _unknown_message
+
+_BLOCK_GENE = re.compile(r"^(.*)\[(\d+)\]$")
+
+
+def encode(template: Template, architecture: Architecture) -> NDArray[np.uint8]:
+    """The genome (G,) of ``architecture``; genes without an effect are 0.
+
+    Raises:
+        InvalidArchitecture: a value is not among the choices.
+    """
+    return _Encoder(template).encode(architecture)
+
+
+class _Encoder:
+    def __init__(self, template: Template) -> None:
+        self.template = template
+        self.found: dict[int, int] = {}
+
+    def encode(self, a: Architecture) -> NDArray[np.uint8]:
+        t = self.template
+        self._match(t.in_channels, a.in_channels, "input.channels")
+        self._match(t.resolution_px, a.resolution_px, "input.resolution_px")
+        self._match(t.classes, a.classes, "classes")
+        self._part(t.stem, a.stem, "stem")
+        if len(t.stages) != len(a.stages):
+            self._fail("stages", f"{len(a.stages)} stages; the space '{t.name}' has {len(t.stages)}")
+        for i, (stage, plan) in enumerate(zip(t.stages, a.stages, strict=True)):
+            path = f"stages.{i}"
+            self._match(stage.width, plan.width, f"{path}.width")
+            if (stage.down is None) != (plan.down is None):
+                self._fail(f"{path}.down", "stands only in one of the space and the architecture")
+            if stage.down is not None and plan.down is not None:
+                self._part(stage.down, plan.down, f"{path}.down")
+            rest = self._segments(stage.segments, list(plan.blocks()))
+            if rest:
+                self._fail(f"{path}.blocks", f"{len(rest)} blocks from '{rest[0].op}' on fit no segment")
+        self._part(t.head, a.head, "head")
+        genome = np.zeros(len(t.genes), dtype=np.uint8)
+        for gene, choice in self.found.items():
+            genome[gene] = choice
+        return genome
+
+    def _fail(self, path: str, problem: str) -> None:
+        raise InvalidArchitecture(f"not in the space '{self.template.name}': {path}: {problem}")
+
+    def _match(self, value: Value, actual: Scalar, path: str) -> None:
+        if not isinstance(value, Open):
+            if value != actual:
+                self._fail(path, f"{actual!r} is not {value!r}")
+            return
+        options = [scaled(c, value.times) for c in self.template.genes[value.gene].choices]
+        if actual not in options:
+            self._fail(path, f"{actual!r} is not among {options}")
+        choice = options.index(actual)
+        if self.found.setdefault(value.gene, choice) != choice:
+            gene = self.template.genes[value.gene]
+            self._fail(path, f"{actual!r} contradicts another value of '{gene.name}'")
+
+    def _part(self, part: Part, block: Block, path: str) -> None:
+        self._match(part.op, block.op, f"{path}.op")
+        known = arguments(block.op)
+        for name in known:
+            value = part.args.get(name, known[name].default)
+            actual = block.args.get(name, known[name].default)
+            assert value is not None and actual is not None
+            self._match(value, actual, f"{path}.{name}")
+
+    def _segments(self, segments: tuple[SegmentTemplate, ...], rest: list[Block]) -> list[Block]:
+        for position, segment in enumerate(segments):
+            longest = len(segment.blocks)
+            count = 0
+            while count < min(longest, len(rest)) and self._takes(segment.blocks[count], rest[count]):
+                count += 1
+            count = self._allowed(segment, count, last=position == len(segments) - 1)
+            self._match(segment.repeat, count, f"{segment.path}.repeat")
+            for k in range(count):
+                self._part(segment.blocks[k], rest[k], f"{segment.path}[{k}]")
+            rest = rest[count:]
+        return rest
+
+    def _takes(self, part: Part, block: Block) -> bool:
+        if isinstance(part.op, Open):
+            return block.op in self.template.genes[part.op.gene].choices
+        return part.op == block.op
+
+    def _allowed(self, segment: SegmentTemplate, count: int, *, last: bool) -> int:
+        """The longest run that ``repeat`` allows, where a next segment can take the others."""
+        if last or not isinstance(segment.repeat, Open):
+            return count if isinstance(segment.repeat, Open) else min(count, int(segment.repeat))
+        gene = self.template.genes[segment.repeat.gene]
+        fitting = [int(c) for c in gene.choices if int(c) <= count]
+        return max(fitting, default=count)
+
+
+def from_values(template: Template, values: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """The genome (G,) of values by gene name; a scalar holds for all blocks of a segment.
+
+    Raises:
+        InvalidSpace: an unknown name, a missing gene or a value that is no choice.
+    """
+    genome = np.zeros(len(template.genes), dtype=np.uint8)
+    given: set[str] = set()
+    for index, gene in enumerate(template.genes):
+        match = _BLOCK_GENE.match(gene.name)
+        name, k = (match.group(1), int(match.group(2))) if match else (gene.name, 0)
+        if gene.name in values:
+            name, value = gene.name, values[gene.name]
+        elif name in values:
+            value = values[name]
+            if match and isinstance(value, list | tuple):
+                given.add(name)
+                if k >= len(value):
+                    continue  # beyond the last active block
+                value = value[k]
+        elif len(gene.choices) == 1 or (match and k > 0):
+            continue
+        else:
+            raise InvalidSpace(f"{template.name}: no value for the gene '{name}'")
+        given.add(name)
+        if value not in gene.choices:
+            raise InvalidSpace(f"{template.name}: '{name}': {value!r} is not among {list(gene.choices)}")
+        genome[index] = gene.choices.index(value)
+    for name in values:
+        if name not in given:
+            known = {_BLOCK_GENE.sub(r"\1", gene.name) for gene in template.genes}
+            raise InvalidSpace(f"{template.name}: " + _unknown_message("gene", str(name), known, ""))
+    return genome
+
+
+def narrowed(
+    template: Template, document: Mapping[str, Any], genome: NDArray[np.uint8], radius: int
+) -> dict[str, Any]:
+    """``document`` with every choice cut to those within ``radius`` positions of the genome's."""
+    kept: dict[str, list[set[int]]] = {}
+    options: dict[str, tuple[Scalar, ...]] = {}
+    for gene, choice in zip(template.genes, genome, strict=True):
+        name = _BLOCK_GENE.sub(r"\1", gene.name)
+        near = set(range(max(0, int(choice) - radius), min(len(gene.choices), int(choice) + radius + 1)))
+        kept.setdefault(name, []).append(near)
+        options[name] = gene.choices
+    out: dict[str, Any] = copy.deepcopy({k: v for k, v in document.items() if k != "references"})
+    for name, sets in kept.items():
+        *parents, last = name.split(".")
+        spot: Any = out
+        for key in parents:
+            spot = spot[int(key)] if isinstance(spot, list) else spot[key]
+        picked = [options[name][k] for k in sorted(set().union(*sets))]
+        old = spot[last]
+        if isinstance(old, Mapping):
+            spot[last] = {"choice": picked, **({"tied": True} if old.get("tied") else {})}
+    return out

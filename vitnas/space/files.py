@@ -1,0 +1,80 @@
+"""Finding spaces and architectures by name, path or ``space:reference``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitnas import plugins
+from vitnas.arch.schema import Architecture, read_architecture
+from vitnas.arch.template import parse_template
+from vitnas.arch.yaml_io import Source, read_yaml
+from vitnas.errors import InvalidSpace, UnknownName, unknown
+from vitnas.space.space import Reference, Space
+
+
+def load_space(source: str | Path | Mapping[str, Any]) -> Space:
+    """A space by name (the user's ``./search_spaces`` first), from a file, or from a document.
+
+    An architecture file is a space with one point.
+
+    Raises:
+        UnknownName: no such space; suggests the closest one.
+        InvalidSpace: the document is wrong; names file, line, key path and the valid options.
+    """
+    if isinstance(source, Mapping):
+        return parse_space(Source(dict(source)))
+    return parse_space(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
+
+
+def parse_space(source: Source) -> Space:
+    """Check a document and resolve its references."""
+    template = parse_template(source, InvalidSpace)
+    space = Space(template, source.data)
+    references = template.notes.get("references") or {}
+    if not isinstance(references, Mapping):
+        source.fail(InvalidSpace, "references", "expected names and what is known of each")
+    for name, raw in references.items():
+        path = f"references.{name}"
+        if not isinstance(raw, Mapping) or not isinstance(raw.get("genes"), Mapping):
+            source.fail(InvalidSpace, path, "expected 'genes' and facts such as params, top1 and source")
+        try:
+            genome = space.genome_of(raw["genes"])
+        except InvalidSpace as problem:
+            source.fail(InvalidSpace, f"{path}.genes", str(problem))
+        facts = {key: value for key, value in raw.items() if key not in ("genes", "recipe")}
+        notes = {"source": str(facts.get("source", "")), "recipe": recipe_of(space, raw), "metrics": facts}
+        closed = space.decode(genome, {key: value for key, value in notes.items() if value})
+        named = Architecture(**{**vars(closed), "name": f"{space.name}:{name}"})
+        space.references[str(name)] = Reference(str(name), genome, named, facts)
+    return space
+
+
+def recipe_of(space: Space, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The space's training recipe, with a reference's own settings in front of it."""
+    recipe = dict(space.template.notes.get("recipe") or {})
+    recipe.update((reference or {}).get("recipe") or {})
+    return recipe
+
+
+def load_architecture(source: str | Path) -> Architecture:
+    """An architecture from a file, or a published network such as ``efficientformer:s0``.
+
+    Raises:
+        UnknownName: no such file, space or reference.
+        InvalidArchitecture: the file is wrong.
+    """
+    text = str(source)
+    if Path(text).suffix in {".yaml", ".yml"}:
+        if not Path(text).is_file():
+            raise UnknownName(f"no such architecture file: '{text}'")
+        return read_architecture(text)
+    if ":" not in text:
+        problem = f"'{text}' is neither an architecture file (.yaml) nor a published network (SPACE:NAME)"
+        raise UnknownName(problem)
+    space_name, _, reference = text.partition(":")
+    space = load_space(space_name)
+    if reference not in space.references:
+        raise unknown(f"reference of '{space_name}'", reference, space.references)
+    return space.references[reference].architecture
