@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,17 @@ from numpy.typing import NDArray
 from vitnas.arch.values import Gene, Use
 
 Genomes = NDArray[np.uint8]  # (n, G)
+_CHUNK = 8192  # rows that stay in the cache
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Neighbouring genes first..last that one gene controls; ``masks`` (choices, genes) is 0 or 1."""
+
+    control: int
+    first: int
+    last: int
+    masks: NDArray[np.uint8]
 
 
 class Activity:
@@ -21,7 +33,8 @@ class Activity:
         self.cardinalities = [len(gene.choices) for gene in genes]
         # a gene with one unconditional use is always active
         self.gated = {g: tuple(u) for g, u in enumerate(uses) if u and all(u)}
-        self._order = sorted(self.gated, key=lambda g: self._level(g, frozenset()))
+        order = sorted(self.gated, key=lambda g: (self._level(g, frozenset()), g))
+        self._steps = _runs(order, self.gated)
 
     def controls(self, gene: int) -> set[int]:
         """Genes that decide whether ``gene`` is active."""
@@ -33,10 +46,15 @@ class Activity:
 
     def canonical(self, genomes: Genomes) -> Genomes:
         """``genomes`` (n, G) with inactive genes set to 0; a copy."""
-        out = np.array(genomes, dtype=np.uint8, order="F")
-        for gene in self._order:
-            out[:, gene] *= self._active(out, gene)
-        return np.ascontiguousarray(out)
+        out = np.array(genomes, dtype=np.uint8, order="C")
+        for step in self._steps:
+            if isinstance(step, int):
+                out[:, step] *= self._active(out, step)
+            else:
+                for start in range(0, len(out), _CHUNK):
+                    rows = out[start : start + _CHUNK]
+                    rows[:, step.first : step.last] *= step.masks.take(rows[:, step.control], axis=0)
+        return out
 
     def _active(self, genomes: Genomes, gene: int) -> NDArray[np.bool_]:
         active: NDArray[np.bool_] | None = None
@@ -76,6 +94,24 @@ class Activity:
 
     def _holds(self, gene: int, chosen: dict[int, int]) -> bool:
         return any(all(allowed[chosen[c]] for c, allowed in use) for use in self.gated[gene])
+
+
+def _runs(order: Sequence[int], gated: Mapping[int, Sequence[Use]]) -> list[_Run | int]:
+    """The genes in ``order``, neighbours under one control taken together: most of a space is such runs."""
+    steps: list[_Run | int] = []
+    for gene in order:
+        use = gated[gene][0]
+        if len(gated[gene]) > 1 or len(use) > 1:
+            steps.append(gene)
+            continue
+        control, allowed = use[0]
+        mask = np.array(allowed, np.uint8)[:, None]
+        last = steps[-1] if steps else None
+        if isinstance(last, _Run) and last.control == control and last.last == gene:
+            steps[-1] = _Run(control, last.first, gene + 1, np.hstack([last.masks, mask]))
+        else:
+            steps.append(_Run(control, gene, gene + 1, mask))
+    return steps
 
 
 def _components(controlling: set[int], gates: dict[int, set[int]]) -> list[tuple[list[int], list[int]]]:

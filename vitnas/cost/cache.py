@@ -1,0 +1,107 @@
+"""Cost tables on disk, under a name that hashes all they depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vitnas import plugins
+from vitnas.space.lookup import Column
+
+if TYPE_CHECKING:
+    from vitnas.cost.device import Device
+    from vitnas.space.space import Space
+
+FORMAT = 1
+
+
+def folder() -> Path:
+    """``$VITNAS_CACHE``, or the platform's cache folder."""
+    if "VITNAS_CACHE" in os.environ:
+        return Path(os.environ["VITNAS_CACHE"])
+    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
+        return Path(os.environ["LOCALAPPDATA"]) / "vitnas"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vitnas"
+
+
+def path_of(space: Space, device: Device | None) -> Path:
+    """Where the table of a space and device is kept.
+
+    The name hashes the space's structure, the source of its operators, of the tracer and of the device's
+    pricing, the device's coefficients and the version of torch.
+    """
+    digest = hashlib.sha256(f"{FORMAT} {space.hash} torch {version('torch')}".encode())
+    for path in sorted(_sources(space, device)):
+        digest.update(path.read_bytes())
+    if device is not None:
+        state = getattr(device, "fingerprint", None)
+        text = state() if callable(state) else repr(device)
+        digest.update(json.dumps([device.name, device.dtype, text]).encode())
+    name = device.name if device is not None else "no-device"
+    return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
+
+
+def _sources(space: Space, device: Device | None) -> set[Path]:
+    here = Path(__file__).parent
+    found = set(here.glob("*.py")) | set(here.parent.joinpath("arch").glob("*.py"))
+    found |= set(here.parent.joinpath("space").glob("*.py")) | set(here.parent.joinpath("ops").glob("*.py"))
+    for op in _operators(space):
+        path = plugins.plugin_file("operator", op)
+        if path is not None:
+            found.add(path)
+    if device is not None:
+        found |= set(here.parent.joinpath("hardware").glob("*.py"))
+    return found
+
+
+def _operators(space: Space) -> set[str]:
+    from vitnas.arch.values import Open
+
+    t = space.template
+    parts = [t.stem, t.head, *(s.down for s in t.stages if s.down)]
+    parts += [part for stage in t.stages for segment in stage.segments for part in segment.blocks]
+    names: set[str] = set()
+    for part in parts:
+        names |= {str(c) for c in t.genes[part.op.gene].choices} if isinstance(part.op, Open) else {str(part.op)}
+    return names
+
+
+def load(path: Path) -> list[Column] | None:
+    """The columns of a kept table; None if there is none or it cannot be read."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            sizes, genes, shapes, values = kept["sizes"], kept["genes"], kept["shapes"], kept["values"]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    columns, gene, row = [], 0, 0
+    for count in sizes:
+        shape = tuple(int(n) for n in shapes[gene : gene + count])
+        entries = int(np.prod(shape)) if count else 1
+        own = tuple(int(g) for g in genes[gene : gene + count])
+        columns.append(Column(own, shape, values[row : row + entries]))
+        gene, row = gene + int(count), row + entries
+    return columns
+
+
+def save(path: Path, columns: list[Column]) -> None:
+    """Keep a table; a cache that cannot be written is no error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_suffix(f".{os.getpid()}.tmp.npz")
+        np.savez(
+            scratch,
+            sizes=np.array([len(c.genes) for c in columns], np.int64),
+            genes=np.array([g for c in columns for g in c.genes], np.int64),
+            shapes=np.array([n for c in columns for n in c.shape], np.int64),
+            values=np.concatenate([c.values for c in columns]),
+        )
+        scratch.replace(path)
+    except OSError:
+        return
