@@ -137,7 +137,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, args: tuple[Any, ...], operands: list[Tensor], outputs: list[Tensor]
     ) -> None:
         name = func._schema.name.removeprefix("aten::")
-        mutates = func._schema.is_mutable
+        mutates = func._schema.is_mutable and torch.Tag.inplace_view not in func.tags
         reads = tuple(dict.fromkeys(i for t in operands if (i := self.id_of(t)) is not None))
         kind, macs = _classify(name, args, outputs[0], lambda tensor: self.id_of(tensor) is None)
         if not reads:
