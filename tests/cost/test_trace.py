@@ -112,6 +112,14 @@ def test_the_batch_multiplies_macs_and_outputs() -> None:
     assert three.activations == 3 * one.activations == 3 * 7 * 5
 
 
+def test_views_are_no_kernels_not_even_in_place_ones() -> None:
+    class Views(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:  # (B, 4, 3)
+            return x.unsqueeze(0).squeeze_(0).view(-1, 12)[:, 2:].unsqueeze_(1).expand(-1, 5, -1)
+
+    assert trace(Views(), (2, 4, 3)).kernels == ()
+
+
 def test_linear_on_strided_tokens_is_one_linear_kernel() -> None:
     class Strided(nn.Module):
         def __init__(self) -> None:
