@@ -41,9 +41,7 @@ def path_of(space: Space, device: Device | None) -> Path:
     for path in sorted(_sources(space, device)):
         digest.update(path.read_bytes())
     if device is not None:
-        state = getattr(device, "fingerprint", None)
-        text = state() if callable(state) else repr(device)
-        digest.update(json.dumps([device.name, device.dtype, text]).encode())
+        digest.update(json.dumps([device.name, device.dtype, device.fingerprint]).encode())
     name = device.name if device is not None else "no-device"
     return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
 

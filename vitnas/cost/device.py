@@ -36,6 +36,11 @@ class Device(Protocol):
         """True if the prices were fitted to whole networks, False if measured."""
         ...
 
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what prices depend on: equal fingerprints, equal prices."""
+        ...
+
     def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
         """Price of these kernels without the constant part of a network, in milliseconds."""
         ...

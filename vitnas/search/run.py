@@ -1,0 +1,151 @@
+"""The run folder: what is written, and how a run is found again."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.errors import RunCorrupt, RunError
+from vitnas.search.config import SearchConfig
+from vitnas.search.log import atomic_write_json, atomic_write_npz, atomic_write_text
+
+FORMAT = 1
+PACKAGES = ("vitnas", "torch", "numpy", "optuna")
+
+
+class RunFolder:
+    """``runs/NAME``: manifest, log, states, front and the best architectures.
+
+    ``manifest.json`` what was asked, with what versions, and how it stands; ``space.yaml`` and
+    ``device.yaml`` copies of what was searched; ``quality.json`` what the quality's meaning rests on;
+    ``evaluations.jsonl`` one durable line for each evaluation; ``screen.npz`` the state of a stage that
+    ranks genomes; ``progress.jsonl`` how the front grew; ``front.json``, ``reference.json``, ``best/``.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.manifest: dict[str, Any] = {}
+
+    @property
+    def evaluations(self) -> Path:
+        """The append-only log."""
+        return self.path / "evaluations.jsonl"
+
+    def create(self, config: SearchConfig, copies: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+        """Begin a run.
+
+        Args:
+            copies: file name -> text to keep beside the manifest.
+            hashes: of what must not change under a resumed run.
+
+        Raises:
+            RunError: the folder holds a run already, or cannot be written.
+        """
+        if (self.path / "manifest.json").exists():
+            raise RunError(f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
+        for name, text in copies.items():
+            atomic_write_text(self.path / name, text)
+        self.manifest = {
+            "format": FORMAT,
+            "state": "running",
+            "config": config.to_dict(),
+            "versions": {"python": platform.python_version(), **_versions()},
+            "hashes": dict(hashes),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seconds": 0.0,
+        }
+        self._write_manifest()
+
+    def open(self) -> SearchConfig:
+        """Read an existing run.
+
+        Raises:
+            RunError: there is none, or a newer vitnas wrote it.
+            RunCorrupt: its manifest cannot be read.
+        """
+        file = self.path / "manifest.json"
+        if not file.is_file():
+            raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
+        self.manifest = read_json(file)
+        if self.manifest.get("format") != FORMAT:
+            found = self.manifest.get("format")
+            raise RunError(f"{file}: format {found!r}, this vitnas reads {FORMAT}; use the vitnas that wrote it")
+        return SearchConfig.from_dict(self.manifest.get("config", {}))
+
+    def update(self, **changes: Any) -> None:
+        """Change entries of the manifest."""
+        self.manifest.update(changes)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        atomic_write_json(self.path / "manifest.json", self.manifest)
+
+    def write_json(self, name: str, data: Any) -> None:
+        """Write a JSON file whole or not at all."""
+        atomic_write_json(self.path / name, data)
+
+    def read_json(self, name: str) -> Any | None:
+        """A JSON file; None if it is not there yet."""
+        file = self.path / name
+        return read_json(file) if file.is_file() else None
+
+    def save_state(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep the state of a stage."""
+        atomic_write_npz(self.path / "screen.npz", dict(arrays))
+
+    def load_state(self) -> dict[str, NDArray[Any]] | None:
+        """The kept state of a stage; None if there is none.
+
+        Raises:
+            RunCorrupt: it cannot be read.
+        """
+        file = self.path / "screen.npz"
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                return {name: kept[name] for name in kept.files}
+        except (OSError, ValueError, KeyError, EOFError) as problem:
+            raise RunCorrupt(f"{file}: {problem}; remove it to begin this stage again from the seed") from None
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunCorrupt: it is no JSON.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise RunCorrupt(f"{file}: cannot be read: {problem}") from None
+
+
+def new_folder(root: Path, stem: str) -> Path:
+    """The first free ``root/stem-N``."""
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return root / f"{stem}-{number}"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,36 @@
+"""How a batch of feasible candidates gets its quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.space.activity import Genomes
+
+
+class Scorer(Protocol):
+    """Rates candidates; nan is a failure that has been recorded."""
+
+    batch: int  # candidates asked for at once; the same for any number of workers
+    is_dear: bool  # every score is worth a durable line; otherwise scores are recomputed
+
+    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Quality (n,) of feasible canonical genomes (n, G), higher is better."""
+        ...
+
+
+class GenomeScorer:
+    """Rates genomes by the million with a vectorised quality; keeps nothing."""
+
+    is_dear = False
+
+    def __init__(self, rate: Callable[[Genomes], NDArray[np.float64]], batch: int = 16384) -> None:
+        self.rate = rate
+        self.batch = batch
+
+    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Quality (n,)."""
+        return self.rate(genomes)
