@@ -1,0 +1,100 @@
+"""Quantities as people write them: ``1.6ms``, ``13M``, ``650 MMACs``, ``2MiB``.
+
+A bare number is in the base unit that stands in the cost's name: milliseconds, bytes, or a plain count.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+
+from vitnas.errors import InvalidBudget, unknown
+
+_TIME_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
+_BYTES = {"b": 1.0} | {
+    f"{prefix}{suffix}": float(base**power)
+    for power, prefix in enumerate("kmg", start=1)
+    for suffix, base in (("b", 1000), ("ib", 1024))
+}
+_COUNT = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
+UNITS: dict[str, Mapping[str, float]] = {
+    "latency_ms": _TIME_MS,
+    "peak_bytes": _BYTES,
+    "params": _COUNT,
+    "macs": _COUNT,
+    "activations": _COUNT,
+}
+_VALID = {
+    "latency_ms": "ns, us, ms or s, such as 1.6ms",
+    "peak_bytes": "B, kB, MB, GB, KiB, MiB or GiB, such as 2MiB",
+    "params": "K, M or B, such as 13M",
+    "macs": "M, G or T, such as 1.3G",
+    "activations": "K or M, such as 5M",
+}
+_NOUNS = {"params": ("params", "parameters"), "macs": ("macs", "mac"), "activations": ("activations",)}
+_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s.]*)\s*", re.IGNORECASE)
+
+
+def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
+    """The value of ``text`` in the base unit of ``cost``.
+
+    Args:
+        cost: ``latency_ms``, ``peak_bytes``, ``params``, ``macs`` or ``activations``.
+        text: number with or without a unit; upper and lower case are the same.
+        where: what to name in errors, such as ``--max-latency``.
+
+    Raises:
+        UnknownName: no such cost.
+        InvalidBudget: not a positive, finite number with a unit of this cost.
+    """
+    if cost not in UNITS:
+        raise unknown("cost", cost, UNITS)
+    prefix = f"{where}: " if where else ""
+    match = _NUMBER.fullmatch(str(text))
+    if match is None:
+        raise InvalidBudget(f"{prefix}'{text}' is not a number with a unit (write {_VALID[cost]})")
+    number, unit = float(match[1]), match[2]
+    factor = _factor(cost, unit)
+    if factor is None:
+        raise InvalidBudget(f"{prefix}'{text}': unknown unit '{unit}' (write {_VALID[cost]})")
+    value = number * factor
+    if not (value > 0 and math.isfinite(value)):
+        raise InvalidBudget(f"{prefix}'{text}' must be above 0 and finite (write {_VALID[cost]})")
+    return value
+
+
+def _factor(cost: str, unit: str) -> float | None:
+    small = unit.lower().replace("µ", "u").replace("μ", "u")
+    if not small:
+        return 1.0
+    for noun in _NOUNS.get(cost, ()):
+        if small.endswith(noun):
+            small = small.removesuffix(noun)
+            break
+    return 1.0 if not small else UNITS[cost].get(small)
+
+
+def format_quantity(cost: str, value: float) -> str:
+    """``value`` in the base unit of ``cost``, for people: ``1.60 ms``, ``3.60 M``, ``2.0 MiB``."""
+    if math.isnan(value):
+        return "unknown"
+    if cost == "latency_ms":
+        return _time(value)
+    if cost == "peak_bytes":
+        for name, size in (("GiB", 1024.0**3), ("MiB", 1024.0**2), ("KiB", 1024.0)):
+            if abs(value) >= size:
+                return f"{value / size:.1f} {name}"
+        return f"{value:.0f} B"
+    for name, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if abs(value) >= size * 0.9995:  # 999,999 is 1.00 M, not 1000 K
+            return f"{value / size:#.3g} {name}".replace(". ", " ")
+    return f"{value:.0f}"
+
+
+def _time(value_ms: float) -> str:
+    if abs(value_ms) >= 1000:
+        return f"{value_ms / 1000:.2f} s"
+    if 0 < abs(value_ms) < 0.1:
+        return f"{value_ms * 1000:.3g} us"
+    return f"{value_ms:.2f} ms"
