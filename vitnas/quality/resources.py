@@ -1,0 +1,221 @@
+"""What a stage has: depth, width, expansion and attention width, for whole populations of genomes.
+
+Everything is a sum over slots of table entries, so a population is read by indexing. Which argument of an
+operator means what stands in ``EXPANSION`` and ``HEADS`` to ``VALUE_DIM``; an operator that uses these names
+is understood, wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.arch.features import Features
+from vitnas.arch.operators import Scalar, arguments
+from vitnas.arch.values import Open, Value, scaled
+from vitnas.errors import InvalidSpace
+from vitnas.space.activity import Genomes
+from vitnas.space.lookup import Column, Lookup
+from vitnas.space.slots import MAX_ENTRIES, Context, Slot, Table, list_slots
+from vitnas.space.space import Space
+
+# names of operators' arguments, the first that an operator has counts
+EXPANSION = ("expansion", "mlp_ratio")
+HEADS = ("heads", "num_heads")
+VALUE_DIM = ("value_dim", "head_dim")
+KEY_DIM, ATTENTION_RATIO = "key_dim", "attention_ratio"
+
+TABULATED_ENTRIES = 4096  # a resource of so few combinations is one table
+
+
+def _first(args: Mapping[str, Scalar], names: Sequence[str]) -> float | None:
+    return next((float(args[name]) for name in names if name in args), None)
+
+
+def _all_args(op: str, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    defaults = {name: a.default for name, a in arguments(op).items() if a.default is not None}
+    return {**defaults, **given}
+
+
+def expansion_of(op: str, args: Mapping[str, Scalar]) -> float:
+    """Hidden channels of the block's MLP over its width; 0 for a block without one."""
+    return _first(_all_args(op, args), EXPANSION) or 0.0
+
+
+def attention_width_of(op: str, args: Mapping[str, Scalar], width: int) -> float:
+    """Heads times channels of a head's value; 0 for a block without attention.
+
+    An operator with heads but no head width shares its ``width`` among them.
+    """
+    known = _all_args(op, args)
+    heads = _first(known, HEADS)
+    if heads is None:
+        return 0.0
+    if KEY_DIM in known and VALUE_DIM[0] not in known:
+        return heads * float(int(float(known[KEY_DIM]) * float(known.get(ATTENTION_RATIO, 1))))
+    value_dim = _first(known, VALUE_DIM)
+    return float(width) if value_dim is None else heads * value_dim
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One quantity of one stage: the sum of its columns' entries.
+
+    Attributes:
+        name: ``stages.I.KIND``, where KIND is depth, width, expansion or attention.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def kind(self) -> str:
+        """depth, width, expansion or attention."""
+        return self.name.rsplit(".", 1)[1]
+
+    @property
+    def stage(self) -> int:
+        """Index of the stage."""
+        return int(self.name.split(".")[1])
+
+    @property
+    def varies(self) -> bool:
+        """Whether two genomes can differ in it."""
+        return self.high > self.low * (1 + 1e-9) + 1e-12
+
+    @cached_property
+    def genes(self) -> tuple[int, ...]:
+        """Positions of the genes that it depends on, sorted."""
+        return tuple(sorted({gene for column in self.columns for gene in column.genes}))
+
+    @cached_property
+    def low(self) -> float:
+        """A bound from below of what it can be."""
+        return self._bound(np.min)
+
+    @cached_property
+    def high(self) -> float:
+        """A bound from above."""
+        return self._bound(np.max)
+
+    def _bound(self, pick: Callable[..., NDArray[np.float64]]) -> float:
+        """Bound of the sum: columns agree on the genes they share, and are free in the others."""
+        shared = set(self.columns[0].genes).intersection(*(c.genes for c in self.columns))
+        total: NDArray[np.float64] | float = 0.0
+        for column in self.columns:
+            own = tuple(k for k, gene in enumerate(column.genes) if gene not in shared)
+            total = total + pick(column.values[:, 0].reshape(column.shape), axis=own)
+        return float(pick(np.asarray(total)))
+
+    @cached_property
+    def _lookup(self) -> Lookup:
+        place = {gene: k for k, gene in enumerate(self.genes)}
+        own = [Column(tuple(place[g] for g in c.genes), c.shape, c.values) for c in self.columns]
+        return Lookup(own, sums=1)
+
+    def values(self, genomes: Genomes) -> NDArray[np.float64]:
+        """The quantity (n,) of canonical genomes (n, G)."""
+        return self._lookup(genomes[:, self.genes])[:, 0]
+
+    def tabulated(self) -> Column | None:
+        """All of it as one column, or None if it has too many combinations."""
+        shapes = {g: n for c in self.columns for g, n in zip(c.genes, c.shape, strict=True)}
+        shape = tuple(shapes[g] for g in self.genes)
+        if math.prod(shape) > TABULATED_ENTRIES:
+            return None
+        return Column(self.genes, shape, np.sum([c.spread(self.genes, shape) for c in self.columns], axis=0))
+
+
+@lru_cache(maxsize=4)
+def shapeless_slots(space: Space) -> list[Slot]:
+    """The slots with operators, widths and arguments as they are, and no shapes: no module is run for them."""
+    return list_slots(space.template, lambda _: Features(1, 1))
+
+
+def depth_columns(space: Space) -> list[Column]:
+    """Columns whose sum is the number of blocks of the network."""
+    return [r.columns[0] for r in stage_resources(space) if r.kind == "depth"]
+
+
+def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
+    """Every resource of every stage, those that cannot vary included.
+
+    Args:
+        space: the space.
+        ramp: in a stage's mean expansion its k-th block (1, 2, ...) counts k**ramp; 0 is the plain mean.
+
+    Raises:
+        InvalidSpace: the block numbers of a stage depend on too many genes at once.
+    """
+    slots = shapeless_slots(space)
+    resources = []
+    for index, plan in enumerate(space.template.stages):
+        blocks = [slot for slot in slots if slot.is_block and slot.stage == index]
+        stage = _Stage(space, blocks)
+        columns = {
+            "depth": stage.depth(),
+            "width": (_width(space, plan.width),),
+            "expansion": stage.mean(lambda c: expansion_of(c.op, dict(c.args)), ramp),
+            "attention": stage.mean(lambda c: attention_width_of(c.op, dict(c.args), c.width), 0.0),
+        }
+        resources += [Resource(f"stages.{index}.{kind}", c) for kind, c in columns.items() if c]
+    return resources
+
+
+def _width(space: Space, value: Value) -> Column:
+    if not isinstance(value, Open):
+        return Column((), (), np.array([[float(value)]]))
+    values = np.array([[float(scaled(c, value.times))] for c in space.genes[value.gene].choices])
+    return Column((value.gene,), (len(values),), values)
+
+
+class _Stage:
+    """The blocks of one stage, with their numbers as tables over the genes that decide the depth."""
+
+    def __init__(self, space: Space, slots: Sequence[Slot]) -> None:
+        self.space = space
+        self.slots = slots
+        present = [self._column(slot, lambda context: 1.0) for slot in slots]
+        self.controls = self._sorted_union(present)
+        self.present = [p.spread(*self.controls)[:, 0] for p in present]  # (slots, combinations)
+
+    def _column(self, slot: Slot, figure: Callable[[Context], float]) -> Column:
+        """A figure of one slot, 0 where no block stands, over the genes that matter to it."""
+        entries = tuple(0.0 if c is None else figure(c) for c in slot.table.entries)
+        table = Table(slot.table.genes, slot.table.shape, entries).reduced()
+        return Column(table.genes, table.shape, np.array(table.entries, np.float64)[:, None])
+
+    def _sorted_union(self, columns: Iterable[Column]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        genes = tuple(sorted({gene for column in columns for gene in column.genes}))
+        shape = tuple(len(self.space.genes[g].choices) for g in genes)
+        if math.prod(shape) > MAX_ENTRIES:
+            names = ", ".join(self.space.genes[g].name for g in genes)
+            raise InvalidSpace(
+                f"{self.space.name}: the number of blocks of a stage depends on too many genes ({names})"
+            )
+        return genes, shape
+
+    def depth(self) -> tuple[Column, ...]:
+        if not self.slots:
+            return ()
+        return (Column(*self.controls, np.sum(self.present, axis=0)[:, None]),)
+
+    def mean(self, figure: Callable[[Context], float], ramp: float) -> tuple[Column, ...]:
+        """Mean of a figure over the stage's blocks, the k-th of which counts k**ramp."""
+        if not self.slots:
+            return ()
+        numbers = np.cumsum(self.present, axis=0)  # 1 for the first block that is there
+        shares = np.where(self.present, numbers**ramp, 0.0)
+        shares = shares / np.maximum(shares.sum(axis=0), 1e-300)
+        columns = []
+        for slot, share in zip(self.slots, shares, strict=True):
+            own = self._column(slot, figure)
+            genes, shape = self._sorted_union([own, Column(*self.controls, share[:, None])])
+            values = own.spread(genes, shape) * Column(*self.controls, share[:, None]).spread(genes, shape)
+            columns.append(Column(genes, shape, values))
+        return tuple(columns)
