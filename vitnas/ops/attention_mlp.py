@@ -7,7 +7,13 @@ from torch import Tensor, nn
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
 from vitnas.ops._bias import OffsetBias
-from vitnas.ops._layers import DropPath, LayerScale, hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import (
+    DropPath,
+    LayerScale,
+    hidden_width,
+    require_positive,
+    require_same_width,
+)
 
 
 class TokenAttention(nn.Module):
@@ -34,6 +40,21 @@ class TokenAttention(nn.Module):
         attention = (q @ k.transpose(-2, -1)) * self.scale + self.bias()  # (B, heads, N, N)
         mixed = (attention.softmax(dim=-1) @ v).transpose(1, 2)  # (B, N, heads, value_dim)
         y: Tensor = self.proj(mixed.flatten(2))
+        return y
+
+
+class TokenMlp(nn.Module):
+    """Linear, GELU, linear."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(width, hidden)
+        self.act = nn.GELU()
+        self.fc2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, N, width) to the same shape."""
+        y: Tensor = self.fc2(self.act(self.fc1(x)))
         return y
 
 
@@ -84,9 +105,7 @@ class AttentionMlp(nn.Module):
         )
         self.scale1 = LayerScale(width, tokens=True)
         self.norm2 = nn.LayerNorm(width)
-        self.fc1 = nn.Linear(width, hidden)
-        self.act = nn.GELU()
-        self.fc2 = nn.Linear(hidden, width)
+        self.mlp = TokenMlp(width, hidden)
         self.scale2 = LayerScale(width, tokens=True)
         self.drop_path = DropPath(drop_path)
 
@@ -95,5 +114,5 @@ class AttentionMlp(nn.Module):
         if self.flatten:
             x = x.flatten(2).transpose(1, 2)  # (B, C, H, W) -> (B, N, C)
         x = x + self.drop_path(self.scale1(self.attention(self.norm1(x))))
-        x = x + self.drop_path(self.scale2(self.fc2(self.act(self.fc1(self.norm2(x))))))
+        x = x + self.drop_path(self.scale2(self.mlp(self.norm2(x))))
         return x
