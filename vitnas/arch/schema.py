@@ -172,7 +172,9 @@ def _stage_dict(stage: Stage) -> dict[str, Any]:
 
 def _segment_dict(segment: Segment) -> FlowDict:
     repeat = {"repeat": segment.repeat} if segment.repeat != 1 else {}
-    return FlowDict(op=segment.op, **repeat, **segment.args)
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in segment.args.items()}
+    op = list(segment.op) if isinstance(segment.op, tuple) else segment.op
+    return FlowDict(op=op, **repeat, **plain)
 
 
 def read_architecture(path: str | Path) -> Architecture:

@@ -61,12 +61,22 @@ class RunFolder:
             "format": FORMAT,
             "state": "running",
             "config": config.to_dict(),
-            "versions": {"python": platform.python_version(), **_versions()},
+            "versions": current_versions(),
             "hashes": dict(hashes),
             "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "seconds": 0.0,
         }
         self._write_manifest()
+
+    def require(self) -> Path:
+        """The folder, if a run is in it.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not (self.path / "manifest.json").is_file():
+            raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
+        return self.path
 
     def open(self) -> SearchConfig:
         """Read an existing run.
@@ -75,9 +85,7 @@ class RunFolder:
             RunError: there is none, or a newer vitnas wrote it.
             RunCorrupt: its manifest cannot be read.
         """
-        file = self.path / "manifest.json"
-        if not file.is_file():
-            raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
+        file = self.require() / "manifest.json"
         self.manifest = read_json(file)
         if self.manifest.get("format") != FORMAT:
             found = self.manifest.get("format")
@@ -141,8 +149,9 @@ def new_folder(root: Path, stem: str) -> Path:
     return root / f"{stem}-{number}"
 
 
-def _versions() -> dict[str, str]:
-    found = {}
+def current_versions() -> dict[str, str]:
+    """Of Python and the packages that figures depend on."""
+    found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)

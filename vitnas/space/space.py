@@ -52,7 +52,7 @@ class Space:
         self.genes: tuple[Gene, ...] = template.genes
         self.cardinalities: NDArray[np.uint8 | np.int64] = np.array([len(g.choices) for g in self.genes], np.int64)
         self.activity = Activity(self.genes, template.uses)
-        self._document = dict(document)
+        self.document = dict(document)
         self.references: dict[str, Reference] = {}
 
     @functools.cached_property
@@ -64,7 +64,7 @@ class Space:
     def hash(self) -> str:
         """Sixteen hexadecimal digits of what the genes mean; notes and references are left out."""
         keys = ("input", "classes", "vars", "stem", "stages", "head")
-        text = json.dumps([self._document.get(key) for key in keys], sort_keys=True, default=list)
+        text = json.dumps([self.document.get(key) for key in keys], sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def sample(self, n: int, rng: np.random.Generator) -> Genomes:
@@ -141,4 +141,4 @@ class Space:
 
     def around(self, architecture: Architecture, radius: int = 1) -> dict[str, Any]:
         """A space document that keeps, of every gene, the choices within ``radius`` of an architecture's."""
-        return encoding.narrowed(self.template, self._document, self.encode(architecture), radius)
+        return encoding.narrowed(self.template, self.document, self.encode(architecture), radius)

@@ -1,0 +1,87 @@
+"""What a search would do, without doing it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from vitnas.cost.table import Costs
+from vitnas.errors import NothingFeasible
+from vitnas.job.rating import check_quality
+from vitnas.job.setup import Setup, cost_names, prepare, trials_of
+from vitnas.quality.genome import genome_quality, is_genome_quality
+from vitnas.search.config import SearchConfig
+from vitnas.search.events import DryRun, Listener, Silent
+from vitnas.search.reach import extremes
+
+SAMPLE = 200_000
+CHECK_S = 40.0  # health checks and reference sample of a default run, measured on 2 cores
+
+
+def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
+    """Size of the space, ranges of every cost, shares of the budgets, speed and time.
+
+    Raises:
+        InvalidInput: a setting or file is wrong.
+        NothingFeasible: nothing meets the budgets; says what the space reaches.
+    """
+    check_quality(config.quality)
+    setup = prepare(config, listener or Silent())
+    rng = np.random.default_rng([config.seed, 2])
+    costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
+    ranges = {}
+    for name in cost_names(setup):
+        low, high = extremes(setup.table, name)
+        ranges[name] = (low, float(np.median(costs[name])), high)
+    trials = trials_of(config, genome_quality=is_genome_quality(config.quality))
+    rate = _rate(setup)
+    return DryRun(
+        space=setup.problem.space.name,
+        size=setup.problem.space.size,
+        genes=len(setup.problem.space.genes),
+        costs=ranges,
+        budgets=_shares(setup, costs),
+        trials=trials,
+        trials_per_s=rate,
+        seconds=trials / rate + CHECK_S,
+        device_label=setup.device_label,
+    )
+
+
+def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
+    """Share of random candidates that meet each budget, and all of them."""
+    shares = {str(b): float((b.excess(costs[b.cost]) == 0).mean()) for b in setup.problem.budgets}
+    if shares:
+        shares["all"] = float((setup.problem.violation(costs, len(costs)) == 0).mean())
+    return shares
+
+
+def _rate(setup: Setup) -> float:
+    """Feasible candidates scored a second, measured on a few."""
+    from vitnas.job.networks import run_task
+    from vitnas.job.setup import make_strategy
+    from vitnas.search.loop import Loop
+    from vitnas.search.scorer import GenomeScorer
+
+    name = setup.config.quality
+    if not is_genome_quality(name):
+        architecture = setup.problem.space.decode(setup.pool[0])
+        task = {"architecture": architecture.to_dict(), "proxies": [name], "health": False, "seed": 0}
+        run_task(task)
+        started = time.perf_counter()
+        run_task(task)
+        return 1.0 / (time.perf_counter() - started)
+    from vitnas.job.setup import is_sequential
+
+    quality = genome_quality(name, setup.problem.space, setup.table, setup.pool)
+    few = is_sequential(setup.config.strategy)
+    loop = Loop(setup.problem, make_strategy(setup), GenomeScorer(quality.score, 10 if few else 16384), 0)
+    loop.run(20 if few else 32768)
+    before = loop.progress.trials
+    started = time.perf_counter()
+    loop.run(before + (40 if few else 100_000))
+    gained = loop.progress.trials - before
+    if not gained:
+        raise NothingFeasible(f"only {before} architectures are feasible")
+    return gained / (time.perf_counter() - started)

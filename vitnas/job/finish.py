@@ -1,0 +1,233 @@
+"""From the archive to files: choose networks, check them, write them beside the published ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.arch.schema import Architecture, save_architecture
+from vitnas.job.networks import Record
+from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
+from vitnas.job.setup import Setup
+from vitnas.job.stage import SearchStage
+from vitnas.quality.reference import ReferenceSample
+from vitnas.search.events import Listener, Member, SearchResult
+from vitnas.search.run import RunFolder, current_versions
+from vitnas.search.select import spread
+from vitnas.space.activity import Genomes
+from vitnas.space.files import recipe_of
+
+
+def finish(
+    setup: Setup, folder: RunFolder, stage: SearchStage, rating: Rating, state: str, listener: Listener
+) -> SearchResult:
+    """Check and write the front; after an interruption, write it without checks."""
+    archive = stage.loop.archive
+    picked = spread(archive.objectives, setup.config.front)
+    genomes = archive.genomes[picked]
+    published = list(setup.problem.space.references.values())
+    known = np.array([r.genome for r in published], np.uint8).reshape(len(published), genomes.shape[1])
+    records: list[Record] = [{} for _ in range(len(genomes) + len(published))]
+    sample: ReferenceSample | None = None
+    if state != "interrupted":
+        try:
+            sample = reference_sample(setup, folder, rating.bench, SHOWN_PROXIES, listener)
+            everything = np.concatenate([genomes, known])
+            listener.stage("checking networks", f"{len(genomes)} of the front, {len(published)} published")
+            records = rating.bench.measure(
+                everything, SHOWN_PROXIES, health=True, done=lambda n: listener.count(n, len(everything))
+            )
+        except KeyboardInterrupt:
+            state, sample = "interrupted", None
+    listener.stage("writing files", str(folder.path))
+    maker = _MemberMaker(setup, rating, sample)
+    front = maker.members(genomes, records[: len(genomes)])
+    references = maker.members(known, records[len(genomes) :], interrupted=state == "interrupted")
+    references = [_published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)]
+    front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
+    result = _result(setup, folder, stage, state, front, references)
+    _write(setup, folder, stage, rating, result, archive.genomes)
+    return result
+
+
+class _MemberMaker:
+    def __init__(self, setup: Setup, rating: Rating, sample: ReferenceSample | None) -> None:
+        self.setup = setup
+        self.rating = rating
+        self.sample = sample
+
+    def members(
+        self, genomes: Genomes, records: Sequence[Record], *, interrupted: bool = False
+    ) -> list[Member]:
+        """A member for each genome (n, G)."""
+        if not len(genomes):
+            return []
+        costs = self.setup.table.price(genomes)
+        violation = self.setup.problem.violation(costs, len(genomes))
+        skip = interrupted and not hasattr(self.rating.scorer, "rate")  # rating would build networks
+        quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
+        return [
+            self._member(genome, costs.row(k), float(quality[k]), bool(violation[k] == 0), records[k])
+            for k, genome in enumerate(genomes)
+        ]
+
+    def _member(
+        self,
+        genome: NDArray[np.uint8],
+        costs: Mapping[str, Any],
+        quality: float,
+        feasible: bool,
+        record: Record,
+    ) -> Member:
+        architecture = self.setup.problem.space.decode(genome)
+        return Member(
+            name=architecture.name,
+            id=architecture.id,
+            genome=tuple(int(g) for g in genome),
+            costs=dict(costs),
+            quality=quality if math.isfinite(quality) else None,
+            depth=sum(len(stage.blocks()) for stage in architecture.stages),
+            scores=self._scores(record),
+            health=record.get("health") or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
+            feasible=feasible,
+            out_of_domain=self._out_of_domain(architecture),
+        )
+
+    def _scores(self, record: Record) -> dict[str, dict[str, Any]]:
+        scores: dict[str, dict[str, Any]] = {}
+        for proxy, value in (record.get("scores") or {}).items():
+            if value is not None and self.sample is not None:
+                scores[proxy] = {"value": value, "standard": self.sample.standardise(proxy, value)}
+        for proxy, reason in (record.get("failures") or {}).items():
+            scores[proxy] = {"failure": reason}
+        return scores
+
+    def _out_of_domain(self, architecture: Architecture) -> tuple[str, ...]:
+        if self.setup.device is None:
+            return ()
+        import torch
+
+        from vitnas.arch.build import build
+        from vitnas.cost.trace import trace
+
+        with torch.device("meta"):
+            network = build(architecture)
+        side = architecture.resolution_px
+        return tuple(self.setup.device.out_of_domain(trace(network, (1, architecture.in_channels, side, side))))
+
+
+def _published(member: Member, name: str, architecture: Architecture, facts: Mapping[str, Any]) -> Member:
+    return dataclasses.replace(member, name=architecture.name, facts={"reference": name, **facts})
+
+
+def _result(
+    setup: Setup,
+    folder: RunFolder,
+    stage: SearchStage,
+    state: str,
+    front: Sequence[Member],
+    references: Sequence[Member],
+) -> SearchResult:
+    progress = stage.loop.progress
+    return SearchResult(
+        config=setup.config,
+        path=folder.path,
+        state=state,
+        objectives=setup.problem.objectives,
+        front=tuple(front),
+        references=tuple(references),
+        front_size=len(stage.loop.archive),
+        trials=progress.trials,
+        asked=progress.asked,
+        failed=progress.failed,
+        seconds=float(folder.manifest.get("seconds", 0.0)),
+        hypervolume=stage.hypervolume(),
+        random_hypervolume=stage.random_hypervolume(),
+        device_label=setup.device_label,
+        band=setup.band,
+        files=tuple(m.file for m in front),
+    )
+
+
+def _write(
+    setup: Setup,
+    folder: RunFolder,
+    stage: SearchStage,
+    rating: Rating,
+    result: SearchResult,
+    whole_front: Genomes,
+) -> None:
+    best = folder.path / "best"
+    best.mkdir(exist_ok=True)
+    for old in best.glob("*.yaml"):
+        old.unlink()
+    for member in result.front:
+        genome = np.array(member.genome, np.uint8)
+        metadata = {
+            "description": f"found by vitnas in {setup.problem.space.name}, {setup.device_label or 'no device'}",
+            "metrics": _metrics(member),
+            "provenance": _provenance(setup, folder, member),
+            "recipe": recipe_of(setup.problem.space),
+        }
+        architecture = setup.problem.space.decode(genome, metadata)
+        save_architecture(architecture, folder.path / member.file)
+    folder.write_json("front.json", front_document(setup, stage, rating, result, whole_front))
+    folder.write_json("reference.json", {"members": [dataclasses.asdict(m) for m in result.references]})
+
+
+def front_document(
+    setup: Setup, stage: SearchStage, rating: Rating, result: SearchResult, whole_front: Genomes
+) -> dict[str, Any]:
+    """``front.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
+    objectives = stage.loop.archive.objectives
+    return {
+        "space": setup.problem.space.name,
+        "device": result.device_label,
+        "objectives": list(result.objectives),
+        "budgets": dict(setup.config.budgets),
+        "quality": setup.config.quality,
+        "notes": list(rating.notes),
+        "trials": result.trials,
+        "hypervolume": result.hypervolume,
+        "random_hypervolume": result.random_hypervolume,
+        "box": dataclasses.asdict(rating.box),
+        "history": [list(row) for row in stage.history],
+        "members": [_without_times(dataclasses.asdict(m)) for m in result.front],
+        "whole_front": {"genomes": whole_front.tolist(), "objectives": objectives.tolist()},
+    }
+
+
+def _without_times(member: dict[str, Any]) -> dict[str, Any]:
+    member["health"] = {k: v for k, v in member["health"].items() if k != "seconds"}
+    return member
+
+
+def _metrics(member: Member) -> dict[str, Any]:
+    scores = {name: entry.get("value") for name, entry in member.scores.items()}
+    metrics: dict[str, Any] = {**member.costs, "depth": member.depth, "quality": member.quality, "scores": scores}
+    if member.health:
+        metrics["health"] = member.health.get("verdict")
+    if member.out_of_domain:
+        metrics["out_of_domain"] = list(member.out_of_domain)
+    return metrics
+
+
+def _provenance(setup: Setup, folder: RunFolder, member: Member) -> dict[str, Any]:
+    return {
+        "vitnas": current_versions()["vitnas"],
+        "run": folder.path.name,
+        "created": folder.manifest["created"],
+        "space": setup.problem.space.name,
+        "space_hash": setup.problem.space.hash,
+        "device": setup.device_label or None,
+        "budgets": dict(setup.config.budgets),
+        "quality": setup.config.quality,
+        "strategy": setup.config.strategy,
+        "seed": setup.config.seed,
+        "id": member.id,
+    }

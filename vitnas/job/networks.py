@@ -1,0 +1,111 @@
+"""Measuring built networks on workers, each result a durable line of the log."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas import plugins
+from vitnas.arch.schema import Architecture
+from vitnas.quality.reference import ReferenceSample
+from vitnas.search.log import EvaluationLog
+from vitnas.space.activity import Genomes
+from vitnas.space.space import Space
+from vitnas.workers.base import Failure, Workers
+
+Record = dict[str, Any]
+
+
+def run_task(task: Mapping[str, Any]) -> Record:
+    """What a worker does: build a network, measure it, say what came out."""
+    from vitnas.quality.health import check_health
+    from vitnas.quality.measure import measure
+
+    architecture = Architecture.from_dict(task["architecture"])
+    record: Record = {}
+    if task["proxies"]:
+        measured = measure(architecture, task["proxies"], seed=task["seed"])
+        record["scores"] = dict(measured.scores)
+        record["failures"] = dict(measured.failures)
+        record["seconds"] = measured.seconds
+    if task["health"]:
+        record["health"] = dataclasses.asdict(check_health(architecture, seed=task["seed"]))
+    return record
+
+
+class NetworkBench:
+    """Measures networks on workers and remembers them through the log: nothing is measured twice."""
+
+    def __init__(self, space: Space, workers: Workers, log: EvaluationLog, seed: int) -> None:
+        self.space = space
+        self.workers = workers
+        self.log = log
+        self.seed = seed
+        self._known: dict[str, Record] = {r["task"]: r for r in log.read() if "task" in r}
+
+    def measure(
+        self,
+        genomes: Genomes,
+        proxies: Sequence[str],
+        *,
+        health: bool = False,
+        done: Callable[[int], None] | None = None,
+    ) -> list[Record]:
+        """A record for each genome (n, G): scores, failures, seconds, health, or ``failure``."""
+        architectures = [self.space.decode(g) for g in genomes]
+        names = [self._task_name(a, proxies, health) for a in architectures]
+        missing = [k for k, name in enumerate(names) if name not in self._known and name not in names[:k]]
+        tasks = [
+            {
+                "architecture": architectures[k].to_dict(),
+                "proxies": list(proxies),
+                "health": health,
+                "seed": self.seed,
+            }
+            for k in missing
+        ]
+        finished = len(genomes) - len(missing)
+        for position, result in self.workers.map(run_task, tasks):
+            k = missing[position]
+            outcome = {"failure": result.reason} if isinstance(result, Failure) else result
+            record = {"task": names[k], "id": architectures[k].id, "genome": genomes[k].tolist(), **outcome}
+            self.log.append(record)
+            self._known[names[k]] = record
+            finished += 1
+            if done is not None:
+                done(finished)
+        return [self._known[name] for name in names]
+
+    def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
+        wanted = [*sorted(proxies), *(["health"] if health else [])]
+        return f"{architecture.id}:{'+'.join(wanted)}:{self.seed}"
+
+
+class NetworkScorer:
+    """Rates candidates by a proxy that builds and runs each one; higher is always better."""
+
+    is_dear = True
+
+    def __init__(self, bench: NetworkBench, proxy: str, sample: ReferenceSample, batch: int = 16) -> None:
+        self.bench = bench
+        self.proxy = proxy
+        self.sample = sample
+        self.batch = batch
+
+    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """Standardised score (n,); nan where it could not be computed (the log says why)."""
+        records = self.bench.measure(genomes, [self.proxy])
+        return np.array([oriented(self.proxy, self.sample, record) for record in records], dtype=np.float64)
+
+
+def oriented(proxy: str, sample: ReferenceSample, record: Mapping[str, Any]) -> float:
+    """The standardised score of a record, turned so that higher is better; nan if there is none."""
+    value = (record.get("scores") or {}).get(proxy)
+    if value is None:
+        return float("nan")
+    sign = 1.0 if plugins.load_plugin("proxy", proxy).higher_is_better else -1.0
+    return sign * sample.standardise(proxy, value)

@@ -1,0 +1,153 @@
+"""A whole search: prepare, search, check the front's networks, write files."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+
+from vitnas.arch.yaml_io import dump_yaml
+from vitnas.errors import RunError
+from vitnas.job import finish
+from vitnas.job.rating import Rating, make_rating
+from vitnas.job.setup import Setup, prepare, trials_of
+from vitnas.job.stage import SearchStage
+from vitnas.plugins import find_data
+from vitnas.search.config import SearchConfig
+from vitnas.search.events import Listener, SearchResult, Silent
+from vitnas.search.lock import RunLock
+from vitnas.search.log import EvaluationLog
+from vitnas.search.run import RunFolder, new_folder
+from vitnas.workers.base import make_workers
+
+
+def run_search(
+    config: SearchConfig,
+    *,
+    root: str | Path = "runs",
+    name: str | None = None,
+    workers: int = 1,
+    listener: Listener | None = None,
+) -> SearchResult:
+    """Search, and write a run folder.
+
+    Args:
+        config: what to search.
+        root: folder of run folders.
+        name: of the run; a free name is made up without one.
+        workers: processes that build and run networks; the result does not depend on it.
+        listener: watches.
+
+    Returns:
+        the result; its state is ``interrupted`` if Ctrl-C ended the search.
+
+    Raises:
+        InvalidInput: a setting or file is wrong.
+        NothingFeasible: nothing meets the budgets.
+        RunError: the run folder cannot be used.
+    """
+    watcher = listener or Silent()
+    setup = prepare(config, watcher)
+    stem = f"{setup.problem.space.name}-{setup.device.name if setup.device else 'any'}"
+    path = Path(root) / name if name else new_folder(Path(root), stem)
+    folder = RunFolder(path)
+    folder.create(config, _copies(setup), _hashes(setup))
+    with RunLock(path):
+        return _go_on(setup, folder, workers, watcher)
+
+
+def resume_search(
+    path: str | Path,
+    *,
+    workers: int = 1,
+    trials: int | None = None,
+    time_s: float | None = None,
+    listener: Listener | None = None,
+) -> SearchResult:
+    """Go on with a run as if it had never stopped.
+
+    Args:
+        path: the run folder.
+        workers: as in :func:`run_search`.
+        trials: a new number of trials in all.
+        time_s: a new time limit, from now.
+        listener: watches.
+
+    Raises:
+        RunError: there is no run, another process works on it, or what it rests on has changed.
+    """
+    watcher = listener or Silent()
+    folder = RunFolder(path)
+    with RunLock(folder.require()):
+        config = folder.open()
+        if trials is not None:
+            config = dataclasses.replace(config, trials=trials)
+        config = dataclasses.replace(config, time_s=time_s)
+        setup = prepare(config, watcher, folder.path)
+        _check_unchanged(folder, setup, watcher)
+        folder.update(state="running", config=config.to_dict())
+        return _go_on(setup, folder, workers, watcher)
+
+
+def _go_on(setup: Setup, folder: RunFolder, workers: int, listener: Listener) -> SearchResult:
+    """Search from wherever the folder stands, and finish."""
+    started = time.monotonic()
+    before = float(folder.manifest.get("seconds", 0.0))
+    stage: SearchStage | None = None
+    state = "finished"
+    with EvaluationLog(folder.evaluations) as log, make_workers(workers) as pool:
+        try:
+            rating = make_rating(setup, folder, log, pool, listener)
+            stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
+            stage.resume()
+            state = _search(setup, stage, rating, listener)
+            result = finish.finish(setup, folder, stage, rating, state, listener)
+        except KeyboardInterrupt:
+            if stage is None:
+                folder.update(state="interrupted")
+                raise
+            result = finish.finish(setup, folder, stage, rating, "interrupted", listener)
+    seconds = before + time.monotonic() - started
+    folder.update(state=result.state, seconds=round(seconds, 3))
+    return dataclasses.replace(result, seconds=seconds)
+
+
+def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener) -> str:
+    config = setup.config
+    trials = trials_of(config, genome_quality=not rating.scorer.is_dear)
+    listener.stage("searching", f"{config.strategy}, quality {config.quality}, {trials:,} trials")
+    stage.run(trials, config.time_s)
+    done = stage.loop.progress
+    if done.exhausted:
+        listener.warn(f"the space holds no more feasible architectures than the {done.trials:,} scored")
+        return "finished"
+    return "finished" if done.trials >= trials else "out of time"
+
+
+def _copies(setup: Setup) -> dict[str, str]:
+    """Texts kept in the run folder, so that a run does not change with the files it was made from."""
+    space = setup.problem.space
+    copies = {"space.yaml": dump_yaml(space.document)}
+    if setup.config.target:
+        source = find_data("hardware_profiles", setup.config.target)
+        copies["device.yaml"] = source.read_text(encoding="utf-8")
+    return copies
+
+
+def _hashes(setup: Setup) -> dict[str, str]:
+    hashes = {"space": setup.problem.space.hash}
+    if setup.device is not None:
+        hashes["device"] = setup.device.fingerprint
+    return hashes
+
+
+def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
+    for what, value in _hashes(setup).items():
+        if folder.manifest.get("hashes", {}).get(what) != value:
+            raise RunError(f"{folder.path}: its {what}.yaml is not the one that the run began with; restore it")
+    versions = folder.manifest.get("versions", {})
+    from vitnas.search.run import current_versions
+
+    for package, now in current_versions().items():
+        if versions.get(package) not in (None, now):
+            listener.warn(f"the run began with {package} {versions[package]}, this is {now}; figures may differ")
