@@ -49,6 +49,14 @@ def hidden_width(op: str, width: int, expansion: float) -> int:
     return hidden
 
 
+def value_width(op: str, heads: int, key_dim: int, attention_ratio: float) -> int:
+    """Channels of a head's value, ``int(attention_ratio * key_dim)``; InvalidArchitecture if none."""
+    require_positive(op, heads=heads, key_dim=key_dim, attention_ratio=attention_ratio)
+    value_dim = int(attention_ratio * key_dim)
+    require_positive(op, value_dim=value_dim)
+    return value_dim
+
+
 class ConvNorm(nn.Module):
     """Convolution with 'same' padding (odd kernels) and batch normalisation; the bias folds with the norm."""
 

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.ops._bias import OffsetBias
-from vitnas.ops._layers import ConvNorm, require_map, require_positive
+from vitnas.ops._layers import ConvNorm, require_map, require_positive, value_width
 
 
 class DownAttention(nn.Module):
@@ -72,8 +72,8 @@ class AttentionDown(nn.Module):
     ) -> None:
         super().__init__()
         require_map("attention_down", inputs)
-        value_dim = int(attention_ratio * key_dim)
-        require_positive("attention_down", width=width, heads=heads, key_dim=key_dim, value_dim=value_dim)
+        require_positive("attention_down", width=width)
+        value_dim = value_width("attention_down", heads, key_dim, attention_ratio)
         self.conv = ConvNorm(inputs.channels, width, 3, stride=2)
         self.attention = DownAttention(
             inputs.channels, width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=value_dim

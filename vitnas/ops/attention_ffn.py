@@ -17,6 +17,7 @@ from vitnas.ops._layers import (
     require_map,
     require_positive,
     require_same_width,
+    value_width,
 )
 
 
@@ -98,8 +99,8 @@ class AttentionFfn(nn.Module):
         super().__init__()
         require_map("attention_ffn", inputs)
         require_same_width("attention_ffn", inputs, width)
-        value_dim = int(attention_ratio * key_dim)
-        require_positive("attention_ffn", heads=heads, key_dim=key_dim, value_dim=value_dim, stride=stride)
+        value_dim = value_width("attention_ffn", heads, key_dim, attention_ratio)
+        require_positive("attention_ffn", stride=stride)
         if stride > inputs.side_px:
             raise InvalidArchitecture(
                 f"attention_ffn: stride {stride} is larger than the map, {inputs.side_px} px"

@@ -11,8 +11,8 @@ from vitnas.ops._layers import (
     DropPath,
     LayerScale,
     hidden_width,
-    require_positive,
     require_same_width,
+    value_width,
 )
 
 
@@ -90,9 +90,7 @@ class AttentionMlp(nn.Module):
     ) -> None:
         super().__init__()
         require_same_width("attention_mlp", inputs, width)
-        require_positive(
-            "attention_mlp", heads=heads, key_dim=key_dim, value_dim=int(attention_ratio * key_dim)
-        )
+        value_dim = value_width("attention_mlp", heads, key_dim, attention_ratio)
         if inputs.extra_tokens:
             raise InvalidArchitecture(
                 "attention_mlp has biases for offsets in a map only: it takes no class token"
@@ -101,7 +99,7 @@ class AttentionMlp(nn.Module):
         self.flatten = not inputs.tokens
         self.norm1 = nn.LayerNorm(width)
         self.attention = TokenAttention(
-            width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=int(attention_ratio * key_dim)
+            width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=value_dim
         )
         self.scale1 = LayerScale(width, tokens=True)
         self.norm2 = nn.LayerNorm(width)
