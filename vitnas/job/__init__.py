@@ -1,7 +1,26 @@
 """The main jobs, put together from all the parts: search, resume, dry run, score."""
 
-from vitnas.job.dry_run import dry_run
-from vitnas.job.score import score
-from vitnas.job.search import resume_search, run_search
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitnas.job.dry_run import dry_run
+    from vitnas.job.score import score
+    from vitnas.job.search import resume_search, run_search
 
 __all__ = ["dry_run", "resume_search", "run_search", "score"]
+
+_HOMES = {
+    "dry_run": "vitnas.job.dry_run",
+    "resume_search": "vitnas.job.search",
+    "run_search": "vitnas.job.search",
+    "score": "vitnas.job.score",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)

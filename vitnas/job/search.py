@@ -18,7 +18,7 @@ from vitnas.search.events import Listener, SearchResult, Silent
 from vitnas.search.lock import RunLock
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
-from vitnas.workers.base import make_workers
+from vitnas.workers import make_workers
 
 
 def run_search(

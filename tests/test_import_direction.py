@@ -1,0 +1,88 @@
+"""Imports point one way (the order of the rooms below), and heavy packages stay in the files about them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "vitnas"
+
+# each room may import itself, `errors`, `plugins` and the rooms listed
+MAY_IMPORT = {
+    "errors": set(),
+    "plugins": set(),
+    "units": set(),
+    "ops": {"arch"},
+    "arch": set(),
+    "space": {"arch"},
+    "cost": {"arch", "space"},
+    "hardware": {"arch", "cost"},
+    "quality": {"arch", "space", "cost"},
+    "workers": set(),
+    "search": {"arch", "space", "cost", "units"},
+    "strategies": {"arch", "space", "search"},
+    "models": {"arch", "space"},
+    "export": {"arch", "space", "models"},
+    "job": {"arch", "space", "cost", "hardware", "quality", "workers", "search", "strategies", "units"},
+    "report": {"search", "units", "arch"},
+}
+ONLY_IN = {
+    "optuna": {"strategies"},
+    "fvcore": {"cost"},
+    "scipy": {"hardware", "quality"},
+    "timm": {"hardware", "export"},
+    "onnx": {"export"},
+    "onnxruntime": {"export"},
+    "typer": {"cli"},
+    "plotext": {"report"},
+    "moocore": {"search"},
+    "safetensors": {"export"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module)
+            if node.module == "vitnas":
+                found |= {f"vitnas.{alias.name}" for alias in node.names}
+    return found
+
+
+def files() -> list[Path]:
+    return sorted(p for p in PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_point_one_way(path):
+    here = room(path)
+    if here in ("cli", "__init__", "__main__"):
+        return  # they know everything
+    allowed = MAY_IMPORT[here] | {here, "errors", "plugins"}
+    used = {name.split(".")[1] for name in imports(path) if name.startswith("vitnas.")}
+    assert used <= allowed, f"{here} must not import {used - allowed}"
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_heavy_packages_stay_where_they_belong(path):
+    for name in imports(path):
+        rooms = ONLY_IN.get(name.split(".")[0])
+        assert rooms is None or room(path) in rooms, f"{name} is imported in {path.relative_to(PACKAGE)}"
+
+
+def test_optuna_is_imported_in_one_file():
+    assert [p.name for p in files() if any(n.split(".")[0] == "optuna" for n in imports(p))] == ["_optuna.py"]
+
+
+def test_the_table_names_every_room():
+    rooms = {room(p) for p in files()} - {"cli", "__init__", "__main__"}
+    assert rooms == set(MAY_IMPORT)
