@@ -1,1 +1,73 @@
-"""."""
+"""Vision transformers for a device and a budget, as files that your training code loads.
+
+Names are imported when they are first used: ``import vitnas`` needs neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vitnas.arch.build import Network, build
+    from vitnas.arch.schema import Architecture, save_architecture
+    from vitnas.errors import VitnasError
+    from vitnas.export.onnx import export_onnx
+    from vitnas.export.timm import TimmSpec, export_timm
+    from vitnas.export.torch_program import export_torch
+    from vitnas.export.weights import load_timm_weights
+    from vitnas.hardware.fitted import load_device
+    from vitnas.models import create_model
+    from vitnas.space.files import load_architecture, load_space
+    from vitnas.space.space import Space
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Architecture",
+    "Network",
+    "Space",
+    "TimmSpec",
+    "VitnasError",
+    "__version__",
+    "build",
+    "create_model",
+    "export_onnx",
+    "export_timm",
+    "export_torch",
+    "load_architecture",
+    "load_device",
+    "load_space",
+    "load_timm_weights",
+    "save_architecture",
+]
+
+_MODULES = {
+    "Architecture": "vitnas.arch.schema",
+    "Network": "vitnas.arch.build",
+    "Space": "vitnas.space.space",
+    "TimmSpec": "vitnas.export.timm",
+    "VitnasError": "vitnas.errors",
+    "build": "vitnas.arch.build",
+    "create_model": "vitnas.models",
+    "export_onnx": "vitnas.export.onnx",
+    "export_timm": "vitnas.export.timm",
+    "export_torch": "vitnas.export.torch_program",
+    "load_architecture": "vitnas.space.files",
+    "load_device": "vitnas.hardware.fitted",
+    "load_space": "vitnas.space.files",
+    "load_timm_weights": "vitnas.export.weights",
+    "save_architecture": "vitnas.arch.schema",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'vitnas' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_MODULES[name]), name)
+    globals()[name] = value  # the next use finds it at once
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

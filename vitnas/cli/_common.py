@@ -1,0 +1,91 @@
+"""What commands print with: tables, JSON, a console. Everything stays plain where stdout is no terminal."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import textwrap
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+PLAIN_WIDTH = 80  # of tables in a file or a pipe
+GAP = "  "
+NARROWEST = 12  # a wrapped column keeps this many characters
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal; if not, print plain text and no live view."""
+    return sys.stdout.isatty()
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A rich console for live views; it strips colours where it does not write to a terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal())
+
+
+def width() -> int:
+    """Columns that a table may take."""
+    return shutil.get_terminal_size().columns if is_terminal() else PLAIN_WIDTH
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on stdout; figures that are no numbers (nan, infinity) become null."""
+    typer.echo(json.dumps(jsonable(data), indent=2, allow_nan=False, ensure_ascii=False))
+
+
+def jsonable(data: Any) -> Any:
+    """``data`` in JSON's types: NumPy scalars and arrays, paths, tuples and sets as well."""
+    if isinstance(data, Mapping):
+        return {str(key): jsonable(value) for key, value in data.items()}
+    if isinstance(data, bool | int | str) or data is None:
+        return data
+    if isinstance(data, float):
+        return float(data) if math.isfinite(data) else None
+    if isinstance(data, Path):
+        return str(data)
+    if hasattr(data, "tolist"):  # NumPy, without importing it
+        return jsonable(data.tolist())
+    if isinstance(data, Iterable):
+        return [jsonable(value) for value in data]
+    return str(data)
+
+
+def print_table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = (), indent: int = 0
+) -> None:
+    """Aligned columns under their headers; ``right`` names those that are aligned to the right."""
+    lines = table_lines(headers, rows, right=right, width=width() - indent)
+    bold = is_terminal()
+    for number, line in enumerate(lines):
+        typer.echo(" " * indent + (typer.style(line, bold=True) if bold and number == 0 else line))
+
+
+def table_lines(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = (), width: int
+) -> list[str]:
+    """The lines of a table that fits ``width`` columns; the widest columns are wrapped to make it fit."""
+    cells = [[str(cell) for cell in row] for row in (headers, *rows)]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(headers))]
+    while sum(widths) + len(GAP) * (len(widths) - 1) > width and max(widths) > NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for row in cells:
+        wrapped = [textwrap.wrap(cell, w) or [""] for cell, w in zip(row, widths, strict=True)]
+        for k in range(max(map(len, wrapped))):
+            parts = [column[k] if k < len(column) else "" for column in wrapped]
+            aligned = [
+                part.rjust(w) if header in right else part.ljust(w)
+                for part, w, header in zip(parts, widths, headers, strict=True)
+            ]
+            lines.append(GAP.join(aligned).rstrip())
+    return lines

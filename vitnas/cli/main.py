@@ -1,0 +1,148 @@
+"""The command ``vitnas``: names every subcommand, imports the one that is asked for.
+
+A subcommand is a module of this package with a function of its name, or with a ``typer.Typer`` called
+``app`` where it has subcommands of its own. ``COMMANDS`` is all that ``vitnas --help`` reads, so that it needs
+neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+import typer.core
+import typer.main
+
+from vitnas.errors import VitnasError
+
+INTERRUPTED = 130  # what a shell reports for Ctrl-C
+FAILED = 2
+PACKAGE_FOLDER = Path(__file__).parents[1]
+_format_warning = warnings.formatwarning
+
+
+class Command(NamedTuple):
+    """Where a subcommand is, and its line in the list."""
+
+    module: str
+    attribute: str
+    help: str
+
+
+COMMANDS = {
+    "search": Command("search", "search", "Find the best networks of a space for a device and budgets."),
+    "score": Command("score", "score", "Price and score architectures: files or published networks."),
+    "export": Command("export", "export", "Write a network as a file that other programs load."),
+    "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
+    "devices": Command("lists", "devices", "List the devices that latencies are known for."),
+    "proxies": Command("lists", "proxies", "List the training-free quality scores."),
+    "strategies": Command("lists", "strategies", "List the search strategies."),
+    "profile": Command("profile", "app", "Fit a device to published latencies; check one against them."),
+}
+
+
+class LazyGroup(typer.core.TyperGroup):
+    """Lists its commands from ``COMMANDS``, loads one when it runs, and turns known errors into one line."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Name, loaded command and remaining arguments."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, load(name) if name in COMMANDS else command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command.
+
+        Raises:
+            typer.Exit: 2 for what the user or the file system did wrong, 130 for Ctrl-C.
+        """
+        try:
+            return super().invoke(ctx)
+        except VitnasError as problem:
+            raise _exit(f"error: {problem}", FAILED) from None
+        except BrokenPipeError:
+            raise  # the reader of our output has gone: click ends quietly
+        except OSError as problem:
+            place = f"{problem.filename}: " if problem.filename else ""
+            raise _exit(f"error: {place}{problem.strerror or problem}", FAILED) from None
+        except KeyboardInterrupt:
+            raise _exit("interrupted", INTERRUPTED) from None
+
+
+def _exit(message: str, code: int) -> typer.Exit:
+    typer.echo(" ".join(message.split("\n")), err=True)
+    return typer.Exit(code)
+
+
+def load(name: str) -> Any:
+    """Import a subcommand; returns it as a click command."""
+    entry = COMMANDS[name]
+    found = getattr(importlib.import_module(f"vitnas.cli.{entry.module}"), entry.attribute)
+    holder = _typer()
+    holder.callback()(_no_options)  # keeps the holder a group even with one command
+    if isinstance(found, typer.Typer):
+        holder.add_typer(found, name=name)
+    else:
+        holder.command(name)(found)
+    group: Any = typer.main.get_command(holder)
+    return group.commands[name]
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    # plain help and errors: quick to draw, and the same in a pipe
+    return typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings
+    )
+
+
+def _no_options() -> None:
+    """Nothing stands between ``vitnas`` and a subcommand."""
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from vitnas import __version__
+
+        typer.echo(f"vitnas {__version__}")
+        raise typer.Exit
+
+
+def _vitnas(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Find vision transformers for a device and a budget, as files that your training code loads."""
+
+
+def command() -> Any:
+    """The whole command line as a click command."""
+    app = _typer(cls=LazyGroup, no_args_is_help=True)
+    app.callback()(_vitnas)
+    for name, entry in COMMANDS.items():
+        app.command(name, help=entry.help)(
+            _no_options
+        )  # a line in the list; `resolve_command` loads the rest
+    return typer.main.get_command(app)
+
+
+def _one_line(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Our own warnings without the place in the code, which says nothing to who reads a terminal."""
+    if Path(filename).is_relative_to(PACKAGE_FOLDER):
+        return f"warning: {message}\n"
+    return _format_warning(message, category, filename, lineno, line)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point; exits with 0, 2 (wrong input, one line on stderr) or 130 (Ctrl-C)."""
+    warnings.formatwarning = _one_line
+    command().main(args=sys.argv[1:] if arguments is None else arguments, prog_name="vitnas")
+
+
+if __name__ == "__main__":
+    main()
