@@ -1,0 +1,90 @@
+"""``vitnas export``: a network as a file that other programs load."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitnas.cli import _common
+from vitnas.errors import InvalidInput, unknown
+from vitnas.export import FORMATS, Exported, writer
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from vitnas.arch.schema import Architecture
+
+
+def export(
+    file: Annotated[str, typer.Argument(help="An architecture's file, or a published network (SPACE:NAME).")],
+    to: Annotated[str, typer.Option(help=f"Format: {', '.join(sorted(FORMATS))}.")],
+    out: Annotated[
+        Path | None, typer.Option(help="File to write; named after the network if left out.")
+    ] = None,
+    resolution_px: Annotated[
+        int | None, typer.Option("--resolution-px", min=1, help="Side of the input image.")
+    ] = None,
+    num_classes: Annotated[int | None, typer.Option(min=1, help="Number of classes.")] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="Weights to write (.safetensors, .pth), ours or timm's; fresh ones if left out."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write a network as a file that other programs load.
+
+    torch: a torch.export program that runs without vitnas. onnx: an ONNX file, compared with ONNX Runtime.
+    timm: the timm.create_model call that builds the network, proven by building it.
+    """
+    from vitnas.space.files import load_architecture
+
+    if to not in FORMATS:
+        raise unknown("format", to, FORMATS)
+    if weights is not None and not FORMATS[to].takes_weights:
+        raise InvalidInput(f"a {to} file holds no weights: leave out --weights, or export to torch or onnx")
+    published = load_architecture(file)
+    architecture = dataclasses.replace(
+        published,
+        resolution_px=resolution_px or published.resolution_px,
+        classes=num_classes or published.classes,
+    )
+    path = out or Path(_file_name(architecture.name) + FORMATS[to].suffix)
+    if not path.parent.is_dir():
+        raise InvalidInput(f"no such folder: '{path.parent}'")
+    written = writer(to)(architecture, path, _trained(architecture, weights))
+    _print(written, architecture, to, weights, as_json)
+
+
+def _file_name(name: str) -> str:
+    """``efficientformer:s0`` -> ``efficientformer-s0``: a name that every file system takes."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "network"
+
+
+def _trained(architecture: Architecture, weights: Path | None) -> nn.Module | None:
+    from vitnas.arch.build import build
+    from vitnas.export.weights import load_timm_weights
+
+    if weights is None:
+        return None
+    network = build(architecture)
+    load_timm_weights(network, weights)  # takes our own names as well
+    return network
+
+
+def _print(
+    written: Exported, architecture: Architecture, to: str, weights: Path | None, as_json: bool
+) -> None:
+    if as_json:
+        facts = {"name": architecture.name, "id": architecture.id, "format": to, "weights": weights}
+        _common.print_json({**facts, **dataclasses.asdict(written)})
+        return
+    kind = {None: "", True: ", any batch", False: ", batch 2 only"}[written.dynamic_batch]
+    typer.echo(f"wrote {written.path} ({FORMATS[to].description}{kind})")
+    typer.echo(written.proof)
+    if FORMATS[to].takes_weights and weights is None:
+        typer.echo("weights are fresh, not trained: --weights FILE writes trained ones")
+    typer.echo(f"use: {written.call}")

@@ -1,0 +1,86 @@
+"""An ONNX file, checked with ONNX Runtime."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitnas.arch.schema import Architecture
+from vitnas.errors import missing_extra
+from vitnas.export import Exported
+from vitnas.export._proof import exported_program, prepared, proven
+
+TOLERANCE = 1e-4
+_TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir")
+
+
+def export_onnx(architecture: Architecture, path: str | Path, model: nn.Module | None = None) -> Exported:
+    """Write an ONNX file with input ``images`` (B, C, H, W) and output ``logits`` (B, classes).
+
+    If onnxruntime is installed, its outputs are compared with the network's.
+
+    Args:
+        architecture: the network.
+        path: file to write.
+        model: a network of this architecture with the weights to write; fresh ones if left out.
+
+    Raises:
+        MissingExtra: the package onnx or onnxscript is not installed.
+        VitnasError: ONNX Runtime's outputs are not the network's within 1e-4.
+        OSError: the file cannot be written.
+    """
+    for package in ("onnx", "onnxscript"):
+        if importlib.util.find_spec(package) is None:
+            raise missing_extra(package, "onnx")
+    path = Path(path)
+    network = prepared(architecture, model)
+    program, dynamic = exported_program(network, architecture)
+    with _quiet():
+        converted: Any = torch.onnx.export(
+            program, input_names=["images"], output_names=["logits"], dynamo=True, verbose=False
+        )
+    path.write_bytes(converted.model_proto.SerializeToString())
+    call = f"onnxruntime.InferenceSession({str(path)!r})"
+    if importlib.util.find_spec("onnxruntime") is None:
+        proof = "not checked: pip install onnxruntime to compare its outputs with the network's"
+        return Exported(path, proof, None, dynamic, call)
+    loaded = _in_onnx_runtime(path)
+    difference = proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=TOLERANCE)
+    proof = f"ONNX Runtime: outputs differ from the network's by {difference:.1g} at most"
+    return Exported(path, proof, difference, dynamic, call)
+
+
+def _in_onnx_runtime(path: Path) -> Callable[[Tensor], Tensor]:
+    """An ONNX file as a function of images."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+
+    def logits(x: Tensor) -> Tensor:
+        return torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0])
+
+    return logits
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the converter's progress and its advice to its own developers off the console."""
+    levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,44 @@
+"""A ``torch.export`` program: one file that PyTorch runs without our code."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from vitnas.arch.schema import Architecture
+from vitnas.arch.yaml_io import dump_yaml
+from vitnas.export import Exported
+from vitnas.export._proof import exported_program, prepared, proven
+
+ARCHITECTURE_FILE = "architecture.yaml"  # the architecture travels inside the program's file
+TOLERANCE = 1e-4
+
+
+def export_torch(architecture: Architecture, path: str | Path, model: nn.Module | None = None) -> Exported:
+    """Write a program that takes images (B, C, H, W) and gives logits (B, classes), as in evaluation mode.
+
+    ``torch.export.load(path).module()`` runs it; vitnas need not be installed. The architecture's YAML is in it
+    as the extra file ``architecture.yaml``.
+
+    Args:
+        architecture: the network.
+        path: file to write, ``.pt2`` by custom.
+        model: a network of this architecture with the weights to write; fresh ones if left out.
+
+    Raises:
+        VitnasError: the program, loaded again, does not give the network's outputs.
+        OSError: the file cannot be written.
+    """
+    path = Path(path)
+    network = prepared(architecture, model)
+    program, dynamic = exported_program(network, architecture)
+    buffer = io.BytesIO()  # torch's own writer reports a folder that it cannot write to as a RuntimeError
+    torch.export.save(program, buffer, extra_files={ARCHITECTURE_FILE: dump_yaml(architecture.to_dict())})
+    path.write_bytes(buffer.getvalue())
+    loaded = torch.export.load(path).module()
+    difference = proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=TOLERANCE)
+    proof = f"loaded again: outputs differ from the network's by {difference:.1g} at most"
+    return Exported(path, proof, difference, dynamic, f"torch.export.load({str(path)!r}).module()")
