@@ -133,7 +133,7 @@ class Resource:
 
 @lru_cache(maxsize=4)
 def shapeless_slots(space: Space) -> list[Slot]:
-    """The slots with operators, widths and arguments as they are, and no shapes: no module is run for them."""
+    """The slots with operators, widths and arguments, and no shapes: no module is run for them."""
     return list_slots(space.template, lambda _: Features(1, 1))
 
 
