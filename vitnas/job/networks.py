@@ -90,7 +90,7 @@ class NetworkScorer:
 
     is_dear = True
 
-    def __init__(self, bench: NetworkBench, proxy: str, sample: ReferenceSample, batch: int = 16) -> None:
+    def __init__(self, bench: NetworkBench, proxy: str, sample: ReferenceSample, batch: int) -> None:
         self.bench = bench
         self.proxy = proxy
         self.sample = sample

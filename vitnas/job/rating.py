@@ -29,7 +29,9 @@ from vitnas.space.activity import Genomes
 from vitnas.workers.base import Workers
 
 SAMPLE = 32  # networks that a proxy's scores are standardised against
-SEQUENTIAL_BATCH = 10
+GENOME_BATCH = 16384
+NETWORK_BATCH = 16
+SEQUENTIAL_BATCH = 10  # Optuna's samplers learn from every trial
 SHOWN_PROXIES = ("token_entropy", "naswot")
 
 
@@ -83,14 +85,14 @@ def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rati
         quality = genome_quality(name, space, table, setup.pool)
         box = Box.of(setup.problem.matrix(table.price(setup.pool), quality.score(setup.pool)))
         folder.write_json("quality.json", {"state": quality.state(), "box": dataclasses.asdict(box)})
-    batch = SEQUENTIAL_BATCH if is_sequential(setup.config.strategy) else 16384
+    batch = SEQUENTIAL_BATCH if is_sequential(setup.config.strategy) else GENOME_BATCH
     return Rating(GenomeScorer(quality.score, batch), bench, quality.score, box, quality.notes)
 
 
 def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:
     proxy = setup.config.quality
     sample = reference_sample(setup, folder, bench, (proxy,), listener)
-    scorer = NetworkScorer(bench, proxy, sample)
+    scorer = NetworkScorer(bench, proxy, sample, NETWORK_BATCH)
 
     def rate(genomes: Genomes) -> NDArray[np.float64]:
         records = bench.measure(genomes, [proxy])
