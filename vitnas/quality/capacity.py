@@ -3,9 +3,9 @@
     score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,      p = K / R
 
 x_r is the resource of a candidate (depth, width, mean expansion or mean attention width of one stage),
-x0_r its median over a feasible pool, w_r the elasticity of the cost with respect to it, R the median over
-the resources of ln(95th / 5th percentile) in the pool, and K = 2. For K -> 0 the score is the logarithm of
-the cost; K > 0 says that a resource above the pool's centre buys less than a scarce one.
+x0_r its median over a feasible pool, w_r the elasticity of the stages' cost with respect to it, R the median
+of ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 2. For K -> 0 the score
+is the logarithm of the cost; K > 0 says that a resource above the pool's centre buys less than a scarce one.
 
 The formula was found and checked on plain ViTs with one stage, where it beats every published training-free
 proxy (docs/quality.md). That it holds stage by stage in hybrids is an assumption.
@@ -116,13 +116,15 @@ class Capacity:
         offsets = np.array([_offset(r, x) for r, x in zip(varying, amounts.T, strict=True)])
         if not varying:
             return cls(space, (), 0.0, ramp)
-        weights = elasticities(space, table, pool, varying, offsets)
+        # a cost grows with the plain mean of the expansions: the ramp would only blur its slope
+        plain = {r.name: r for r in stage_resources(space, ramp=0.0)}
+        weights = elasticities(space, table, pool, [plain[r.name] for r in varying], offsets)
         low, high = np.quantile(np.log(amounts + offsets), [0.05, 0.95], axis=0)
         references = np.median(amounts, axis=0)
         rows = zip(varying, weights, references, offsets, high - low, strict=True)
         terms = [Term(r.name, *(float(value) for value in values)) for r, *values in rows]
-        spreads = (high - low)[high - low > 1e-9]
-        exponent = curvature / float(np.median(spreads)) if len(spreads) else 0.0
+        spreads = [t.log_range for t in terms if t.log_range > 1e-9 and not t.resource.endswith("attention")]
+        exponent = curvature / float(np.median(spreads)) if spreads else 0.0
         return cls(space, terms, exponent, ramp)
 
     def score(self, genomes: Genomes) -> NDArray[np.float64]:

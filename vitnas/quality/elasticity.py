@@ -45,19 +45,19 @@ def local_sample(space: Space, centre: NDArray[np.uint8], n: int, rng: np.random
 def stage_costs(table: CostTable, names: Sequence[str]) -> Callable[[Genomes], NDArray[np.float64]]:
     """The costs (n, stages, names) of each stage alone, of genomes (n, G).
 
-    A down-sampling belongs to the stage that it enters, the stem to the first stage, the head to the last.
+    A down-sampling belongs to the stage that it enters. Stem and head are left out: what they cost depends
+    on the number of classes and channels and buys nothing that a stage has.
     """
     slots = shapeless_slots(table.space)
     assert len(slots) == len(table.columns), "one column for each slot"
     stages = len(table.space.template.stages)
-    homes = [slot.stage if slot.stage >= 0 else 0 if k == 0 else stages - 1 for k, slot in enumerate(slots)]
     picked = [FIGURES.index(name) for name in names]
     lookups = [
         Lookup(
             [
                 Column(c.genes, c.shape, np.ascontiguousarray(c.values[:, picked]))
-                for c, home in zip(table.columns, homes, strict=True)
-                if home == stage
+                for c, slot in zip(table.columns, slots, strict=True)
+                if slot.stage == stage
             ]
             or [Column((), (), np.zeros((1, len(names))))],
             sums=len(names),
