@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vitnas.search.archive import Archive, SeenKeys
+from vitnas.search.archive import Archive, SeenKeys, first_of_each
 from vitnas.search.pareto import first_non_dominated
 
 Candidates = tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.float64]]
@@ -89,3 +89,9 @@ def test_contains_does_not_add(n: int) -> None:
     assert seen.contains(keys).tolist() == [True] * (n // 2) + [False] * (n - n // 2)
     assert len(seen) == n // 2
     assert seen.contains(np.zeros(1, np.uint64)).tolist() == [False]
+
+
+@given(st.lists(KEY))
+def test_first_of_each_keeps_the_order(keys: list[int]) -> None:
+    expected = [row for row, key in enumerate(keys) if key not in keys[:row]]
+    assert first_of_each(np.array(keys, dtype=np.uint64)).tolist() == expected

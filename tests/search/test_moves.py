@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitnas.search.moves import Moves, first_of_each, is_ordered
+from vitnas.search.moves import Moves, is_ordered
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
 
@@ -63,7 +63,3 @@ def test_a_space_with_one_point_has_no_moves(small_space: Space) -> None:
 )
 def test_ordered_choices_are_growing_numbers(choices: tuple[int | float | str, ...], ordered: bool) -> None:
     assert is_ordered(choices) is ordered
-
-
-def test_first_of_each_keeps_the_order() -> None:
-    assert first_of_each(np.array([7, 3, 7, 9, 3], np.uint64)).tolist() == [0, 1, 3]

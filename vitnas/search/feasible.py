@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import NothingFeasible
-from vitnas.search.archive import SeenKeys
-from vitnas.search.moves import Moves, first_of_each
+from vitnas.search.archive import SeenKeys, first_of_each
+from vitnas.search.moves import Moves
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 

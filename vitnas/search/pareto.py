@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 Objectives = NDArray[np.float64]  # (n, M), minimised
 UNRANKED = np.iinfo(np.int32).max  # rank of a row with a nan, or beyond ``stop_after``
-_SWEEP_MAX_OBJECTIVES = 3  # up to here one pass that ranks everything is faster than front after front
+_SWEEP_MAX_OBJECTIVES = 3  # up to here ranking everything at once is faster than front after front
 
 
 def non_dominated(objectives: Objectives) -> NDArray[np.bool_]:
@@ -44,11 +44,12 @@ def ranks(objectives: Objectives, stop_after: int | None = None) -> NDArray[np.i
     n, columns = objectives.shape
     out = np.full(n, UNRANKED, dtype=np.int32)
     left = np.flatnonzero(~np.isnan(objectives).any(axis=1))
-    if columns <= _SWEEP_MAX_OBJECTIVES and len(left):
-        out[left] = moocore.pareto_rank(objectives[left])
-        return out
+    enough = len(left) if stop_after is None else min(stop_after, len(left))
     front = placed = 0
-    while len(left) and (stop_after is None or placed < stop_after):
+    while placed < enough:
+        if columns <= _SWEEP_MAX_OBJECTIVES and (front or stop_after is None):
+            out[left] = front + moocore.pareto_rank(objectives[left])
+            break
         best = moocore.is_nondominated(objectives[left], keep_weakly=True)
         out[left[best]] = front
         placed += int(best.sum())

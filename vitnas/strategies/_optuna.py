@@ -1,0 +1,131 @@
+"""Optuna's samplers as strategies. The only file that imports Optuna; versions 4.5 to 5.
+
+The study stays in memory and in this process: a storage takes 20 to 500 times as long for each trial.
+Optuna's samplers cannot be saved, so a resumed run tells everything again.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import optuna
+from numpy.typing import NDArray
+from optuna import samplers
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from vitnas.search.moves import is_ordered
+from vitnas.search.problem import Batch, Problem
+from vitnas.space.activity import Genomes
+from vitnas.strategies._base import State, failed
+
+__all__ = ["ConstraintsFunc", "OptunaStrategy", "samplers"]
+
+ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]] | None
+HAS_SET_CONSTRAINT = hasattr(Trial, "set_constraint")  # from version 5 on
+WORST_VIOLATION = 1e3  # an unknown cost is infinitely bad, which Optuna's models cannot digest
+
+
+def _constraints(trial: FrozenTrial) -> Sequence[float]:
+    return [float(trial.user_attrs["violation"])]
+
+
+class OptunaStrategy:
+    """A study that is asked and told; subclasses say which sampler.
+
+    A gene with ordered numbers as choices is an integer parameter, any other a categorical one. Genes
+    without an effect are suggested too, and masked afterwards. The first trials are feasible genomes at
+    random, since a small feasible share would leave the samplers without a single one to learn from.
+
+    Args:
+        problem: what is searched.
+        seed: of the sampler and of the first genomes.
+        population: number of random genomes to begin with.
+
+    Attributes:
+        startup: default for ``population``.
+        at_once: at most so many proposals an ask, since later ones know nothing of the earlier ones; None
+            for as many as there were to begin with.
+    """
+
+    startup = 20
+    at_once: int | None = 8
+
+    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._problem = problem
+        self._seed = seed
+        self.startup = population or self.startup
+        constraints = None if HAS_SET_CONSTRAINT else _constraints
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # samplers and arguments that are marked experimental
+            sampler = self.sampler(seed % 2**32, constraints)
+        self._study = optuna.create_study(directions=["minimize"] * problem.n_objectives, sampler=sampler)
+        self._distributions: dict[str, BaseDistribution] = {}
+        self._columns: list[int] = []
+        for column, gene in enumerate(problem.space.genes):
+            last = len(gene.choices) - 1
+            if last == 0:
+                continue
+            ordered = is_ordered(gene.choices)
+            kind = IntDistribution(0, last) if ordered else CategoricalDistribution(range(last + 1))
+            self._distributions[f"{column}:{gene.name}"] = kind
+            self._columns.append(column)
+        self._asked: list[Trial] = []
+        self._begun = False
+        self._worst = np.full(problem.n_objectives, -np.inf)
+
+    def sampler(self, seed: int, constraints_func: ConstraintsFunc) -> samplers.BaseSampler:
+        """The sampler; ``constraints_func`` is None where trials carry their constraints themselves."""
+        raise NotImplementedError
+
+    def ask(self, n: int) -> Genomes:
+        """Up to ``n`` proposals, but not more than ``at_once``."""
+        if not self._begun:
+            self._begun = True
+            rng = np.random.default_rng([self._seed, 104])
+            for genome in self._problem.sample_feasible(self.startup, rng):
+                values = (int(genome[column]) for column in self._columns)
+                self._study.enqueue_trial(dict(zip(self._distributions, values, strict=True)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            count = min(n, self.at_once or self.startup)
+            self._asked = [self._study.ask(self._distributions) for _ in range(count)]
+        genomes = np.zeros((len(self._asked), len(self._problem.space.genes)), dtype=np.uint8)
+        for row, trial in enumerate(self._asked):
+            genomes[row, self._columns] = [trial.params[name] for name in self._distributions]
+        return self._problem.space.canonical(genomes)
+
+    def tell(self, batch: Batch) -> None:
+        """Finish the trials of the last ask, in its order."""
+        assert len(batch.genomes) == len(self._asked)
+        lost = failed(batch)
+        known = batch.objectives[~np.isnan(batch.objectives).any(axis=1)]
+        self._worst = np.maximum(self._worst, known.max(axis=0, initial=-np.inf))
+        for row, trial in enumerate(self._asked):
+            self._tell_one(trial, batch.objectives[row], float(batch.violation[row]), bool(lost[row]))
+        self._asked = []
+
+    def _tell_one(self, trial: Trial, objectives: NDArray[np.float64], violation: float, lost: bool) -> None:
+        if lost:
+            self._study.tell(trial, state=TrialState.FAIL)
+            return
+        violation = min(violation, WORST_VIOLATION)
+        if HAS_SET_CONSTRAINT:
+            trial.set_constraint("violation", violation)
+        else:
+            trial.set_user_attr("violation", violation)
+        if violation > 0:  # without objectives, which Optuna insists on: the worst seen so far
+            objectives = np.where(np.isfinite(self._worst), self._worst, 0.0)
+        self._study.tell(trial, objectives.tolist())
+
+    def state(self) -> State | None:
+        """None: only a replay brings a sampler back."""
+        return None
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Not possible, since ``state`` gives nothing."""
+        raise AssertionError("this strategy is resumed by telling everything again")

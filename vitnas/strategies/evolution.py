@@ -1,0 +1,112 @@
+"""NSGA-II over whole populations at once (Deb et al. 2002), with the budgets as constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.search.archive import first_of_each
+from vitnas.search.moves import Moves
+from vitnas.search.pareto import crowding, ranks
+from vitnas.search.problem import Batch, Problem
+from vitnas.space.activity import Genomes
+from vitnas.strategies._base import State, failed, restore_rng, rng_state
+
+SMALLEST, LARGEST = 50, 2000  # population, if none is given
+ASKS_PER_PARENT = 8  # and in between: an eighth of what is asked for at once
+REPAIRS = 3  # further mutations of a child that is there already
+
+
+class Evolution:
+    """NSGA-II: parents by tournament on rank and crowding, feasible ones first; no duplicates.
+
+    Args:
+        problem: what is searched.
+        seed: of all its choices.
+        population: survivors of a generation. By default an eighth of the first ask, within 50 and 2000.
+    """
+
+    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
+        self._problem = problem
+        self._rng = np.random.default_rng([seed, 102])
+        self._moves = Moves(problem.space)
+        self._size = population or 0  # 0: decided by the first ask
+        self._started = 0  # random genomes asked for so far
+        # the population, best first, so that a tournament is won by the smaller index
+        self._genomes: Genomes = np.zeros((0, len(problem.space.genes)), dtype=np.uint8)
+        self._objectives: NDArray[np.float64] = np.zeros((0, problem.n_objectives))
+        self._violation: NDArray[np.float64] = np.zeros(0)
+
+    def ask(self, n: int) -> Genomes:
+        """Random feasible genomes until there is a population, then children."""
+        if not self._size:
+            self._size = min(max(n // ASKS_PER_PARENT, SMALLEST), LARGEST)
+        if self._started < self._size or len(self._genomes) < 2:
+            wanted = min(n, max(self._size - self._started, 1))
+            self._started += wanted
+            return self._problem.sample_feasible(wanted, self._rng)
+        return self._children(n)
+
+    def _children(self, n: int) -> Genomes:
+        space, rng = self._problem.space, self._rng
+        one, other = rng.integers(len(self._genomes), size=(2, 2, n)).min(axis=0)
+        crossed = self._moves.cross(self._genomes[one], self._genomes[other], rng)
+        children = space.canonical(self._moves.mutate(crossed, rng))
+        known = space.keys(self._genomes)
+        for _ in range(REPAIRS):
+            fresh = first_of_each(np.concatenate([known, space.keys(children)]))
+            again = np.ones(len(known) + n, dtype=np.bool_)
+            again[fresh] = False
+            again = again[len(known) :]
+            if not again.any():
+                break
+            children[again] = space.canonical(self._moves.mutate(children[again], rng))
+        return children
+
+    def tell(self, batch: Batch) -> None:
+        """Let the best of population and children survive."""
+        usable = ~failed(batch)
+        genomes = np.concatenate([self._genomes, batch.genomes[usable]])
+        objectives = np.concatenate([self._objectives, batch.objectives[usable]])
+        violation = np.concatenate([self._violation, batch.violation[usable]])
+        distinct = first_of_each(self._problem.space.keys(genomes))
+        order = distinct[survivors(objectives[distinct], violation[distinct], max(self._size, 1))]
+        self._genomes, self._objectives = genomes[order], objectives[order]
+        self._violation = violation[order]
+
+    def state(self) -> State:
+        """The population and the generator's state."""
+        return {
+            "rng": rng_state(self._rng),
+            "counts": np.array([self._size, self._started]),
+            "genomes": self._genomes,
+            "objectives": self._objectives,
+            "violation": self._violation,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from a state."""
+        restore_rng(self._rng, state["rng"])
+        self._size, self._started = (int(count) for count in state["counts"])
+        self._genomes = np.array(state["genomes"], dtype=np.uint8)
+        self._objectives = np.array(state["objectives"], dtype=np.float64)
+        self._violation = np.array(state["violation"], dtype=np.float64)
+
+
+def survivors(objectives: NDArray[np.float64], violation: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Positions of the best ``n`` rows, best first.
+
+    Feasible rows by front, then by crowding within it; after them infeasible ones by violation.
+    """
+    feasible = np.flatnonzero(violation == 0)
+    front = ranks(objectives[feasible], stop_after=n)
+    # whole fronts until n are placed; crowding is that of the whole front that gets cut
+    last = np.sort(front)[min(n, len(front)) - 1] if len(front) else 0
+    placed = front <= last
+    feasible, front = feasible[placed], front[placed]
+    order = np.lexsort((-crowding(objectives[feasible], front), front))
+    rest = np.flatnonzero(violation > 0)
+    return np.concatenate([feasible[order], rest[np.argsort(violation[rest], kind="stable")]])[:n]

@@ -1,0 +1,15 @@
+"""Optuna's Gaussian process sampler."""
+
+from __future__ import annotations
+
+from vitnas.strategies._optuna import ConstraintsFunc, OptunaStrategy, samplers
+
+
+class OptunaGp(OptunaStrategy):
+    """Optuna's Gaussian process; for up to 300 trials that are dear, such as trainings."""
+
+    at_once = 4
+
+    def sampler(self, seed: int, constraints_func: ConstraintsFunc) -> samplers.BaseSampler:
+        """Hypervolume improvement, with noise: scores of networks depend on their seed."""
+        return samplers.GPSampler(n_startup_trials=self.startup, seed=seed, constraints_func=constraints_func)
