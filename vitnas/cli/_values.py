@@ -1,0 +1,41 @@
+"""Numbers and times as people type them."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from vitnas.errors import InvalidInput
+
+_COUNT = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+_TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE)
+_SECONDS = {"h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
+
+
+def parse_count(text: str, where: str) -> int:
+    """``300``, ``500k`` or ``2M`` as a whole number of at least 1.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    match = _COUNT.fullmatch(text.strip())
+    value = float(match[1].replace(",", "")) * _FACTORS[match[2].lower()] if match else math.nan
+    if not value >= 1 or value != round(value):
+        raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
+    return round(value)
+
+
+def parse_duration(text: str, where: str) -> float:
+    """``90s``, ``2m``, ``1h30m`` or a bare number of seconds, in seconds above 0.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    parts = _TIMES.findall(text)
+    whole = "".join(match[0] for match in _TIMES.finditer(text)) == text
+    bare = [number for number, unit in parts if not unit]
+    seconds = sum(float(number) * _SECONDS[unit.lower() or "s"] for number, unit in parts)
+    if not whole or not seconds > 0 or (bare and len(parts) > 1):
+        raise InvalidInput(f"{where}: '{text}' is not a time above 0 (write 90s, 2m or 1h30m)")
+    return seconds

@@ -1,0 +1,43 @@
+"""``vitnas score``: price and score architectures."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from vitnas.cli import _common
+
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        help="Architecture files, or published networks such as efficientformer:s0.", metavar="FILE..."
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(help="Device: a name from 'vitnas devices' or a profile; without one no latencies."),
+]
+Proxies = Annotated[
+    list[str] | None, typer.Option("--proxy", help="A score from 'vitnas proxies'; repeat it for more.")
+]
+Seed = Annotated[int, typer.Option(help="Of the weights and images that proxies draw.")]
+Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object a file.")]
+
+
+def score(
+    files: Files, target: Target = None, proxies: Proxies = None, seed: Seed = 0, as_json: Json = False
+) -> None:
+    """Price and score architectures: files or published networks.
+
+    Parameters, MACs, activations, peak activation memory, latency on a device, training-free scores.
+    """
+    from vitnas.job import score as score_files
+
+    rows: list[dict[str, Any]] = score_files(files, target=target, proxies=proxies or (), seed=seed)
+    if as_json:
+        _common.print_json(rows)
+        return
+    from vitnas.report.scores import score_tables
+
+    _common.console().print(score_tables(rows))

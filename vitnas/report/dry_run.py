@@ -1,0 +1,64 @@
+"""What a search would do, as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from vitnas.report.axes import cost_axis
+from vitnas.report.columns import Column, FittedTable
+from vitnas.report.words import count, duration, share, speed
+from vitnas.search.events import DryRun
+from vitnas.units import format_quantity
+
+
+def dry_run_table(dry: DryRun) -> RenderableType:
+    """Size of the space, range of every cost, share of the space within each budget, speed and time."""
+    parts: list[RenderableType] = [
+        Text(f"space {dry.space}: {count(dry.size)} architectures, {dry.genes} genes"),
+        Text(),
+        _costs(dry),
+    ]
+    if "latency_ms" in dry.costs:
+        parts.append(Text(f"latency: {dry.device_label}"))
+    if dry.budgets:
+        parts += [Text(), _budgets(dry)]
+    parts += [
+        Text(),
+        Text(
+            f"{count(dry.trials)} trials at {speed(dry.trials_per_s)}: about {duration(dry.seconds)} "
+            "with the checks of the front"
+        ),
+    ]
+    return Group(*parts)
+
+
+def _costs(dry: DryRun) -> FittedTable:
+    def cells(k: int) -> Sequence[str]:
+        return [format_quantity(name, values[k]) for name, values in dry.costs.items()]
+
+    return FittedTable(
+        [
+            Column("cost", [cost_axis(name).title for name in dry.costs], right=False),
+            Column("least", cells(0)),
+            Column("median", cells(1)),
+            Column("most", cells(2)),
+        ]
+    )
+
+
+def _budgets(dry: DryRun) -> FittedTable:
+    names = {"all": "all together"} if len(dry.budgets) > 2 else {}
+    shown = [(names.get(name, name), part) for name, part in dry.budgets.items() if name != "all" or names]
+    return FittedTable(
+        [
+            Column("budget", [name for name, _ in shown], right=False),
+            Column("met by (share of the space)", [_share(part) for _, part in shown]),
+        ]
+    )
+
+
+def _share(part: float) -> str:
+    return share(part) if part else "none of the sample"

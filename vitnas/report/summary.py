@@ -1,0 +1,74 @@
+"""What is printed when a search is over: plot, table, how it went, what was written where."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from vitnas.report.axes import AXES, plot_axes
+from vitnas.report.plots import Mark, Scatter
+from vitnas.report.tables import front_table, short_name, value
+from vitnas.report.words import count, duration, ratio
+from vitnas.search.events import Member, SearchResult
+
+
+def report(result: SearchResult) -> RenderableType:
+    """All that is printed when a search is over: plot, table, how it went, what was written."""
+    plot = front_plot(result)
+    drawn = [plot, Text()] if plot is not None else []
+    return Group(*drawn, front_table(result), Text(), summary(result), Text(), written(result))
+
+
+def front_plot(result: SearchResult, height: int = 14) -> RenderableType | None:
+    """The written front and the published networks within the budgets; None without two objectives."""
+    axes = plot_axes(result.objectives)
+    if axes is None:
+        return None
+    points = np.array([_point(m, axes) for m in result.front], dtype=np.float64).reshape(-1, 2)
+    marks = [Mark(short_name(m), *_point(m, axes)) for m in result.references if m.feasible]
+    across, up = (AXES[name] for name in axes)
+    return Scatter(points, across.label, up.label, marks, axes[1] == "quality", height)
+
+
+def _point(member: Member, axes: tuple[str, str]) -> tuple[float, float]:
+    x, y = (value(member, name) / AXES[name].scale for name in axes)
+    return x, y
+
+
+def summary(result: SearchResult) -> RenderableType:
+    """How the search went, in one or two lines."""
+    failed = f", {count(result.failed)} failed" if result.failed else ""
+    lines = [
+        f"{result.config.strategy}: {count(result.trials)} feasible candidates scored of "
+        f"{count(result.asked)} priced{failed}, {duration(result.seconds)}",
+        f"hypervolume {result.hypervolume:.3f}"
+        + against_random(result.hypervolume, result.random_hypervolume),
+    ]
+    return Text("\n".join(lines))
+
+
+def against_random(hypervolume: float, random_hypervolume: float | None) -> str:
+    """``, random search after as many trials 0.842 (x1.083)``; empty without that arm."""
+    if random_hypervolume is None:
+        return ""
+    gained = ratio(hypervolume, random_hypervolume)
+    return f", random search after as many trials {random_hypervolume:.3f} ({gained})"
+
+
+def written(result: SearchResult) -> RenderableType:
+    """What was written where, and what to do with it."""
+    rows = [
+        ("front.json", "the whole front, every figure of the networks above"),
+        ("reference.json", "the published networks, scored in this run"),
+        ("evaluations.jsonl", "every measured network, a line each"),
+        ("manifest.json", "settings, seed and versions"),
+    ]
+    numbers = [file.rpartition("/")[2].partition("-")[0] for file in result.files]
+    if numbers:
+        span = " to ".join(f"{number}-*.yaml" for number in dict.fromkeys((numbers[0], numbers[-1])))
+        rows.insert(0, ("best/", f"{count(len(numbers))} architectures, {span}"))
+    lines = [f"wrote {result.path}/", *(f"  {name:<17}  {what}" for name, what in rows)]
+    if numbers:
+        lines.append(f"next: vitnas export {result.path}/best/{numbers[0]}-*.yaml --to onnx")
+    return Text("\n".join(lines))
