@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
@@ -33,5 +34,5 @@ def create_model(
     """
     architecture = source if isinstance(source, Architecture) else load_architecture(source)
     changes = {"classes": num_classes, "resolution_px": resolution_px, "in_channels": in_channels}
-    given = {name: value for name, value in changes.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     return build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)

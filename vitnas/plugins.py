@@ -1,4 +1,4 @@
-"""One loader for everything that is a file: operators, proxies, strategies (Python), spaces and devices (YAML).
+"""One loader for all that is a file: operators, proxies, strategies (Python), spaces and devices (YAML).
 
 A plugin is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Looked up in this order: a path to a ``.py``

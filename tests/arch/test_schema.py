@@ -59,7 +59,9 @@ def test_identity_is_of_what_is_built_not_of_its_spelling(tmp_path):
     a = read_architecture(write(tmp_path, CLOSED))
     spelled = CLOSED.replace("repeat: 3, expansion: [2, 3, 2.5]", "repeat: 3, expansion: [2.0, 3, 2.5]")
     spelled = spelled.replace("{op: conv_ffn, expansion: 2}", "{op: conv_ffn, repeat: 1, expansion: [2]}")
-    spelled = spelled.replace("heads: 2, key_dim: 8", "heads: 2, key_dim: 8, stride: 1").replace("tiny", "other")
+    spelled = spelled.replace("heads: 2, key_dim: 8", "heads: 2, key_dim: 8, stride: 1").replace(
+        "tiny", "other"
+    )
     assert read_architecture(write(tmp_path, spelled)).id == a.id
     changed = read_architecture(write(tmp_path, CLOSED.replace("width: 32", "width: 40")))
     assert changed.id != a.id
@@ -68,7 +70,11 @@ def test_identity_is_of_what_is_built_not_of_its_spelling(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("op: conv_ffn, expansion: 2", "op: conv_ffm, expansion: 2", ["a.yaml:12", "conv_ffm", "did you mean 'conv_ffn'"]),
+        (
+            "op: conv_ffn, expansion: 2",
+            "op: conv_ffm, expansion: 2",
+            ["a.yaml:12", "conv_ffm", "did you mean 'conv_ffn'"],
+        ),
         ("width: 32", "width: wide", ["a.yaml:10", "stages.1.width", "expected an integer", "'wide'"]),
         ("width: 32", "width: 0", ["stages.1.width", "at least 1"]),
         ("expansion: 3,", "expanson: 3,", ["a.yaml:13", "expanson", "did you mean 'expansion'"]),
@@ -101,7 +107,9 @@ def test_an_architecture_file_is_a_space_with_one_point(tmp_path):
 
 
 def test_reopening_a_file_by_hand_gives_a_space(tmp_path):
-    opened = CLOSED.replace("repeat: 3, expansion: [2, 3, 2.5]", "repeat: {range: [2, 3]}, expansion: {choice: [2, 3, 2.5]}")
+    opened = CLOSED.replace(
+        "repeat: 3, expansion: [2, 3, 2.5]", "repeat: {range: [2, 3]}, expansion: {choice: [2, 3, 2.5]}"
+    )
     space = load_space(write(tmp_path, opened))
     assert space.size == 3**2 + 3**3
     closed = read_architecture(write(tmp_path, CLOSED, "c.yaml"))

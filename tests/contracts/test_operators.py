@@ -103,5 +103,7 @@ def test_stochastic_depth_is_off_in_eval(op):
 def test_activations_are_modules(op):
     case = next(c for c in cases(op) if built(op, c) is not None)
     module = built(op, case)
-    if any(isinstance(m, nn.Conv2d | nn.Linear) and name.endswith("fc1") for name, m in module.named_modules()):
+    if any(
+        isinstance(m, nn.Conv2d | nn.Linear) and name.endswith("fc1") for name, m in module.named_modules()
+    ):
         assert any(isinstance(m, nn.GELU | nn.ReLU | nn.SiLU | nn.Hardswish) for m in module.modules())

@@ -44,4 +44,6 @@ def test_sharing_passes_changes_no_score(small):
     one_pass = [n for n in PROXIES if load_proxy(n).passes == min(passes)]
     together = measure(small, one_pass, seed=1, **settings).scores
     for name in one_pass:
-        assert measure(small, [name], seed=1, **settings).scores[name] == pytest.approx(together[name], rel=1e-5)
+        assert measure(small, [name], seed=1, **settings).scores[name] == pytest.approx(
+            together[name], rel=1e-5
+        )

@@ -38,7 +38,10 @@ def test_samples_build_and_round_trip(space):
 def test_extreme_architectures_build(space):
     lowest = space.canonical(np.zeros((1, len(space.genes)), np.uint8))[0]
     highest = space.canonical((space.cardinalities - 1).astype(np.uint8)[None])[0]
-    assert price_architecture(space.decode(lowest))["params"] < price_architecture(space.decode(highest))["params"]
+    assert (
+        price_architecture(space.decode(lowest))["params"]
+        < price_architecture(space.decode(highest))["params"]
+    )
 
 
 def test_published_networks_are_inside_with_room(space):
@@ -50,7 +53,9 @@ def test_published_networks_are_inside_with_room(space):
         genomes = np.array([r.genome for r in space.references.values()])
         widths = [k for k, gene in enumerate(space.genes) if gene.name.endswith("width")]
         assert (genomes[:, widths].min(axis=0) > 0).all(), "room below the narrowest published network"
-        assert (genomes[:, widths].max(axis=0) < space.cardinalities[widths] - 1).all(), "and above the widest"
+        assert (genomes[:, widths].max(axis=0) < space.cardinalities[widths] - 1).all(), (
+            "and above the widest"
+        )
 
 
 def test_other_resolutions_classes_and_channels(space):

@@ -14,7 +14,9 @@ TINY = {
     "stages": [
         {
             "width": {"range": [8, 32, 4]},
-            "blocks": [{"op": "conv_ffn", "repeat": {"range": [1, 4]}, "expansion": {"choice": [1, 2, 3, 4]}}],
+            "blocks": [
+                {"op": "conv_ffn", "repeat": {"range": [1, 4]}, "expansion": {"choice": [1, 2, 3, 4]}}
+            ],
         },
         {
             "down": {"op": "conv_down"},

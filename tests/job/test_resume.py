@@ -25,8 +25,32 @@ from vitnas.cli.main import main
 main()
 """
 
-RANK = ["search", "--space", "tiny", "--target", "iphone12", "--max-params", "100k", "--trials", "20000", "--front", "3"]
-PROXY = ["search", "--space", "tiny", "--max-params", "100k", "--trials", "24", "--front", "2", "--quality", "naswot"]
+RANK = [
+    "search",
+    "--space",
+    "tiny",
+    "--target",
+    "iphone12",
+    "--max-params",
+    "100k",
+    "--trials",
+    "20000",
+    "--front",
+    "3",
+]
+PROXY = [
+    "search",
+    "--space",
+    "tiny",
+    "--max-params",
+    "100k",
+    "--trials",
+    "24",
+    "--front",
+    "2",
+    "--quality",
+    "naswot",
+]
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:

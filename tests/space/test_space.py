@@ -61,7 +61,9 @@ def test_canonical_genomes_and_architectures_are_one_to_one(space):
     # two convolutional segments of one stage can spell one network in two ways: never more ids than genomes
     assert len(ids) <= len(genomes)
     masked = {space.decode(g).id for g in all_genomes(space)[::29]}
-    assert masked <= {space.decode(g).id for g in np.unique(space.canonical(all_genomes(space)[::29]), axis=0)}
+    assert masked <= {
+        space.decode(g).id for g in np.unique(space.canonical(all_genomes(space)[::29]), axis=0)
+    }
 
 
 def test_masking_does_not_change_what_is_built(space):

@@ -50,7 +50,7 @@ class FakeProblem:
 
 @pytest.fixture(scope="session")
 def make_problem() -> Callable[..., FakeProblem]:
-    """``make_problem(share)``: a problem in a small space, ``make_problem(share, large=True)`` in a large one."""
+    """``make_problem(share)``: in a small space; ``make_problem(share, large=True)``: in a large one."""
     small = load_space(
         {
             "name": "small",

@@ -24,7 +24,7 @@ def make(name: str, problem: Any, seed: int = 0) -> Any:
 
 def asks(name: str, enough: int) -> int:
     """``enough`` asks of five; fewer of a slow strategy, but some that use its model."""
-    return min(enough, 2) if name in SLOW else enough
+    return min(enough, 3) if name in SLOW else enough
 
 
 def drive(strategy: Any, problem: Any, asks: int, n: int = 5) -> list[Genomes]:

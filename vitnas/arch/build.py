@@ -29,6 +29,7 @@ class Stage(nn.Module):
         self.blocks = nn.Sequential(*blocks)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Features in, features out."""
         out: Tensor = self.blocks(self.down(x))
         return out
 

@@ -73,7 +73,9 @@ def _argument(op: str, name: str, hint: Any, default: Any) -> Argument:
         return Argument(str, given, typing.get_args(hint))
     if hint in (int, float, bool, str):
         return Argument(hint, given)
-    raise InvalidInput(f"operator '{op}': argument '{name}' must be annotated int, float, bool, str or Literal")
+    raise InvalidInput(
+        f"operator '{op}': argument '{name}' must be annotated int, float, bool, str or Literal"
+    )
 
 
 def takes_drop_path(op: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +112,9 @@ class _TemplateParser:
         known = [*required, *(key for key in optional if key not in required)]
         for key in raw:
             if key not in known:
-                self.reader.fail(f"{path}.{key}" if path else str(key), _unknown_message("key", str(key), known, ""))
+                self.reader.fail(
+                    f"{path}.{key}" if path else str(key), _unknown_message("key", str(key), known, "")
+                )
         for key in required:
             if key not in raw:
                 self.reader.fail(path, f"the key '{key}' is missing")
@@ -139,7 +142,9 @@ class _TemplateParser:
         width = self._number(raw["width"], f"{path}.width", 1)
         down = self._part(raw["down"], f"{path}.down", ()) if "down" in raw else None
         if not isinstance(raw["blocks"], list):
-            self.reader.fail(f"{path}.blocks", "expected a list of segments such as {op: conv_ffn, repeat: 2}")
+            self.reader.fail(
+                f"{path}.blocks", "expected a list of segments such as {op: conv_ffn, repeat: 2}"
+            )
         segments = [self._segment(s, f"{path}.blocks.{j}") for j, s in enumerate(raw["blocks"])]
         return StageTemplate(width, down, tuple(segments))
 
@@ -149,7 +154,7 @@ class _TemplateParser:
         repeat = self._number(raw.get("repeat", 1), f"{path}.repeat", 0)
         longest = max(int(option) for option in self.reader.options(repeat))
         body = {key: value for key, value in raw.items() if key != "repeat"}
-        uses = [self.reader.condition(repeat, lambda r, k=k: int(r) > k) for k in range(longest)]  # type: ignore[misc]
+        uses = [self.reader.condition(repeat, functools.partial(_exceeds, k)) for k in range(longest)]
         return SegmentTemplate(path, repeat, self._blocks(body, path, uses))
 
     def _part(self, raw: Any, path: str, use: Use) -> Part:
@@ -179,7 +184,7 @@ class _TemplateParser:
         for k, use in enumerate(uses):
             self.reader.used(ops[k], use)
             for name, values in args.items():
-                takes = self.reader.condition(ops[k], lambda op, name=name: name in operators.arguments(str(op)))  # type: ignore[misc]
+                takes = self.reader.condition(ops[k], functools.partial(_takes, name))
                 self.reader.used(values[k], (*use, *takes))
         return tuple(Part(ops[k], {name: values[k] for name, values in args.items()}) for k in range(count))
 
@@ -196,7 +201,9 @@ class _TemplateParser:
     ) -> list[Value]:
         if isinstance(raw, list):
             if single or len(raw) != count:
-                self.reader.fail(path, "expected one value" if single else f"expected {count} values, got {len(raw)}")
+                self.reader.fail(
+                    path, "expected one value" if single else f"expected {count} values, got {len(raw)}"
+                )
             return [self.reader.read(v, path, coerced, name=f"{path}[{k}]") for k, v in enumerate(raw)]
         is_open = isinstance(raw, Mapping) and "var" not in raw
         tied = raw.get("tied", False) if isinstance(raw, Mapping) else False
@@ -206,6 +213,14 @@ class _TemplateParser:
             return [self.reader.read(raw, path, coerced, name=f"{path}[{k}]") for k in range(count)]
         value = self.reader.read(raw, path, coerced) if count else 0
         return [value] * count
+
+
+def _exceeds(k: int, repeat: Scalar) -> bool:
+    return int(repeat) > k
+
+
+def _takes(argument: str, op: Scalar) -> bool:
+    return argument in operators.arguments(str(op))
 
 
 def _any_scalar(value: Any) -> Scalar:

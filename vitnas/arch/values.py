@@ -112,7 +112,8 @@ class Reader:
             return self._range(raw["range"], path)
         keys = ", ".join(sorted(map(str, raw))) or "nothing"
         return self.fail(  # type: ignore[no-any-return]
-            path, f"expected a value, {{choice: [...]}}, {{range: [low, high, step]}} or {{var: name}}, got {keys}"
+            path,
+            f"expected a value, {{choice: [...]}}, {{range: [low, high, step]}} or {{var: name}}, got {keys}",
         )
 
     def _range(self, bounds: Any, path: str) -> list[Scalar]:

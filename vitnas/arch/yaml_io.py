@@ -77,9 +77,7 @@ def parse_yaml(text: str, file: str = "", error: type[InvalidInput] = InvalidInp
     return Source(data, file, lines)
 
 
-def _collect(
-    node: yaml.Node, path: str, lines: dict[str, int], file: str, error: type[InvalidInput]
-) -> None:
+def _collect(node: yaml.Node, path: str, lines: dict[str, int], file: str, error: type[InvalidInput]) -> None:
     lines.setdefault(path, node.start_mark.line + 1)
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

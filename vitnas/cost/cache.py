@@ -67,7 +67,9 @@ def _operators(space: Space) -> set[str]:
     parts += [part for stage in t.stages for segment in stage.segments for part in segment.blocks]
     names: set[str] = set()
     for part in parts:
-        names |= {str(c) for c in t.genes[part.op.gene].choices} if isinstance(part.op, Open) else {str(part.op)}
+        names |= (
+            {str(c) for c in t.genes[part.op.gene].choices} if isinstance(part.op, Open) else {str(part.op)}
+        )
     return names
 
 

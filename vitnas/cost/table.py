@@ -104,7 +104,9 @@ class CostTable:
         return cls(space, device, [_column(slot, pricer) for slot in slots])
 
     @classmethod
-    def cached(cls, space: Space, device: Device | None = None, progress: Progress | None = None) -> CostTable:
+    def cached(
+        cls, space: Space, device: Device | None = None, progress: Progress | None = None
+    ) -> CostTable:
         """The table from disk if nothing that it depends on has changed, else built and kept."""
         path = cache.path_of(space, device)
         columns = cache.load(path)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.job.networks import Record
+from vitnas.job.networks import Record, oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
 from vitnas.job.setup import Setup
 from vitnas.job.stage import SearchStage
@@ -48,7 +48,9 @@ def finish(
     maker = _MemberMaker(setup, rating, sample)
     front = maker.members(genomes, records[: len(genomes)])
     references = maker.members(known, records[len(genomes) :], interrupted=state == "interrupted")
-    references = [_published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)]
+    references = [
+        _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
+    ]
     front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
     result = _result(setup, folder, stage, state, front, references)
     _write(setup, folder, stage, rating, result, archive.genomes)
@@ -93,7 +95,8 @@ class _MemberMaker:
             quality=quality if math.isfinite(quality) else None,
             depth=sum(len(stage.blocks()) for stage in architecture.stages),
             scores=self._scores(record),
-            health=record.get("health") or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
+            health=record.get("health")
+            or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
             feasible=feasible,
             out_of_domain=self._out_of_domain(architecture),
         )
@@ -101,8 +104,11 @@ class _MemberMaker:
     def _scores(self, record: Record) -> dict[str, dict[str, Any]]:
         scores: dict[str, dict[str, Any]] = {}
         for proxy, value in (record.get("scores") or {}).items():
-            if value is not None and self.sample is not None:
-                scores[proxy] = {"value": value, "standard": self.sample.standardise(proxy, value)}
+            entry = {"value": value}
+            if self.sample is not None:
+                standard = oriented(proxy, self.sample, record)
+                entry["standard"] = standard if math.isfinite(standard) else None
+            scores[proxy] = entry
         for proxy, reason in (record.get("failures") or {}).items():
             scores[proxy] = {"failure": reason}
         return scores
@@ -118,7 +124,9 @@ class _MemberMaker:
         with torch.device("meta"):
             network = build(architecture)
         side = architecture.resolution_px
-        return tuple(self.setup.device.out_of_domain(trace(network, (1, architecture.in_channels, side, side))))
+        return tuple(
+            self.setup.device.out_of_domain(trace(network, (1, architecture.in_channels, side, side)))
+        )
 
 
 def _published(member: Member, name: str, architecture: Architecture, facts: Mapping[str, Any]) -> Member:
@@ -169,7 +177,7 @@ def _write(
     for member in result.front:
         genome = np.array(member.genome, np.uint8)
         metadata = {
-            "description": f"found by vitnas in {setup.problem.space.name}, {setup.device_label or 'no device'}",
+            "description": f"found in {setup.problem.space.name} for {setup.device_label or 'no device'}",
             "metrics": _metrics(member),
             "provenance": _provenance(setup, folder, member),
             "recipe": recipe_of(setup.problem.space),
@@ -209,7 +217,12 @@ def _without_times(member: dict[str, Any]) -> dict[str, Any]:
 
 def _metrics(member: Member) -> dict[str, Any]:
     scores = {name: entry.get("value") for name, entry in member.scores.items()}
-    metrics: dict[str, Any] = {**member.costs, "depth": member.depth, "quality": member.quality, "scores": scores}
+    metrics: dict[str, Any] = {
+        **member.costs,
+        "depth": member.depth,
+        "quality": member.quality,
+        "scores": scores,
+    }
     if member.health:
         metrics["health"] = member.health.get("verdict")
     if member.out_of_domain:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas import plugins
 from vitnas.arch.schema import Architecture
+from vitnas.quality.measure import load_proxy
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.log import EvaluationLog
 from vitnas.space.activity import Genomes
@@ -33,7 +32,7 @@ def run_task(task: Mapping[str, Any]) -> Record:
         record["failures"] = dict(measured.failures)
         record["seconds"] = measured.seconds
     if task["health"]:
-        record["health"] = dataclasses.asdict(check_health(architecture, seed=task["seed"]))
+        record["health"] = check_health(architecture, seed=task["seed"]).to_dict()
     return record
 
 
@@ -105,7 +104,7 @@ class NetworkScorer:
 def oriented(proxy: str, sample: ReferenceSample, record: Mapping[str, Any]) -> float:
     """The standardised score of a record, turned so that higher is better; nan if there is none."""
     value = (record.get("scores") or {}).get(proxy)
-    if value is None:
+    if value is None or proxy not in sample.proxies:
         return float("nan")
-    sign = 1.0 if plugins.load_plugin("proxy", proxy).higher_is_better else -1.0
+    sign = 1.0 if load_proxy(proxy).higher_is_better else -1.0
     return sign * sample.standardise(proxy, value)

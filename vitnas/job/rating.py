@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitnas import plugins
-from vitnas.errors import NothingFeasible, UnknownName, unknown
+from vitnas.errors import NothingFeasible, unknown
 from vitnas.job.measure import Box
-from vitnas.job.networks import NetworkBench, NetworkScorer, oriented
+from vitnas.job.networks import NetworkBench, NetworkScorer, Record, oriented
 from vitnas.job.setup import Setup, is_sequential
 from vitnas.quality.genome import (
     GENOME_QUALITIES,
@@ -100,7 +100,9 @@ def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listen
 
     members = setup.pool[:SAMPLE]
     box = Box.of(setup.problem.matrix(setup.table.price(members), rate(members)))
-    notes = ("at random initialisation nearly every proxy counts the network's shape: look at params and depth",)
+    notes = (
+        "at random initialisation nearly every proxy counts the network's shape: look at params and depth",
+    )
     return Rating(scorer, bench, rate, box, notes)
 
 
@@ -108,20 +110,27 @@ def reference_sample(
     setup: Setup, folder: RunFolder, bench: NetworkBench, proxies: tuple[str, ...], listener: Listener
 ) -> ReferenceSample:
     """Scores of the pool's first networks, saved in the run; what standardised scores refer to."""
-    saved = folder.read_json("reference_sample.json") or {}
-    if all(proxy in saved.get("scores", {}) for proxy in proxies):
-        return ReferenceSample.from_state(saved)
+    saved = folder.read_json("reference_sample.json")
+    known: dict[str, list[float]] = dict(ReferenceSample.from_state(saved).state()["scores"]) if saved else {}
+    missing = [proxy for proxy in proxies if proxy not in known]
+    if not missing:
+        return ReferenceSample(known)
     members = setup.pool[:SAMPLE]
-    listener.stage("scoring a reference sample", f"{len(members)} networks, {', '.join(proxies)}")
-    records = bench.measure(members, proxies, done=lambda n: listener.count(n, len(members)))
-    scores = {p: [r["scores"][p] for r in records if (r.get("scores") or {}).get(p) is not None] for p in proxies}
-    for proxy, values in scores.items():
-        if not values:
-            reasons = {str(r.get("failure") or r.get("failures", {}).get(proxy)) for r in records}
-            raise NothingFeasible(f"'{proxy}' could not score any of {len(members)} networks: {min(reasons)}")
-    sample = ReferenceSample.fit(scores)
+    listener.stage("scoring a reference sample", f"{len(members)} random networks, {', '.join(missing)}")
+    records = bench.measure(members, missing, done=lambda n: listener.count(n, len(members)))
+    sample = ReferenceSample.fit({**known, **{proxy: _scores(proxy, records) for proxy in missing}})
     folder.write_json("reference_sample.json", sample.state())
     return sample
 
 
-__all__ = ["Rating", "UnknownName", "check_quality", "make_rating", "reference_sample"]
+def _scores(proxy: str, records: Sequence[Record]) -> list[float]:
+    """One proxy's scores over the sample.
+
+    Raises:
+        NothingFeasible: it could score none of them; says why.
+    """
+    scores = [r["scores"][proxy] for r in records if proxy in r.get("scores", {})]
+    if not scores:
+        reasons = {str(r.get("failure") or r.get("failures", {}).get(proxy)) for r in records}
+        raise NothingFeasible(f"'{proxy}' could not score any of {len(records)} networks: {min(reasons)}")
+    return scores

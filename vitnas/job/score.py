@@ -49,6 +49,3 @@ def score(
             row["failures"] = dict(measured.failures)
         rows.append(row)
     return rows
-
-
-

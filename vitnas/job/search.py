@@ -144,10 +144,14 @@ def _hashes(setup: Setup) -> dict[str, str]:
 def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
     for what, value in _hashes(setup).items():
         if folder.manifest.get("hashes", {}).get(what) != value:
-            raise RunError(f"{folder.path}: its {what}.yaml is not the one that the run began with; restore it")
+            raise RunError(
+                f"{folder.path}: its {what}.yaml is not the one that the run began with; restore it"
+            )
     versions = folder.manifest.get("versions", {})
     from vitnas.search.run import current_versions
 
     for package, now in current_versions().items():
         if versions.get(package) not in (None, now):
-            listener.warn(f"the run began with {package} {versions[package]}, this is {now}; figures may differ")
+            listener.warn(
+                f"the run began with {package} {versions[package]}, this is {now}; figures may differ"
+            )

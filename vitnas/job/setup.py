@@ -133,8 +133,8 @@ def make_strategy(setup: Setup) -> Any:
 
 def natural(setup: Setup, objectives: NDArray[np.float64]) -> NDArray[np.float64]:
     """Objectives (n, M) in their natural signs: quality up, costs down."""
-    signs = [-1.0 if name == "quality" else 1.0 for name in setup.problem.objectives]
-    return objectives * np.array(signs)
+    signs = np.array([-1.0 if name == "quality" else 1.0 for name in setup.problem.objectives])
+    return np.asarray(objectives * signs)
 
 
 def cost_names(setup: Setup) -> list[str]:

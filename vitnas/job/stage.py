@@ -48,7 +48,7 @@ class SearchStage:
         self._first_trial = self.loop.progress.trials
 
     def run(self, trials: int, time_s: float | None) -> None:
-        """Search until ``trials`` candidates are scored or the time is over; the state is saved at the end."""
+        """Search until ``trials`` candidates are scored or the time is over, and save the state."""
         self._target = trials
         self._started = time.monotonic()
         deadline = self._started + time_s if time_s is not None else float("inf")

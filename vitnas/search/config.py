@@ -58,7 +58,11 @@ class SearchConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
-        return {**dataclasses.asdict(self), "budgets": dict(self.budgets), "objectives": list(self.objectives)}
+        return {
+            **dataclasses.asdict(self),
+            "budgets": dict(self.budgets),
+            "objectives": list(self.objectives),
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SearchConfig:
@@ -70,7 +74,9 @@ class SearchConfig:
         known = {field.name for field in dataclasses.fields(cls)}
         unknown = sorted(set(data) - known)
         if unknown:
-            raise RunCorrupt(f"manifest.json: unknown setting '{unknown[0]}'; was it written by a newer vitnas?")
+            raise RunCorrupt(
+                f"manifest.json: unknown setting '{unknown[0]}'; was it written by a newer vitnas?"
+            )
         values = dict(data)
         values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
         values["objectives"] = tuple(values.get("objectives", ()))

@@ -81,7 +81,9 @@ class Loop:
         self.archive = Archive(len(self.problem.space.genes), self.problem.n_objectives)
         self._rng = np.random.default_rng([self.seed, 7])
 
-    def run(self, trials: int, *, deadline: float = float("inf"), after: Callable[[Loop], None] | None = None) -> None:
+    def run(
+        self, trials: int, *, deadline: float = float("inf"), after: Callable[[Loop], None] | None = None
+    ) -> None:
         """Go on until ``trials`` candidates are scored, the deadline (``time.monotonic``) or exhaustion.
 
         ``after`` is called after every round.

@@ -100,7 +100,11 @@ class SearchProblem:
 
     def violation(self, costs: Costs, n: int) -> NDArray[np.float64]:
         """(n,) sum of relative excesses over the budgets; 0 is feasible."""
-        return violation({b.cost: costs[b.cost] for b in self.budgets}, self.budgets) if self.budgets else np.zeros(n)
+        return (
+            violation({b.cost: costs[b.cost] for b in self.budgets}, self.budgets)
+            if self.budgets
+            else np.zeros(n)
+        )
 
     def sample_feasible(self, n: int, rng: np.random.Generator) -> Genomes:
         """At most ``n`` distinct canonical genomes within the budgets."""

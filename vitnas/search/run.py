@@ -50,7 +50,9 @@ class RunFolder:
             RunError: the folder holds a run already, or cannot be written.
         """
         if (self.path / "manifest.json").exists():
-            raise RunError(f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name")
+            raise RunError(
+                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
+            )
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -89,7 +91,9 @@ class RunFolder:
         self.manifest = read_json(file)
         if self.manifest.get("format") != FORMAT:
             found = self.manifest.get("format")
-            raise RunError(f"{file}: format {found!r}, this vitnas reads {FORMAT}; use the vitnas that wrote it")
+            raise RunError(
+                f"{file}: format {found!r}, this vitnas reads {FORMAT}; use the vitnas that wrote it"
+            )
         return SearchConfig.from_dict(self.manifest.get("config", {}))
 
     def update(self, **changes: Any) -> None:
@@ -126,7 +130,9 @@ class RunFolder:
             with np.load(file, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
         except (OSError, ValueError, KeyError, EOFError) as problem:
-            raise RunCorrupt(f"{file}: {problem}; remove it to begin this stage again from the seed") from None
+            raise RunCorrupt(
+                f"{file}: {problem}; remove it to begin this stage again from the seed"
+            ) from None
 
 
 def read_json(file: Path) -> Any:

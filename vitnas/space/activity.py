@@ -122,5 +122,6 @@ def _components(controlling: set[int], gates: dict[int, set[int]]) -> list[tuple
         joined = [g for g in groups if g & linked]
         groups = [g for g in groups if not g & linked] + [set().union(*joined)]
     return [
-        (sorted(group), sorted(g for g, c in gates.items() if c & group and g not in group)) for group in groups
+        (sorted(group), sorted(g for g, c in gates.items() if c & group and g not in group))
+        for group in groups
     ]

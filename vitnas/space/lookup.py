@@ -45,7 +45,9 @@ class Lookup:
         self.figures = columns[0].values.shape[1]
         self._fused = [self._compiled(column) for column in _fuse(columns, sums)]
 
-    def _compiled(self, column: Column) -> tuple[list[tuple[int, int]], NDArray[np.float64], NDArray[np.float64]]:
+    def _compiled(
+        self, column: Column
+    ) -> tuple[list[tuple[int, int]], NDArray[np.float64], NDArray[np.float64]]:
         strides = [math.prod(column.shape[k + 1 :]) for k in range(len(column.shape))]
         added = np.ascontiguousarray(column.values[:, : self.sums])
         maxima = np.ascontiguousarray(column.values[:, self.sums :])
@@ -77,7 +79,7 @@ class Lookup:
 
 def _index(columns: NDArray[np.intp], strides: Sequence[tuple[int, int]]) -> NDArray[np.intp]:
     (gene, stride), *rest = strides
-    index = columns[gene] * stride
+    index: NDArray[np.intp] = columns[gene] * stride
     for gene, stride in rest:
         index += columns[gene] * stride if stride != 1 else columns[gene]
     return index

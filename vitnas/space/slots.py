@@ -101,7 +101,9 @@ class _SlotLister:
         state = self._tabulate(
             (t.in_channels, t.resolution_px),
             None,
-            lambda chosen, _: Features(int(close(t.in_channels, chosen)), int(close(t.resolution_px, chosen))),
+            lambda chosen, _: Features(
+                int(close(t.in_channels, chosen)), int(close(t.resolution_px, chosen))
+            ),
         )
         state = self._slot("stem", -1, t.stem, t.stages[0].width, state)
         for index, stage in enumerate(t.stages):

@@ -50,7 +50,9 @@ class Space:
         self.name = template.name
         self.description = str(template.notes.get("description", ""))
         self.genes: tuple[Gene, ...] = template.genes
-        self.cardinalities: NDArray[np.uint8 | np.int64] = np.array([len(g.choices) for g in self.genes], np.int64)
+        self.cardinalities: NDArray[np.uint8 | np.int64] = np.array(
+            [len(g.choices) for g in self.genes], np.int64
+        )
         self.activity = Activity(self.genes, template.uses)
         self.document = dict(document)
         self.references: dict[str, Reference] = {}
@@ -109,7 +111,8 @@ class Space:
         if not rows:
             return np.zeros((0, len(self.genes)), np.uint8)
         found = np.unique(self.canonical(np.array(rows)), axis=0)
-        return found[(found != home).any(axis=1)]
+        others: Genomes = found[(found != home).any(axis=1)]
+        return others
 
     def chosen(self, genome: NDArray[np.uint8]) -> tuple[Scalar, ...]:
         """The value of every gene."""
@@ -128,8 +131,7 @@ class Space:
         Raises:
             InvalidArchitecture: it is not in the space; the message names the value and the choices.
         """
-        genome = encoding.encode(self.template, architecture)
-        return self.canonical(genome[None])[0]
+        return self._canonical_row(encoding.encode(self.template, architecture))
 
     def genome_of(self, values: Mapping[str, Any]) -> NDArray[np.uint8]:
         """The canonical genome (G,) of gene values by name, as in a file's ``references``.
@@ -137,7 +139,11 @@ class Space:
         Raises:
             InvalidSpace: a name or value that the space does not have.
         """
-        return self.canonical(encoding.from_values(self.template, values)[None])[0]
+        return self._canonical_row(encoding.from_values(self.template, values))
+
+    def _canonical_row(self, genome: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        row: NDArray[np.uint8] = self.canonical(genome[None])[0]
+        return row
 
     def around(self, architecture: Architecture, radius: int = 1) -> dict[str, Any]:
         """A space document that keeps, of every gene, the choices within ``radius`` of an architecture's."""
