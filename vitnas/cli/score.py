@@ -11,17 +11,20 @@ from vitnas.cli import _common
 Files = Annotated[
     list[str],
     typer.Argument(
-        help="Architecture files, or published networks such as efficientformer:s0.", metavar="FILE..."
+        help="An architecture's file, or a published network such as efficientformer:s0.", metavar="FILE"
     ),
 ]
 Target = Annotated[
     str | None,
-    typer.Option(help="Device: a name from 'vitnas devices' or a profile; without one no latencies."),
+    typer.Option(
+        metavar="DEVICE", help="A name from 'vitnas devices', or a profile; without one no latencies."
+    ),
 ]
 Proxies = Annotated[
-    list[str] | None, typer.Option("--proxy", help="A score from 'vitnas proxies'; repeat it for more.")
+    list[str] | None,
+    typer.Option("--proxy", metavar="NAME", help="A score from 'vitnas proxies'; repeat it for more."),
 ]
-Seed = Annotated[int, typer.Option(help="Of the weights and images that proxies draw.")]
+Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Of the weights and images that proxies draw.")]
 Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object a file.")]
 
 
@@ -32,7 +35,7 @@ def score(
 
     Parameters, MACs, activations, peak activation memory, latency on a device, training-free scores.
     """
-    from vitnas.job import score as score_files
+    from vitnas.job.score import score as score_files
 
     rows: list[dict[str, Any]] = score_files(files, target=target, proxies=proxies or (), seed=seed)
     if as_json:

@@ -25,68 +25,78 @@ LIMITS = ("max_latency", "max_params", "max_macs", "max_activation_memory")
 CHANGEABLE = ("resume", "trials", "time", "workers", "as_json")  # what may stand beside --resume
 
 
-def _option(panel: str, text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False)
+def _option(panel: str, metavar: str | None, text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
 
 
 _WHAT, _LIMITS, _HOW, _RUN = "What to search", "Budgets", "How to search", "Run and output"
-Space = Annotated[str | None, _option(_WHAT, "Search space: a name from 'vitnas spaces' or a YAML file.")]
+Space = Annotated[str | None, _option(_WHAT, "SPACE", "A name from 'vitnas spaces', or a YAML file.")]
 Target = Annotated[
     str | None,
-    _option(_WHAT, "Device: a name from 'vitnas devices' or a profile. Without one there are no latencies."),
+    _option(_WHAT, "DEVICE", "A name from 'vitnas devices', or a profile; without one no latencies."),
 ]
 Quality = Annotated[
-    str, _option(_WHAT, "What is maximised: capacity, or a name from 'vitnas proxies' [default: capacity].")
+    str,
+    _option(
+        _WHAT, "NAME", "What is maximised: capacity, or a name from 'vitnas proxies' [default: capacity]."
+    ),
 ]
 Objectives = Annotated[
     list[str] | None,
     _option(
         _WHAT,
-        "quality, latency, params, macs, activations or memory; repeat the option "
+        "NAME",
+        "quality, latency, params, macs, activations or memory; repeat it for each "
         "[default: quality, latency (macs without a device), params].",
         "--objective",
     ),
 ]
-MaxLatency = Annotated[str | None, _option(_LIMITS, "Highest latency on the device, such as 1.6ms.")]
-MaxParams = Annotated[str | None, _option(_LIMITS, "Most parameters, such as 13M.")]
-MaxMacs = Annotated[str | None, _option(_LIMITS, "Most multiply-accumulates of one image, such as 1.3G.")]
+MaxLatency = Annotated[str | None, _option(_LIMITS, "TIME", "Latency on the device, such as 1.6ms.")]
+MaxParams = Annotated[str | None, _option(_LIMITS, "NUMBER", "Parameters, such as 13M.")]
+MaxMacs = Annotated[
+    str | None, _option(_LIMITS, "NUMBER", "Multiply-accumulates of one image, such as 1.3G.")
+]
 MaxMemory = Annotated[
     str | None,
-    _option(_LIMITS, "Most memory that activations take at once, such as 2MB.", "--max-activation-memory"),
+    _option(_LIMITS, "SIZE", "Peak memory of activations, such as 2MB.", "--max-activation-memory"),
 ]
 Strategy = Annotated[
-    str, _option(_HOW, "Who proposes: a name from 'vitnas strategies' [default: evolution].")
+    str, _option(_HOW, "NAME", "Who proposes: a name from 'vitnas strategies' [default: evolution].")
 ]
 Trials = Annotated[
     str | None,
     _option(
         _HOW,
+        "NUMBER",
         "Feasible candidates to score, such as 300, 500k or 2M "
         "[default: 2M with capacity, 300 with a proxy, 1000 with an optuna strategy].",
     ),
 ]
-Time = Annotated[str | None, _option(_HOW, "Stop proposing after this time, such as 90s, 2m or 1h.")]
-Seed = Annotated[int, _option(_HOW, "Equal seeds give equal fronts [default: 0].")]
-Population = Annotated[int | None, _option(_HOW, "Population of the strategy [default: its own].")]
-Front = Annotated[int, _option(_HOW, "Networks of the front to check and write [default: 20].")]
+Time = Annotated[str | None, _option(_HOW, "TIME", "Stop proposing after this time: 90s, 2m, 1h.")]
+Seed = Annotated[int, _option(_HOW, "NUMBER", "Equal seeds give equal fronts [default: 0].")]
+Population = Annotated[int | None, _option(_HOW, "NUMBER", "Of the strategy [default: its own].")]
+Front = Annotated[int, _option(_HOW, "NUMBER", "Networks of the front to check and write [default: 20].")]
 RandomArm = Annotated[
     bool,
     _option(
-        _HOW, "Run random search beside it, to see what the strategy gains [default: yes].",
+        _HOW,
+        None,
+        "Run random search beside it, to see what is gained [default: yes].",
         "--random-arm/--no-random-arm",
     ),
-]  # fmt: skip
-Workers = Annotated[int | None, _option(_RUN, "Processes that run networks [default: the cores].")]
-Name = Annotated[str | None, _option(_RUN, "Name of the run [default: SPACE-TARGET-N].")]
-Out = Annotated[str, _option(_RUN, "Folder of run folders [default: runs].")]
+]
+Workers = Annotated[int | None, _option(_RUN, "NUMBER", "Processes that run networks [default: all cores].")]
+Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-DEVICE-N].")]
+Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
 Resume = Annotated[
-    str | None, _option(_RUN, "Go on with a run folder; --trials, --time, --workers and --json may change.")
+    str | None,
+    _option(_RUN, "RUN", "Go on with a run's folder; --trials, --time, --workers and --json may change."),
 ]
 DryRun = Annotated[
     bool,
-    _option(_RUN, "Only say what the space holds, what budgets allow and how long it takes.", "--dry-run"),
+    _option(_RUN, None, "Only say what the space holds, what budgets allow, how long it takes.", "--dry-run"),
 ]
-Json = Annotated[bool, _option(_RUN, "One JSON document on stdout; progress goes to stderr.", "--json")]
+Json = Annotated[bool, _option(_RUN, None, "One JSON document on stdout; progress goes to stderr.", "--json")]
 
 
 def search(
@@ -131,7 +141,7 @@ def search(
     if dry_run:
         _dry_run(config, as_json)
         return
-    from vitnas.job import run_search
+    from vitnas.job.search import run_search
 
     with _view(as_json, time_s) as view:
         result = run_search(config, root=out, name=name, workers=processes, listener=view)
@@ -172,7 +182,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
 
 
 def _resume(run: str, workers: int, trials: int | None, time_s: float | None, as_json: bool) -> None:
-    from vitnas.job import resume_search
+    from vitnas.job.search import resume_search
 
     with _view(as_json, time_s) as view:
         result = resume_search(run, workers=workers, trials=trials, time_s=time_s, listener=view)
@@ -180,7 +190,7 @@ def _resume(run: str, workers: int, trials: int | None, time_s: float | None, as
 
 
 def _dry_run(config: SearchConfig, as_json: bool) -> None:
-    from vitnas.job import dry_run
+    from vitnas.job.dry_run import dry_run
     from vitnas.report.dry_run import dry_run_table
 
     with _view(as_json, None) as view:
