@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import io
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+import vitnas.job.dry_run
+import vitnas.job.search
+from vitnas.cli._values import parse_count, parse_duration
+from vitnas.errors import InvalidInput
+from vitnas.search.config import SearchConfig
+from vitnas.search.events import DryRun, Listener, SearchResult
+
+Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
+
+
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What the command asked for, in place of searching."""
+    asked = SimpleNamespace(config=None, options={}, state="finished")
+
+    def result(config: SearchConfig, listener: Listener) -> SearchResult:
+        listener.stage("searching", config.strategy)
+        return SearchResult(
+            config=config,
+            path=Path("runs/a run"),
+            state=asked.state,
+            objectives=config.resolved_objectives,
+            front=(),
+            references=(),
+            front_size=0,
+            trials=10,
+            asked=12,
+            failed=0,
+            seconds=1.0,
+            hypervolume=0.5,
+            random_hypervolume=None,
+            device_label="",
+            band=math.nan,
+        )
+
+    def run_search(config: SearchConfig, *, listener: Listener, **options: Any) -> SearchResult:
+        asked.config, asked.options = config, options
+        return result(config, listener)
+
+    def resume_search(path: str, *, listener: Listener, **options: Any) -> SearchResult:
+        asked.options = {"path": path, **options}
+        return result(SearchConfig("tiny"), listener)
+
+    def dry_run(config: SearchConfig, listener: Listener) -> DryRun:
+        asked.config = config
+        costs = {"params": (1e6, 2e6, 3e6)}
+        return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0, "")
+
+    monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
+    monkeypatch.setattr(vitnas.job.search, "resume_search", resume_search)
+    monkeypatch.setattr(vitnas.job.dry_run, "dry_run", dry_run)
+    return asked
+
+
+def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
+    code, _, _ = run(
+        *("search", "--space", "s", "--target", "d", "--quality", "naswot", "--strategy", "local"),
+        *("--max-latency", "1.6ms", "--max-activation-memory", "2MB", "--trials", "500k", "--time", "2m"),
+        *("--objective", "quality", "--objective", "params", "--seed", "3", "--population", "64"),
+        *("--front", "5", "--no-random-arm", "--workers", "2", "--name", "n", "--out", "o"),
+    )
+    assert code == 0
+    assert jobs.options == {"root": "o", "name": "n", "workers": 2}
+    assert jobs.config == SearchConfig(
+        space="s",
+        target="d",
+        quality="naswot",
+        strategy="local",
+        objectives=("quality", "params"),
+        budgets=(("max-latency", "1.6ms"), ("max-activation-memory", "2MB")),
+        trials=500_000,
+        time_s=120.0,
+        seed=3,
+        population=64,
+        front=5,
+        random_arm=False,
+    )
+
+
+def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -> None:
+    assert run("search", "--space", "s")[0] == 0
+    assert jobs.config == SearchConfig("s")
+    assert jobs.options["workers"] >= 1
+    assert (jobs.options["root"], jobs.options["name"]) == ("runs", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "--space"),
+        (["--space", "s", "--trials", "1.5"], "--trials: '1.5' is not a whole number"),
+        (["--space", "s", "--trials", "many"], "--trials: 'many'"),
+        (["--space", "s", "--time", "2 parsecs"], "--time: '2 parsecs' is not a time"),
+        (["--space", "s", "--workers", "0"], "--workers: expected at least 1, got 0"),
+        (["--space", "s", "--front", "0"], "--front: expected at least 1, got 0"),
+        (["--resume", "r", "--space", "s"], "--space cannot stand beside --resume"),
+        (["--resume", "r", "--max-latency", "1ms"], "--max-latency cannot stand beside --resume"),
+        (["--resume", "r", "--seed", "0"], "--seed cannot stand beside --resume"),
+        (["--resume", "r", "--no-random-arm"], "--random-arm cannot stand beside --resume"),
+        (["--resume", "r", "--dry-run"], "--dry-run cannot stand beside --resume"),
+    ],
+)
+def test_wrong_options_are_one_line_and_exit_2(
+    run: Run, jobs: SimpleNamespace, arguments: list[str], said: str
+) -> None:
+    code, out, err = run("search", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+
+
+def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
+    code, _, _ = run("search", "--resume", "r", "--trials", "2M", "--time", "1h", "--workers", "1", "--json")
+    assert code == 0
+    assert jobs.options == {"path": "r", "trials": 2_000_000, "time_s": 3600.0, "workers": 1}
+
+
+def test_json_is_all_that_stdout_holds(run: Run, jobs: SimpleNamespace) -> None:
+    code, out, err = run("search", "--space", "s", "--json")
+    document = json.loads(out)
+    assert code == 0
+    assert set(document) == set(SearchResult.__dataclass_fields__)
+    assert document["band"] is None  # nan is no JSON
+    assert document["path"] == "runs/a run"
+    assert err == "searching: evolution\n"
+
+
+def test_plain_output_has_no_escape_codes(run: Run, jobs: SimpleNamespace) -> None:
+    code, out, err = run("search", "--space", "s")
+    assert code == 0
+    assert "wrote runs/a run/" in out
+    assert "\x1b" not in out + err
+
+
+def test_interrupted_says_how_to_go_on(run: Run, jobs: SimpleNamespace) -> None:
+    jobs.state = "interrupted"
+    code, out, err = run("search", "--space", "s")
+    assert code == 130
+    assert "wrote runs/a run/" in out
+    assert err.endswith("Go on with: vitnas search --resume 'runs/a run'\n")
+    code, out, _ = run("search", "--space", "s", "--json")
+    assert code == 130
+    assert json.loads(out)["state"] == "interrupted"
+
+
+def test_out_of_time_is_a_success_that_says_how_to_go_on(run: Run, jobs: SimpleNamespace) -> None:
+    jobs.state = "out of time"
+    code, _, err = run("search", "--space", "s", "--time", "1s")
+    assert code == 0
+    assert "stopped by --time after 10 trials" in err
+    assert "vitnas search --resume 'runs/a run'" in err
+
+
+def test_dry_run(run: Run, jobs: SimpleNamespace) -> None:
+    code, out, _ = run("search", "--space", "s", "--max-params", "13M", "--dry-run")
+    assert code == 0
+    assert jobs.config.budgets == (("max-params", "13M"),)
+    assert "space s: 12 architectures, 3 genes" in out
+    code, out, _ = run("search", "--space", "s", "--dry-run", "--json")
+    assert json.loads(out)["costs"] == {"params": [1e6, 2e6, 3e6]}
+
+
+def test_a_terminal_gets_the_live_view(
+    run: Run, jobs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vitnas.cli import _common, search
+    from vitnas.report.live import LiveView
+    from vitnas.report.plain import PlainView
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(_common, "is_terminal", lambda: True)
+    assert isinstance(search._view(False, None), LiveView)
+    assert isinstance(search._view(True, None), PlainView)  # --json
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(search._view(False, None), PlainView)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(_common, "is_terminal", lambda: False)
+    assert isinstance(search._view(False, None), PlainView)
+
+
+def test_help_names_units_and_fits_80_columns(run: Run) -> None:
+    code, out, _ = run("search", "--help")
+    assert code == 0
+    assert max(map(len, out.splitlines())) <= 80
+    for word in ("1.6ms", "13M", "1.3G", "2MB", "500k", "[default: 20]"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("300", 300), ("500k", 500_000), ("2M", 2_000_000), ("1.5k", 1500), ("1e6", 1_000_000), ("2,000", 2000)],
+)
+def test_counts(text: str, value: int) -> None:
+    assert parse_count(text, "--trials") == value
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "k", "2MB", "nan", "1e400", "0.0001k"])
+def test_wrong_counts(text: str) -> None:
+    with pytest.raises(InvalidInput, match="--trials"):
+        parse_count(text, "--trials")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90", 90.0), ("90s", 90.0), ("2m", 120.0), ("1h", 3600.0), ("1h30m", 5400.0), ("1.5 min", 90.0)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert parse_duration(text, "--time") == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "-3s", "abc", "2d", "1h30", "s", "1 2"])
+def test_wrong_durations(text: str) -> None:
+    with pytest.raises(InvalidInput, match="--time"):
+        parse_duration(text, "--time")
+
+
+TINY = {
+    "name": "tiny",
+    "input": {"channels": 3, "resolution_px": 64},
+    "classes": 10,
+    "stem": {"op": "conv_stem"},
+    "stages": [
+        {
+            "width": {"range": [8, 32, 8]},
+            "blocks": [{"op": "conv_ffn", "repeat": {"range": [1, 3]}, "expansion": {"choice": [1, 2]}}],
+        },
+        {
+            "down": {"op": "conv_down"},
+            "width": {"range": [16, 64, 16]},
+            "blocks": [{"op": "conv_ffn", "repeat": {"range": [1, 3]}, "expansion": {"choice": [2, 4]}}],
+        },
+    ],
+    "head": {"op": "pooled_classifier"},
+    "references": {
+        "known": {
+            "genes": {
+                "stages.0.width": 16,
+                "stages.0.blocks.0.repeat": 2,
+                "stages.0.blocks.0.expansion": 2,
+                "stages.1.width": 32,
+                "stages.1.blocks.0.repeat": 2,
+                "stages.1.blocks.0.expansion": [2, 4],
+            },
+            "top1": 50.0,
+            "source": "made up for tests",
+        }
+    },
+}
+
+
+def test_from_the_command_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    common = ("search", "--space", "tiny.yaml", "--workers", "1")
+    code, out, err = run(*common, "--trials", "200", "--front", "2", "--name", "one", "--max-params", "60k")
+    assert code == 0, err
+    assert "wrote runs/one/" in out
+    assert "◆ known" in out
+    assert "\x1b" not in out + err
+    best = sorted(str(path) for path in Path("runs/one/best").glob("*.yaml"))
+    assert len(best) == 2
+
+    code, out, err = run("search", "--resume", "runs/one", "--workers", "1", "--json")
+    again = json.loads(out)
+    assert code == 0, err
+    assert again["trials"] == 200
+    assert [f"runs/one/{m['file']}" for m in again["front"]] == best
+
+    code, out, err = run("score", *best, "tiny.yaml:known", "--json")
+    scored = json.loads(out)
+    assert code == 0, err
+    assert [row["params"] for row in scored[:2]] == [m["costs"]["params"] for m in again["front"]]
+    assert scored[2]["latency_ms"] is None
+
+    code, out, err = run(*common, "--dry-run", "--max-params", "60k")
+    assert code == 0, err
+    assert "architectures" in out
+
+
+def test_a_budget_that_nothing_meets_says_what_can_be_reached(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    code, out, err = run("search", "--space", "tiny.yaml", "--max-params", "1k", "--workers", "1")
+    assert (code, out) == (2, "")
+    assert "the space reaches" in err.splitlines()[-1]
+    assert not Path("runs").exists()
