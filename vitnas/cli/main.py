@@ -1,8 +1,8 @@
 """The command ``vitnas``: names every subcommand, imports the one that is asked for.
 
 A subcommand is a module of this package with a function of its name, or with a ``typer.Typer`` called
-``app`` where it has subcommands of its own. ``COMMANDS`` is all that ``vitnas --help`` reads, so that it needs
-neither torch nor numpy.
+``app`` where it has subcommands of its own. ``COMMANDS`` is all that ``vitnas --help`` reads, so that it
+needs neither torch nor numpy.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "search": Command("search", "search", "Find the best networks of a space for a device and budgets."),
-    "score": Command("score", "score", "Price and score architectures: files or published networks."),
+    "score": Command("score", "score", "Price and score architectures."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
@@ -81,7 +81,8 @@ def load(name: str) -> Any:
     """Import a subcommand; returns it as a click command."""
     entry = COMMANDS[name]
     found = getattr(importlib.import_module(f"vitnas.cli.{entry.module}"), entry.attribute)
-    holder = _typer()
+    # options stand in panels for people, and in a plain list in a pipe
+    holder = _typer(rich_markup_mode="markdown" if sys.stdout.isatty() else None)
     holder.callback()(_no_options)  # keeps the holder a group even with one command
     if isinstance(found, typer.Typer):
         holder.add_typer(found, name=name)
@@ -92,10 +93,7 @@ def load(name: str) -> Any:
 
 
 def _typer(**settings: Any) -> typer.Typer:
-    # plain help and errors: quick to draw, and the same in a pipe
-    return typer.Typer(
-        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, **settings
-    )
+    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
 
 
 def _no_options() -> None:
@@ -120,7 +118,8 @@ def _vitnas(
 
 def command() -> Any:
     """The whole command line as a click command."""
-    app = _typer(cls=LazyGroup, no_args_is_help=True)
+    # plain: its help is drawn at once, and errors of usage have no frames
+    app = _typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None)
     app.callback()(_vitnas)
     for name, entry in COMMANDS.items():
         app.command(name, help=entry.help)(

@@ -68,7 +68,7 @@ def show(
         _common.print_json(_document(space))
         return
     typer.echo(textwrap.fill(f"{space.name}: {space.description}", _common.width()))
-    typer.echo(f"{_count(space.size)} architectures, {len(space.genes)} genes\n")
+    typer.echo(_extent(space) + "\n")
     _common.print_table(("where", "operator", "gene", "genes", "choices"), _gene_rows(space), right={"genes"})
     if space.references:
         typer.echo("\npublished networks, with their sources' figures:")
@@ -89,8 +89,10 @@ def _document(space: Space) -> dict[str, Any]:
     }
 
 
-def _count(size: int) -> str:
-    return f"{size:,}" if size < 10**9 else f"{float(size):.2e}"
+def _extent(space: Space) -> str:
+    size = f"{space.size:,}" if space.size < 10**9 else f"{float(space.size):.2e}"
+    genes = len(space.genes)
+    return f"{size} architecture{'s' * (size != '1')}, {genes} gene{'s' * (genes != 1)}"
 
 
 def _gene_rows(space: Space) -> list[tuple[str, str, str, str, str]]:
@@ -174,7 +176,7 @@ def open_space(
         typer.echo(text, nl=False)
         return
     out.write_text(text, encoding="utf-8")
-    typer.echo(f"wrote {out}: {_count(opened.size)} architectures, {len(opened.genes)} genes")
+    typer.echo(f"wrote {out}: {_extent(opened)}")
 
 
 def _compact(value: Any) -> Any:

@@ -217,7 +217,7 @@ def _v1(a: Architecture) -> dict[str, Any]:
 
 
 def _shared_attention(stages: tuple[Stage, ...], op: str) -> int:
-    """timm's ``num_vit``: so many of the last blocks of each stage have attention, or all of a shorter one."""
+    """timm's ``num_vit``: how many attention blocks end each stage; a shorter stage has only such."""
     counts = []
     for stage in stages:
         flags = [block.op == op for block in stage.blocks()]

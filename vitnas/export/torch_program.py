@@ -20,8 +20,8 @@ TOLERANCE = 1e-4
 def export_torch(architecture: Architecture, path: str | Path, model: nn.Module | None = None) -> Exported:
     """Write a program that takes images (B, C, H, W) and gives logits (B, classes), as in evaluation mode.
 
-    ``torch.export.load(path).module()`` runs it; vitnas need not be installed. The architecture's YAML is in it
-    as the extra file ``architecture.yaml``.
+    ``torch.export.load(path).module()`` runs it; vitnas need not be installed. The architecture's YAML is in
+    it as the extra file ``architecture.yaml``.
 
     Args:
         architecture: the network.
