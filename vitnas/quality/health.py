@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import statistics
 import time
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -21,8 +20,9 @@ from vitnas.errors import InvalidArchitecture
 from vitnas.quality.measure import loss_of
 
 CONSTANT_SPREAD = 1e-6  # standard deviation over RMS below which an output says nothing
-EXPLODED_RMS = 1e3  # of activations; images have 1
-EXPLODED_GRADIENT = 1e3  # times the median over the blocks
+EXPLODED_RMS = 1e3  # of activations; images have 1, and sound blocks stay near it
+EXPLODED_GRADIENT = 1e3  # norm of one block's gradient; 0.01 to 2 in the published networks
+VANISHED_GRADIENT = 1e-9  # of the largest block's
 
 Verdict = Literal["ok", "suspicious", "broken"]
 
@@ -159,11 +159,10 @@ def _hook(path: str, seen: dict[str, _Seen]):  # type: ignore[no-untyped-def]
 def _judged(network: Network, seen: dict[str, _Seen]) -> tuple[BlockHealth, ...]:
     """Every block with its figures and problems."""
     norms = {path: _gradient_norm(block) for path, block in named_blocks(network).items()}
-    known = [norm for norm in norms.values() if norm is not None and math.isfinite(norm)]
-    usual = statistics.median(known) if known else 0.0
+    largest = max((norm for norm in norms.values() if norm is not None and math.isfinite(norm)), default=0.0)
     blocks = []
     for path, norm in norms.items():
-        problems = [*_activation_problems(seen[path]), *_gradient_problems(norm, usual)]
+        problems = [*_activation_problems(seen[path]), *_gradient_problems(norm, largest)]
         blocks.append(BlockHealth(path, seen[path].rms, 0.0 if norm is None else norm, tuple(problems)))
     return tuple(blocks)
 
@@ -178,15 +177,15 @@ def _activation_problems(seen: _Seen) -> list[str]:
     return []
 
 
-def _gradient_problems(norm: float | None, usual: float) -> list[str]:
+def _gradient_problems(norm: float | None, largest: float) -> list[str]:
     if norm is None:  # nothing to learn in this block
         return []
     if not math.isfinite(norm):
         return ["its gradient is not finite"]
-    if norm == 0:
-        return ["dead: its gradient is zero"]
-    if norm > EXPLODED_GRADIENT * usual:
-        return [f"exploding: its gradient is {norm / usual:.3g} times the median block's"]
+    if norm <= VANISHED_GRADIENT * largest:
+        return ["dead: its gradient is zero" if norm == 0 else f"dead: its gradient is {norm:.3g}"]
+    if norm > EXPLODED_GRADIENT:
+        return [f"exploding: its gradient has norm {norm:.3g}"]
     return []
 
 

@@ -11,10 +11,11 @@ import os
 import pickle
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from types import TracebackType
@@ -173,8 +174,9 @@ def _thread_variables(threads: int) -> Iterator[None]:
 
 
 def _serve(pipe: Connection, threads: int) -> None:
-    """A worker's life: tasks until the pipe closes, which it also does when the parent is killed."""
+    """A worker's life: tasks until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             message = pipe.recv_bytes()
@@ -189,6 +191,14 @@ def _serve(pipe: Connection, threads: int) -> None:
             pipe.send_bytes(encoded)
         except OSError:
             return
+
+
+def _end_with_parent() -> None:
+    """End this process in the middle of its task when the parent has died, however it died."""
+    parent = parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 def _run(task: tuple[bytes, int]) -> Any:

@@ -1,0 +1,385 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from vitnas.errors import InvalidData, InvalidInput, UnknownName
+from vitnas.quality.base import GenomeQuality
+from vitnas.quality.capacity import Capacity, Term
+from vitnas.quality.elasticity import elasticities, median_genome, stage_costs
+from vitnas.quality.genome import genome_quality, is_genome_quality, restore_genome_quality
+from vitnas.quality.resources import stage_resources
+
+
+def test_the_score_is_the_formula(v2, pool):
+    space, table = v2
+    quality = Capacity.fit(space, table, pool)
+    genomes = space.sample(300, np.random.default_rng(3))
+    resources = {r.name: r for r in stage_resources(space)}
+    expected = np.zeros(len(genomes))
+    for t in quality.terms:
+        in_pool, x = resources[t.resource].values(pool), resources[t.resource].values(genomes)
+        low, high = np.quantile(in_pool, [0.05, 0.95])
+        assert t.offset == 0, "every resource is above 0 in this space"
+        assert t.reference == np.median(in_pool)
+        assert t.log_range == pytest.approx(np.log(high / low), rel=0.02)  # percentiles of logarithms
+        expected -= t.weight * (x / t.reference) ** -quality.exponent
+    np.testing.assert_allclose(quality.score(genomes), expected, rtol=1e-10)
+    ranges = [t.log_range for t in quality.terms if not t.resource.endswith("attention")]
+    assert quality.exponent == pytest.approx(2 / np.median(ranges))
+    assert len(quality.terms) == 14
+
+
+def test_more_of_anything_is_better(v2, pool):
+    space, table = v2
+    quality = Capacity.fit(space, table, pool)
+    positions = {gene.name: k for k, gene in enumerate(space.genes)}
+    base = space.references["s1"].genome
+    before = quality.score(base[None])[0]
+    wider = base.copy()
+    wider[positions["stages.2.width"]] += 1
+    assert quality.score(wider[None])[0] > before
+    # a scarce resource is worth more than a plentiful one: the same step, from a larger width
+    widest, nearly = base.copy(), base.copy()
+    widest[positions["stages.2.width"]] = space.cardinalities[positions["stages.2.width"]] - 1
+    nearly[positions["stages.2.width"]] = space.cardinalities[positions["stages.2.width"]] - 2
+    gain = quality.score(widest[None])[0] - quality.score(nearly[None])[0]
+    assert 0 < gain < quality.score(wider[None])[0] - before
+
+
+@pytest.mark.parametrize(("family", "order"), [("v2", ["s0", "s1", "s2", "l"]), ("v1", ["l1", "l3", "l7"])])
+def test_published_networks_are_ranked_as_published(family, order, request):
+    space, table = request.getfixturevalue(family)
+    quality = Capacity.fit(space, table, space.sample(500, np.random.default_rng(5)))
+    scores = quality.score(np.array([space.references[name].genome for name in order]))
+    assert (np.diff(scores) > 0).all()
+    top1 = [space.references[name].facts["top1"] for name in order]
+    assert (np.diff(top1) > 0).all()
+
+
+def test_elasticities_of_a_plain_vit(plain_vit):
+    """4 e q + 2 e f parameters a block: depth 1, width 5/3, mlp 2/3, attention 1/3 where q = e, f = 4 e."""
+    space, table = plain_vit(
+        width={"range": [128, 256, 32]},
+        repeat={"range": [8, 16]},
+        mlp_ratio={"choice": [3, 3.5, 4, 4.5, 5]},
+        heads={"choice": [2, 3, 4]},
+    )
+    pool = space.sample(500, np.random.default_rng(0))
+    resources = stage_resources(space, ramp=0.0)
+    assert [r.kind for r in resources] == ["depth", "width", "expansion", "attention"]
+    weights = elasticities(space, table, pool, resources, np.zeros(4), costs=("params",))
+    np.testing.assert_allclose(weights, [1, 5 / 3, 2 / 3, 1 / 3], atol=0.06)
+    # MACs add the products of attention, which grow with its width alone
+    both = elasticities(space, table, pool, resources, np.zeros(4))
+    assert both[3] > weights[3]
+    assert both[0] == pytest.approx(1, abs=0.02)
+    fitted = Capacity.fit(space, table, pool)
+    assert [t.weight for t in fitted.terms] == pytest.approx(list(both))
+
+
+# depth, embedding width, mlp ratios, heads, and top-1 of AutoFormer-small subnets with inherited weights,
+# from the lists published with OoD-ViT-NAS (github.com/vovantuan1999a/OoD-ViT-NAS at 037c8e0)
+AUTOFORMER_SMALL = [
+    (13, 448, (3.5, 4, 3.5, 3.5, 4, 4, 4, 4, 4, 3, 3, 4, 4), (7, 7, 7, 5, 6, 6, 6, 6, 6, 5, 5, 5, 7), 81.472),
+    (12, 384, (3, 3, 3.5, 3.5, 3, 3.5, 3, 3.5, 3.5, 4, 3.5, 3), (5, 6, 6, 5, 6, 5, 7, 6, 5, 7, 5, 7), 80.978),
+    (
+        14,
+        448,
+        (3.5, 3.5, 3.5, 3, 3, 4, 3, 4, 4, 3.5, 3, 3.5, 3.5, 3),
+        (6, 7, 6, 6, 5, 6, 7, 6, 5, 5, 6, 5, 7, 6),
+        81.494,
+    ),
+    (
+        13,
+        320,
+        (3, 4, 3.5, 4, 4, 3, 4, 3.5, 3.5, 4, 4, 3.5, 4),
+        (7, 6, 6, 5, 5, 5, 7, 7, 5, 5, 7, 6, 5),
+        80.634,
+    ),
+    (
+        13,
+        384,
+        (3, 3.5, 3.5, 3, 3.5, 3, 3.5, 3.5, 4, 3.5, 3, 3.5, 3),
+        (6, 7, 6, 5, 5, 5, 6, 5, 6, 7, 6, 6, 7),
+        81.322,
+    ),
+    (13, 448, (4, 3.5, 3, 4, 3, 3, 4, 3, 4, 3, 4, 4, 4), (7, 6, 7, 5, 7, 5, 5, 6, 5, 6, 7, 7, 7), 81.522),
+    (12, 448, (3, 3, 3, 3.5, 3.5, 4, 3.5, 3, 3.5, 3, 3, 4), (7, 5, 6, 6, 6, 6, 5, 7, 5, 6, 5, 7), 81.266),
+    (
+        14,
+        320,
+        (3, 3, 4, 4, 3, 3, 4, 4, 3.5, 3, 3, 3.5, 4, 4),
+        (5, 5, 5, 7, 5, 6, 7, 7, 6, 6, 7, 5, 5, 5),
+        80.216,
+    ),
+    (
+        14,
+        320,
+        (4, 4, 3, 4, 4, 3, 3.5, 3, 3, 3.5, 3.5, 3, 3.5, 4),
+        (6, 7, 6, 5, 6, 7, 6, 7, 5, 7, 6, 7, 5, 6),
+        80.416,
+    ),
+    (
+        14,
+        320,
+        (3, 4, 3.5, 3.5, 4, 3, 3, 3.5, 3.5, 3.5, 3, 4, 3, 4),
+        (7, 5, 7, 5, 6, 7, 5, 5, 7, 6, 7, 6, 6, 5),
+        80.318,
+    ),
+    (13, 448, (3, 3.5, 4, 4, 3, 4, 4, 3, 4, 4, 4, 4, 3.5), (6, 6, 6, 7, 7, 7, 7, 5, 6, 5, 5, 5, 6), 81.426),
+    (
+        14,
+        448,
+        (3, 3, 3, 3, 3.5, 3, 3, 4, 3.5, 3.5, 4, 3.5, 3.5, 3.5),
+        (7, 7, 5, 5, 6, 7, 5, 6, 6, 7, 7, 7, 5, 7),
+        81.614,
+    ),
+    (
+        13,
+        320,
+        (4, 4, 3.5, 3.5, 3.5, 4, 4, 4, 3, 3, 3.5, 3.5, 3),
+        (7, 5, 6, 5, 7, 5, 5, 7, 5, 7, 5, 7, 7),
+        80.354,
+    ),
+    (12, 320, (4, 3.5, 3.5, 4, 3.5, 3, 3, 4, 3, 3.5, 3, 3), (7, 6, 5, 7, 7, 6, 6, 5, 6, 7, 7, 6), 79.804),
+    (12, 448, (3, 3.5, 4, 3.5, 3, 3.5, 3, 3, 4, 4, 3.5, 4), (5, 6, 6, 7, 6, 7, 5, 6, 5, 7, 7, 5), 81.326),
+    (
+        14,
+        320,
+        (3.5, 4, 3, 4, 4, 3, 3, 3, 4, 4, 3.5, 3, 3, 3.5),
+        (6, 6, 7, 6, 6, 7, 7, 7, 7, 7, 6, 6, 5, 6),
+        80.526,
+    ),
+    (
+        14,
+        384,
+        (4, 4, 4, 3.5, 3, 4, 4, 3.5, 4, 4, 3, 3, 3, 3),
+        (7, 7, 5, 6, 6, 7, 5, 5, 6, 5, 7, 6, 7, 6),
+        81.318,
+    ),
+    (12, 320, (3.5, 3.5, 4, 3.5, 3.5, 4, 4, 4, 3.5, 4, 3, 4), (5, 7, 6, 7, 7, 7, 5, 5, 7, 6, 7, 7), 80.256),
+    (
+        13,
+        320,
+        (3.5, 3, 4, 4, 3, 3, 4, 3.5, 3.5, 4, 3.5, 3.5, 4),
+        (6, 5, 5, 5, 5, 6, 7, 7, 7, 5, 7, 5, 5),
+        80.544,
+    ),
+    (
+        14,
+        384,
+        (4, 3, 3, 3, 3.5, 3, 3, 3, 3.5, 3.5, 3, 3, 4, 3),
+        (6, 5, 5, 6, 7, 7, 7, 7, 5, 5, 6, 7, 7, 7),
+        81.222,
+    ),
+    (
+        13,
+        320,
+        (3.5, 3, 3.5, 3.5, 3.5, 3, 4, 3, 3, 3, 4, 3.5, 4),
+        (5, 5, 7, 6, 7, 5, 7, 5, 5, 5, 5, 6, 5),
+        80.096,
+    ),
+    (
+        12,
+        320,
+        (3.5, 3, 3, 3, 3.5, 3.5, 3.5, 4, 3, 3.5, 3.5, 3.5),
+        (6, 6, 6, 7, 7, 6, 7, 6, 6, 5, 7, 7),
+        80.082,
+    ),
+    (
+        12,
+        320,
+        (3.5, 3.5, 3.5, 3.5, 3, 4, 3.5, 3.5, 3, 3, 3.5, 3),
+        (5, 7, 5, 5, 7, 6, 6, 6, 5, 6, 5, 5),
+        79.656,
+    ),
+    (
+        14,
+        448,
+        (3, 3, 3, 3.5, 3.5, 3.5, 4, 3, 4, 4, 4, 3, 4, 3),
+        (6, 7, 7, 6, 7, 6, 6, 6, 6, 7, 7, 5, 5, 5),
+        81.574,
+    ),
+]
+
+
+def test_agrees_with_published_accuracies_of_plain_vits(plain_vit):
+    from scipy.stats import kendalltau
+
+    space, table = plain_vit(
+        width={"choice": [320, 384, 448]},
+        repeat={"range": [12, 14]},
+        mlp_ratio={"choice": [3, 3.5, 4]},
+        heads={"choice": [5, 6, 7]},
+    )
+    genomes = np.array(
+        [
+            space.genome_of(
+                {
+                    "stages.0.width": width,
+                    "stages.0.blocks.0.repeat": depth,
+                    "stages.0.blocks.0.mlp_ratio": list(ratios),
+                    "stages.0.blocks.0.heads": list(heads),
+                }
+            )
+            for depth, width, ratios, heads, _ in AUTOFORMER_SMALL
+        ]
+    )
+    top1 = [row[-1] for row in AUTOFORMER_SMALL]
+    # 600 such rows give .82; 24 of them some .1 around it
+    assert kendalltau(Capacity.fit(space, table, genomes).score(genomes), top1)[0] > 0.65
+
+
+def test_state_gives_the_same_scores_to_the_last_bit(v2, pool):
+    space, table = v2
+    genomes = space.sample(1000, np.random.default_rng(7))
+    for name in ("capacity", "params", "macs", "depth"):
+        quality = genome_quality(name, space, table, pool)
+        assert isinstance(quality, GenomeQuality)
+        saved = json.loads(json.dumps(quality.state(), allow_nan=False))
+        again = restore_genome_quality(saved, space, table)
+        assert again.name == name
+        assert (again.score(genomes) == quality.score(genomes)).all()
+        assert again.state() == saved
+
+
+def test_a_state_of_another_space_is_refused(v1, v2, pool):
+    state = genome_quality("capacity", *v2, pool).state()
+    with pytest.raises(InvalidData, match="efficientformer_v1"):
+        restore_genome_quality(state, *v1)
+    damaged = {**state, "terms": [{"resource": "stages.0.depth"}]}
+    with pytest.raises(InvalidData, match="damaged"):
+        restore_genome_quality(damaged, *v2)
+    foreign = {**state, "terms": [{**state["terms"][0], "resource": "stages.9.depth"}]}
+    with pytest.raises(InvalidData, match=r"stages\.9\.depth"):
+        restore_genome_quality(foreign, *v2)
+
+
+def test_the_score_does_not_depend_on_the_company(v2, pool):
+    """One genome at a time or many thousands: the same bits, so a resumed run ranks alike."""
+    space, table = v2
+    quality = genome_quality("capacity", space, table, pool)
+    genomes = space.sample(9000, np.random.default_rng(8))
+    together = quality.score(genomes)
+    for row in (0, 17, 8191, 8192, 8999):
+        assert quality.score(genomes[row : row + 1])[0] == together[row]
+    assert (quality.score(genomes[::-1]) == together[::-1]).all()
+
+
+def test_curvature_zero_is_the_logarithm_of_the_cost(v2, pool):
+    space, table = v2
+    quality = genome_quality("capacity", space, table, pool, {"curvature": 0.0, "ramp": 0.0})
+    genomes = space.sample(2000, np.random.default_rng(9))
+    total = stage_costs(table, ("params", "macs"))(genomes).sum(axis=1)
+    geometric = np.log(total).mean(axis=1)
+    assert np.corrcoef(quality.score(genomes), geometric)[0, 1] > 0.97
+
+
+def test_a_resource_that_can_be_zero_stays_finite():
+    space_and_table = _with_optional_attention()
+    space, table = space_and_table
+    genomes = space.sample(400, np.random.default_rng(0))
+    quality = Capacity.fit(space, table, genomes)
+    attention = next(t for t in quality.terms if t.resource.endswith("attention"))
+    assert attention.offset > 0
+    assert np.isfinite(quality.score(genomes)).all()
+    # a pool that never shows the zero must not break on it
+    amounts = quality.amounts(genomes)["stages.0.attention"]
+    narrow = Capacity.fit(space, table, genomes[amounts > 0])
+    assert np.isfinite(narrow.score(genomes)).all()
+
+
+def _with_optional_attention():
+    from vitnas.cost.table import CostTable
+    from vitnas.space.files import load_space
+
+    space = load_space(
+        {
+            "name": "optional",
+            "input": {"resolution_px": 64},
+            "stem": {"op": "conv_stem"},
+            "stages": [
+                {
+                    "width": {"range": [16, 48, 16]},
+                    "blocks": [
+                        {"op": "conv_ffn", "repeat": {"range": [1, 4]}, "expansion": {"choice": [2, 3, 4]}},
+                        {
+                            "op": "attention_ffn",
+                            "repeat": {"range": [0, 2]},
+                            "expansion": 4,
+                            "heads": 2,
+                            "key_dim": 8,
+                        },
+                    ],
+                }
+            ],
+            "head": {"op": "pooled_classifier"},
+        }
+    )
+    return space, CostTable.build(space)
+
+
+def test_a_space_with_one_point_has_a_quality(v2):
+    from vitnas.cost.table import CostTable
+    from vitnas.space.files import load_space
+
+    one = load_space(v2[0].references["s0"].architecture.to_dict())
+    quality = genome_quality("capacity", one, CostTable.build(one), one.sample(3, np.random.default_rng(0)))
+    assert np.isfinite(quality.score(one.sample(3, np.random.default_rng(0)))).all()
+    restore_genome_quality(quality.state(), one, CostTable.build(one))
+
+
+def test_median_genome_ignores_rows_in_which_a_gene_sleeps(v2):
+    space, _ = v2
+    positions = {gene.name: k for k, gene in enumerate(space.genes)}
+    genomes = space.sample(2000, np.random.default_rng(0))
+    centre = median_genome(space, genomes)
+    # the last block of the longest segment is rarely there, its canonical choice is then 0
+    last = positions["stages.2.blocks.0.expansion[10]"]
+    assert np.median(genomes[:, last]) == 0
+    assert centre[last] in (2, 3)
+
+
+def test_stage_costs_add_up_to_the_blocks(v2):
+    space, table = v2
+    genomes = space.sample(100, np.random.default_rng(0))
+    stages = stage_costs(table, ("params",))(genomes)[:, :, 0].sum(axis=1)
+    head_and_stem = table.price(genomes).params - stages
+    width = (
+        1000 * 2 * (144 + 16 * genomes[:, [g.name for g in space.genes].index("stages.3.width")].astype(int))
+    )
+    assert (head_and_stem > width).all(), "two classifiers of 1000 classes, and the stem"
+    assert (head_and_stem < 1.2 * width).all()
+
+
+def test_counts(v2, pool):
+    space, table = v2
+    genomes = np.array([r.genome for r in space.references.values()])
+    assert genome_quality("depth", space, table, pool).score(genomes).tolist() == [14, 21, 28, 35]
+    assert genome_quality("params", space, table, pool).score(genomes).tolist() == [
+        r.facts["params"] for r in space.references.values()
+    ]
+    assert genome_quality("macs", space, table, pool).score(genomes).tolist() == [
+        r.facts["macs"] for r in space.references.values()
+    ]
+
+
+def test_names_and_settings(v2, pool):
+    assert is_genome_quality("capacity")
+    assert not is_genome_quality("naswot")
+    with pytest.raises(UnknownName, match="did you mean 'capacity'"):
+        genome_quality("capacty", *v2, pool)
+    with pytest.raises(UnknownName, match="did you mean 'curvature'"):
+        genome_quality("capacity", *v2, pool, {"curvatur": 1})
+    with pytest.raises(InvalidInput, match="negative"):
+        genome_quality("capacity", *v2, pool, {"curvature": -1})
+
+
+def test_a_spread_of_widths_is_pointed_out(v2):
+    space, _ = v2
+    terms = [Term("stages.0.width", 1, 40, 0, 2.0), Term("stages.0.depth", 1, 3, 0, 0.2)]
+    assert "sum of widths" in Capacity(space, terms, 1.0).notes[0]
+    assert Capacity(space, [terms[0], Term("stages.0.depth", 1, 3, 0, 1.0)], 1.0).notes == ()
