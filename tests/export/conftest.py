@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -54,6 +54,21 @@ SMALL_V1 = {
     ],
     "head": {"op": "pooled_classifier", "distilled": True, "norm": "layer"},
 }
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny networks are faster so, and other tests may run beside them."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def simple() -> nn.Module:
+    """No network of ours, but as quick to export as it gets: 7 classes."""
+    return nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7))
 
 
 @pytest.fixture

@@ -42,11 +42,6 @@ def test_onnx_runtime_gives_our_outputs_for_any_batch(
         assert torch.allclose(torch.from_numpy(logits), ours, atol=1e-4)
 
 
-def simple() -> nn.Module:
-    """As quick to export as it gets."""
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 7))
-
-
 def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     find: Callable[..., Any] = importlib.util.find_spec
     monkeypatch.setattr(
@@ -64,20 +59,20 @@ def test_a_missing_package_is_named_with_its_extra(
 
 
 def test_without_onnxruntime_the_file_is_written_and_said_to_be_unchecked(
-    small_v2: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_v2: Architecture, simple: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hide("onnxruntime", monkeypatch)
-    written = export_onnx(small_v2, tmp_path / "small.onnx", simple())
+    written = export_onnx(small_v2, tmp_path / "small.onnx", simple)
     assert written.path.is_file()
     assert written.difference is None
     assert written.proof.startswith("not checked")
 
 
 def test_outputs_that_differ_leave_no_file(
-    small_v2: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_v2: Architecture, simple: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = module._in_onnx_runtime
     monkeypatch.setattr(module, "_in_onnx_runtime", lambda path: lambda x: run(path)(x) + 2e-4)
     with pytest.raises(VitnasError, match=r"differ from the network's by 0\.0002"):
-        export_onnx(small_v2, tmp_path / "small.onnx", simple())
+        export_onnx(small_v2, tmp_path / "small.onnx", simple)
     assert list(tmp_path.iterdir()) == []

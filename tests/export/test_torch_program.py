@@ -77,13 +77,12 @@ def test_the_file_holds_its_architecture(small_v2: Architecture, tmp_path: Path)
 
 
 def test_the_given_network_is_left_as_it_was(
-    small_v2: Architecture, trained: Trained, tmp_path: Path
+    small_v2: Architecture, simple: nn.Module, tmp_path: Path
 ) -> None:
-    network = trained(small_v2).train()
-    before = {key: value.clone() for key, value in network.state_dict().items()}
-    export_torch(small_v2, tmp_path / "small.pt2", network)
-    assert network.training
-    assert all(torch.equal(value, before[key]) for key, value in network.state_dict().items())
+    before = {key: value.clone() for key, value in simple.state_dict().items()}
+    export_torch(small_v2, tmp_path / "small.pt2", simple)
+    assert simple.training
+    assert all(torch.equal(value, before[key]) for key, value in simple.state_dict().items())
 
 
 def test_a_network_with_a_fixed_batch_is_exported_for_that(small_v2: Architecture, tmp_path: Path) -> None:
@@ -93,15 +92,14 @@ def test_a_network_with_a_fixed_batch_is_exported_for_that(small_v2: Architectur
 
 
 def test_weights_that_are_not_finite_leave_no_file(
-    small_v2: Architecture, trained: Trained, tmp_path: Path
+    small_v2: Architecture, simple: nn.Module, tmp_path: Path
 ) -> None:
-    network = trained(small_v2)
-    network.stages[0].blocks[0].scale.gamma.data.fill_(float("nan"))
+    next(simple.parameters()).data.fill_(float("nan"))
     with pytest.raises(VitnasError, match=r"small\.pt2: not written: .* by nan.* not finite"):
-        export_torch(small_v2, tmp_path / "small.pt2", network)
+        export_torch(small_v2, tmp_path / "small.pt2", simple)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_does_not_exist(small_v2: Architecture, tmp_path: Path) -> None:
+def test_a_folder_that_does_not_exist(small_v2: Architecture, simple: nn.Module, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        export_torch(small_v2, tmp_path / "missing" / "small.pt2")
+        export_torch(small_v2, tmp_path / "missing" / "small.pt2", simple)
