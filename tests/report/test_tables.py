@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console, RenderableType
 
+from vitnas.report.axes import AXES
 from vitnas.report.columns import Column, fit
 from vitnas.report.dry_run import dry_run_table
 from vitnas.report.scores import score_tables
@@ -22,7 +23,7 @@ def lines_of(renderable: RenderableType, width: int = 80) -> list[str]:
 
 
 def row(lines: list[str], start: str) -> str:
-    return next(line for line in lines if line.startswith(start))
+    return next(line.strip() for line in lines if line.strip().startswith(start))
 
 
 @pytest.mark.parametrize("width", [50, 80, 120])
@@ -52,10 +53,10 @@ def test_everything_that_a_front_is_judged_by_fits_80_columns(fakes: SimpleNames
 
 def test_published_networks_stand_among_the_front_by_latency(fakes: SimpleNamespace) -> None:
     lines = lines_of(front_table(fakes.result()))
-    order = [line.split()[0] + line.split()[1] for line in lines if "±0." in line]
-    assert [entry for entry in order if entry[0] in "◆"] == ["◆s0", "◆!s2", "◆×l"]
-    assert order.index("◆!s2") == 6
-    assert row(lines, "◆ s0").split()[-2:] == ["76.7", "1.00"]
+    order = [line.partition("±")[0].split()[:-1] for line in lines if "±0." in line]
+    assert [entry for entry in order if len(entry) > 1] == [["◆", "s0"], ["◆!", "s2"], ["◆×", "l"]]
+    assert order.index(["◆!", "s2"]) == 6
+    assert row(lines, "◆  s0").split()[-2:] == ["76.7", "1.00"]
 
 
 def test_what_must_be_said_is_said(fakes: SimpleNamespace) -> None:
@@ -195,3 +196,10 @@ def test_words() -> None:
     assert times == ["0.4 s", "10 s", "41 s", "2 min 05 s", "1 h 03 min", "?", "?"]
     assert [share(s) for s in (0, 1e-5, 0.31, 0.99999, 1)] == ["0 %", "0.001 %", "31.0 %", "99.9 %", "100 %"]
     assert (ratio(3, 2), ratio(1, 0)) == ("x1.500", "x?")
+
+
+def test_figures_of_tiny_networks_are_not_rounded_away() -> None:
+    assert [AXES["params"].text(v) for v in (12_710_112, 123_456, 12_345, 0, None)] == [
+        "12.71", "0.12", "0.012", "0.00", "-",
+    ]  # fmt: skip
+    assert AXES["quality"].text(0.004) == "0.004"

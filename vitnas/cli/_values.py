@@ -20,8 +20,9 @@ def parse_count(text: str, where: str) -> int:
         InvalidInput: it is none.
     """
     match = _COUNT.fullmatch(text.strip())
-    value = float(match[1].replace(",", "")) * _FACTORS[match[2].lower()] if match else math.nan
-    if not value >= 1 or value != round(value):
+    digits = match[1].replace(",", "").replace("_", "") if match else "nan"
+    value = float(digits) * _FACTORS[match[2].lower() if match else ""]
+    if not (math.isfinite(value) and value >= 1 and value == round(value)):
         raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
     return round(value)
 
@@ -36,6 +37,6 @@ def parse_duration(text: str, where: str) -> float:
     whole = "".join(match[0] for match in _TIMES.finditer(text)) == text
     bare = [number for number, unit in parts if not unit]
     seconds = sum(float(number) * _SECONDS[unit.lower() or "s"] for number, unit in parts)
-    if not whole or not seconds > 0 or (bare and len(parts) > 1):
+    if not whole or not (0 < seconds < math.inf) or (bare and len(parts) > 1):
         raise InvalidInput(f"{where}: '{text}' is not a time above 0 (write 90s, 2m or 1h30m)")
     return seconds

@@ -33,7 +33,10 @@ class Axis:
         """A value in the printed unit; a dash where there is none."""
         if value is None or value != value:
             return "-"
-        return f"{value / self.scale:.{self.decimals}f}"
+        scaled = value / self.scale
+        if self.scale > 1 and 0 < abs(scaled) < 10.0 ** (1 - self.decimals):
+            return f"{scaled:.2g}"  # a tiny network still has some parameters
+        return f"{scaled:.{self.decimals}f}"
 
 
 AXES = {  # objective -> how it is shown

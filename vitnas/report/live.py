@@ -20,6 +20,7 @@ from vitnas.search.events import Snapshot
 REFRESHES_PER_S = 5
 MARGIN = 2  # columns left free, so that the terminal's own "^C" does not wrap the last line
 PLOT_LINES = 14
+NAME_WIDTH = 26  # of a stage
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -100,7 +101,7 @@ class LiveView:
         over = stage.seconds is not None
         mark, style = self._mark(stage)
         text = stage.outcome if over else stage.detail
-        name = f"{stage.name:<24} " if text else stage.name
+        name = f"{stage.name:<{NAME_WIDTH}} " if text else stage.name
         line = Text.assemble((f"{mark} ", style), (name, "" if over else "bold"))
         took = f"  {duration(stage.seconds)}" if stage.seconds is not None else ""
         free = width - len(line) - len(took)
@@ -117,7 +118,7 @@ class LiveView:
         now = stage.snapshot
         if now is None:
             if not stage.total:
-                return []
+                return [_pieces([f"{count(stage.done)} so far"], width)] if stage.done else []
             done = f"{count(stage.done)} of {count(stage.total)}"
             return [_bar(stage.done / stage.total, width), _pieces([done], width)]
         gone, left = progress_and_left(now, self.time_s, self.clock() - stage.started)

@@ -59,10 +59,9 @@ def short_name(member: Member) -> str:
     return str(member.facts.get("reference") or member.name)
 
 
-def _name(member: Member) -> str:
+def _marks(member: Member) -> str:
     marks = PUBLISHED * is_published(member) + OVER_BUDGET * (not member.feasible)
-    marks += OUT_OF_DOMAIN * bool(member.out_of_domain)
-    return f"{marks} {short_name(member)}" if marks else short_name(member)
+    return marks + OUT_OF_DOMAIN * bool(member.out_of_domain)
 
 
 def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
@@ -72,8 +71,9 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     def cost(name: str, header: str, drop: int) -> Column:
         return Column(header, cells(lambda m: cost_axis(name).text(m.costs.get(name))), drop=drop)
 
-    names = cells(_name)
-    columns = [Column("\nnetwork", names, right=False, short=[_cut(name) for name in names])]
+    names, marks = cells(short_name), cells(_marks)
+    columns = [Column("", marks, right=False)] if any(marks) else []
+    columns.append(Column("\nnetwork", names, right=False, short=[_cut(name) for name in names]))
     if _has(result, "latency_ms"):
         columns.append(
             Column("latency\nms", cells(lambda m: latency(m.costs.get("latency_ms"), result.band)))
