@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vitnas.arch.build import build
+from vitnas.arch.schema import Architecture, save_architecture
+from vitnas.cli.export import _file_name
+from vitnas.export import FORMATS, writer
+
+Run = Callable[..., tuple[int, str, str]]
+
+TINY = {
+    "name": "tiny net",
+    "input": {"channels": 3, "resolution_px": 32},
+    "classes": 5,
+    "stem": {"op": "conv_stem"},
+    "stages": [{"width": 8, "blocks": [{"op": "conv_ffn", "expansion": 2}]}],
+    "head": {"op": "pooled_classifier"},
+}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Architecture:
+    """A network in the file ``tiny.yaml`` of the working folder."""
+    monkeypatch.chdir(tmp_path)
+    architecture = Architecture.from_dict(TINY)
+    save_architecture(architecture, "tiny.yaml")
+    return architecture
+
+
+def test_torch_with_weights_at_another_resolution(run: Run, tiny: Architecture) -> None:
+    network = build(tiny).eval()
+    save_file(network.state_dict(), "weights.safetensors")
+    arguments = ("--to", "torch", "--resolution-px", "64", "--weights", "weights.safetensors")
+    code, out, err = run("export", "tiny.yaml", *arguments)
+    assert (code, err) == (0, "")
+    assert out.startswith("wrote tiny-net.pt2 (a torch.export program, any batch)\nloaded again: ")
+    assert "fresh" not in out
+    images = torch.randn(3, 3, 64, 64)
+    program = torch.export.load("tiny-net.pt2").module()
+    with torch.no_grad():
+        assert torch.allclose(program(images), network(images), atol=1e-6)
+
+
+def test_onnx_with_other_classes_as_json(run: Run, tiny: Architecture) -> None:
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    arguments = ("--to", "onnx", "--num-classes", "9", "--out", "net.onnx", "--json")
+    code, out, err = run("export", "tiny.yaml", *arguments)
+    assert (code, err) == (0, "")
+    written = json.loads(out)
+    assert (written["format"], written["path"], written["dynamic_batch"]) == ("onnx", "net.onnx", True)
+    assert written["difference"] < 1e-4
+    (output,) = onnxruntime.InferenceSession("net.onnx").get_outputs()
+    assert output.shape[1] == 9
+
+
+def test_timm_prints_and_writes_the_call(run: Run, tiny: Architecture) -> None:
+    pytest.importorskip("timm")
+    code, out, err = run("export", "efficientformer:s1", "--to", "timm", "--num-classes", "10")
+    assert (code, err) == (0, "")
+    assert 'use: timm.create_model("efficientformerv2_s1", embed_dims=(32, 48, 120, 224), ' in out
+    text = Path("efficientformer-s1_timm.py").read_text()
+    assert "    num_classes=10,\n" in text
+
+
+def test_fresh_weights_are_said_to_be_fresh(run: Run, tiny: Architecture) -> None:
+    assert "weights are fresh, not trained" in run("export", "tiny.yaml", "--to", "torch")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--to", "tom"), "unknown format 'tom'; did you mean 'timm'? (known: onnx, timm, torch)"),
+        (("--to", "onnx", "--out", "nowhere/x.onnx"), "no such folder: 'nowhere'"),
+        (("--to", "torch", "--resolution-px", "225"), "225 px"),
+        (("--to", "torch", "--weights", "none.pth"), "none.pth: no such weights file"),
+        (("--to", "timm", "--weights", "none.pth"), "a timm file holds no weights"),
+        (("--to", "timm", "--resolution-px", "30"), "stem (conv_stem)"),
+        (("--to", "torch", "--out", "."), "Is a directory"),
+    ],
+)
+def test_what_cannot_be_exported(run: Run, tiny: Architecture, arguments: tuple[str, ...], said: str) -> None:
+    code, out, err = run("export", "tiny.yaml", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert said in err
+    assert err.count("\n") == 1
+    assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]
+
+
+def test_what_timm_cannot_hold_is_an_error(run: Run, tiny: Architecture) -> None:
+    code, _, err = run("export", "efficientformer_v1:l1", "--to", "timm", "--resolution-px", "256")
+    assert code == 2
+    assert "timm's classes cannot hold this network" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [("efficientformer:s0", "efficientformer-s0"), ("a b/../c", "a-b-..-c"), (":", "network")],
+)
+def test_file_names(name: str, file: str) -> None:
+    assert _file_name(name) == file
+
+
+def test_every_format_has_a_writer() -> None:
+    for name, entry in FORMATS.items():
+        assert writer(name).__name__ == entry.writer
