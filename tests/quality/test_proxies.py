@@ -93,16 +93,21 @@ def test_gradient_norm_and_snip(setting):
     assert score("snip", Snip(), setting) == pytest.approx(snip, rel=1e-5)
 
 
-def test_zico(setting):
+@pytest.mark.parametrize("parts", [2, 3])
+def test_zico(setting, parts):
+    class Parted(Zico):
+        passes = parts
+
     network, images, labels = setting
-    halves = [gradients(network, images[k : k + 3], labels[k : k + 3]) for k in (0, 3)]
+    size = 6 // parts
+    batches = [gradients(network, images[k : k + size], labels[k : k + size]) for k in range(0, 6, size)]
     expected = 0.0
-    for name in halves[0]:
-        stack = np.stack([half[name][1].numpy().ravel() for half in halves]).astype(float)
+    for name in batches[0]:
+        stack = np.stack([batch[name][1].numpy().ravel() for batch in batches]).astype(float)
         spread = stack.std(axis=0)
         kept = spread > 0
         expected += math.log((np.abs(stack).mean(axis=0)[kept] / spread[kept]).sum())
-    assert score("zico", Zico(), setting) == pytest.approx(expected, rel=1e-4)
+    assert score("zico", Parted(), setting) == pytest.approx(expected, rel=1e-4)
 
 
 def test_parts_of_the_batch_do_not_change_what_is_no_statistic_of_parts(setting):

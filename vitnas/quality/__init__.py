@@ -1,1 +1,1 @@
-"""."""
+"""How good: qualities of genomes (by the million) and of built networks (one by one)."""

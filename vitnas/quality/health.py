@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ EXPLODED_RMS = 1e3  # of activations; images have 1, and sound blocks stay near 
 EXPLODED_GRADIENT = 1e3  # norm of one block's gradient; 0.01 to 2 in the published networks
 VANISHED_GRADIENT = 1e-9  # of the largest block's
 
+Output = Tensor | tuple[Tensor, ...]
 Verdict = Literal["ok", "suspicious", "broken"]
 
 
@@ -146,8 +148,8 @@ def _run(network: Network, batch: tuple[Tensor, Tensor], seen: dict[str, _Seen])
     return float(loss.detach())
 
 
-def _hook(path: str, seen: dict[str, _Seen]):  # type: ignore[no-untyped-def]
-    def note(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor | tuple[Tensor, ...]) -> None:
+def _hook(path: str, seen: dict[str, _Seen]) -> Callable[[nn.Module, Any, Output], None]:
+    def note(module: nn.Module, inputs: Any, output: Output) -> None:
         y = (output if isinstance(output, Tensor) else torch.cat(output)).detach().float()
         deviation, mean = torch.std_mean(y, correction=0)
         rms = math.hypot(float(deviation), float(mean))

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -38,10 +37,12 @@ class Gradients:
     @cached_property
     def mean(self) -> dict[str, Tensor]:
         """Gradient of the mean loss of the whole batch, by layer name."""
-        if len(self.batches) == 1:
-            return self.batches[0]
-        names = [name for name in self.batches[0] if all(name in batch for batch in self.batches)]
-        return {n: torch.stack([batch[n] for batch in self.batches]).mean(dim=0) for n in names}
+        first, *others = self.batches
+        if not others:
+            return first
+        names = [name for name in first if all(name in batch for batch in others)]
+        share = 1 / len(self.batches)
+        return {n: sum((batch[n] for batch in others), first[n]).mul_(share) for n in names}
 
 
 class Proxy:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Naswot(Proxy):
                 handles.append(module.register_forward_pre_hook(self._hook(name)))
         return handles
 
-    def _hook(self, name: str):  # type: ignore[no-untyped-def]
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             self._codes[name].append((inputs[0].detach() > 0).flatten(1))
 
