@@ -34,7 +34,7 @@ class Axis:
         if value is None or value != value:
             return "-"
         scaled = value / self.scale
-        if self.scale > 1 and 0 < abs(scaled) < 10.0 ** (1 - self.decimals):
+        if self.scale > 1 and 0 < abs(scaled) < 5 * 10.0**-self.decimals:
             return f"{scaled:.2g}"  # a tiny network still has some parameters
         return f"{scaled:.{self.decimals}f}"
 

@@ -33,7 +33,8 @@ class Stage:
     def outcome(self) -> str:
         """What is worth remembering when it is over."""
         if self.snapshot is not None:
-            return f"{count(self.snapshot.trials)} trials, {speed(self.snapshot.rate)}"
+            pace = f", {speed(self.snapshot.rate)}" if self.snapshot.rate else ""  # none: resumed at the end
+            return f"{count(self.snapshot.trials)} trials{pace}"
         return self.detail
 
 
