@@ -57,7 +57,6 @@ class OptunaStrategy:
     def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._problem = problem
-        self._seed = seed
         self.startup = population or self.startup
         constraints = None if HAS_SET_CONSTRAINT else _constraints
         with warnings.catch_warnings():
@@ -75,7 +74,9 @@ class OptunaStrategy:
             self._distributions[f"{column}:{gene.name}"] = kind
             self._columns.append(column)
         self._asked: list[Trial] = []
-        self._begun = False
+        self._rng = np.random.default_rng([seed, 104])
+        self._queued = 0  # genomes to begin with that are still to be asked for
+        self._finished = 0  # trials with values; a sampler's model waits for ``startup`` of them
         self._worst = np.full(problem.n_objectives, -np.inf)
 
     def sampler(self, seed: int, constraints_func: ConstraintsFunc) -> samplers.BaseSampler:
@@ -84,20 +85,35 @@ class OptunaStrategy:
 
     def ask(self, n: int) -> Genomes:
         """Up to ``n`` proposals, but not more than ``at_once``."""
-        if not self._begun:
-            self._begun = True
-            rng = np.random.default_rng([self._seed, 104])
-            for genome in self._problem.sample_feasible(self.startup, rng):
-                values = (int(genome[column]) for column in self._columns)
-                self._study.enqueue_trial(dict(zip(self._distributions, values, strict=True)))
+        if not self._queued and self._finished < self.startup:
+            self._queued = self._enqueue(self.startup - self._finished)
+        count = min(n, self.at_once or self.startup)
+        if self._queued:
+            count = min(count, self._queued)
+            self._queued -= count
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            count = min(n, self.at_once or self.startup)
             self._asked = [self._study.ask(self._distributions) for _ in range(count)]
+            self._join_generation()
         genomes = np.zeros((len(self._asked), len(self._problem.space.genes)), dtype=np.uint8)
         for row, trial in enumerate(self._asked):
             genomes[row, self._columns] = [trial.params[name] for name in self._distributions]
         return self._problem.space.canonical(genomes)
+
+    def _enqueue(self, n: int) -> int:
+        genomes = self._problem.sample_feasible(n, self._rng)
+        for genome in genomes:
+            values = (int(genome[column]) for column in self._columns)
+            self._study.enqueue_trial(dict(zip(self._distributions, values, strict=True)))
+        return len(genomes)
+
+    def _join_generation(self) -> None:
+        """Genetic samplers overlook what they did not propose, unless it is given a generation."""
+        sampler = self._study.sampler
+        if isinstance(sampler, samplers.BaseGASampler):
+            trials = self._study.get_trials(deepcopy=False)
+            for trial in self._asked:
+                sampler.get_trial_generation(self._study, trials[trial.number])
 
     def tell(self, batch: Batch) -> None:
         """Finish the trials of the last ask, in its order."""
@@ -105,7 +121,7 @@ class OptunaStrategy:
         lost = failed(batch)
         known = batch.objectives[~np.isnan(batch.objectives).any(axis=1)]
         self._worst = np.maximum(self._worst, known.max(axis=0, initial=-np.inf))
-        for row, trial in enumerate(self._asked):
+        for row, trial in enumerate(self._asked):  # in order, so that a replay is exact
             self._tell_one(trial, batch.objectives[row], float(batch.violation[row]), bool(lost[row]))
         self._asked = []
 
@@ -121,6 +137,7 @@ class OptunaStrategy:
         if violation > 0:  # without objectives, which Optuna insists on: the worst seen so far
             objectives = np.where(np.isfinite(self._worst), self._worst, 0.0)
         self._study.tell(trial, objectives.tolist())
+        self._finished += 1
 
     def state(self) -> State | None:
         """None: only a replay brings a sampler back."""

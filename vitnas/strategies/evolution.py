@@ -17,7 +17,7 @@ from vitnas.strategies._base import State, failed, restore_rng, rng_state
 
 SMALLEST, LARGEST = 50, 2000  # population, if none is given
 ASKS_PER_PARENT = 8  # and in between: an eighth of what is asked for at once
-REPAIRS = 3  # further mutations of a child that is there already
+REPAIRS = 4  # times that a child which is there already is mutated again, by more genes each time
 
 
 class Evolution:
@@ -56,14 +56,14 @@ class Evolution:
         crossed = self._moves.cross(self._genomes[one], self._genomes[other], rng)
         children = space.canonical(self._moves.mutate(crossed, rng))
         known = space.keys(self._genomes)
-        for _ in range(REPAIRS):
+        for turn in range(REPAIRS):
             fresh = first_of_each(np.concatenate([known, space.keys(children)]))
             again = np.ones(len(known) + n, dtype=np.bool_)
             again[fresh] = False
             again = again[len(known) :]
             if not again.any():
                 break
-            children[again] = space.canonical(self._moves.mutate(children[again], rng))
+            children[again] = space.canonical(self._moves.mutate(children[again], rng, expected=1 + turn))
         return children
 
     def tell(self, batch: Batch) -> None:

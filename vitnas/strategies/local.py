@@ -14,7 +14,7 @@ from vitnas.search.problem import Batch, Problem
 from vitnas.space.activity import Genomes
 from vitnas.strategies._base import State, restore_rng, rng_state
 
-START = 10  # random genomes to begin with
+START = 30  # random genomes to begin with
 ROUNDS = 12
 WIDEN = 3  # rounds after which one more gene is changed, where neighbours are used up
 
