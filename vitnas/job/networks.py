@@ -21,9 +21,12 @@ Record = dict[str, Any]
 
 def run_task(task: Mapping[str, Any]) -> Record:
     """What a worker does: build a network, measure it, say what came out."""
+    import torch
+
     from vitnas.quality.health import check_health
     from vitnas.quality.measure import measure
 
+    torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
     architecture = Architecture.from_dict(task["architecture"])
     record: Record = {}
     if task["proxies"]:

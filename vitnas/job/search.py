@@ -9,7 +9,7 @@ from pathlib import Path
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
 from vitnas.job import finish
-from vitnas.job.rating import Rating, make_rating
+from vitnas.job.rating import Rating, check_quality, make_rating
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
 from vitnas.plugins import find_data
@@ -47,6 +47,9 @@ def run_search(
         RunError: the run folder cannot be used.
     """
     watcher = listener or Silent()
+    check_quality(config.quality)
+    if name:
+        RunFolder(Path(root) / name).require_free()
     setup = prepare(config, watcher)
     stem = f"{setup.problem.space.name}-{setup.device.name if setup.device else 'any'}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
@@ -119,7 +122,10 @@ def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener
     stage.run(trials, config.time_s)
     done = stage.loop.progress
     if done.exhausted:
-        listener.warn(f"the space holds no more feasible architectures than the {done.trials:,} scored")
+        listener.warn(
+            f"stopped at {done.trials:,} trials: {done.asked:,} were priced, and hardly any feasible "
+            "architecture that is new is left"
+        )
         return "finished"
     return "finished" if done.trials >= trials else "out of time"
 

@@ -2,80 +2,81 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import platform
+import socket
+import sys
+import time
+import weakref
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from vitnas.errors import RunError, RunLocked
 
+NAME = ".lock"
+
 
 class RunLock:
-    """Holds ``.lock`` in a run folder; the lock of a process that has died is taken over.
+    """Held by the process that writes a run folder; the system lets go of it when that process ends.
+
+    The file stays, and says who holds or held it. A dead process' lock is free at once, whatever killed
+    it, and worker processes do not keep it alive.
+
+    Args:
+        folder: the run folder, which exists.
 
     Raises:
-        RunLocked: another process works on the run; the message names it.
+        RunLocked: another process holds it; names that process.
         RunError: the folder cannot be written.
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.path = Path(folder) / ".lock"
+        self.path = Path(folder) / NAME
+        try:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        except OSError as problem:
+            raise RunError(f"cannot lock the run folder {folder}: {problem.strerror}") from None
+        if not _try_lock(self._fd):
+            holder = _holder(self.path)
+            self._close()
+            raise RunLocked(
+                f"{folder} is being written by {holder}; wait until it ends, stop it, or take another --name"
+            )
+        self._write_holder()
+        _held.add(self)
 
-    def __enter__(self) -> Self:
-        text = json.dumps({"pid": os.getpid(), "host": platform.node(), "started": _started(os.getpid())})
-        for _ in range(2):
-            try:
-                with self.path.open("x", encoding="utf-8") as file:
-                    file.write(text)
-                return self
-            except FileExistsError:
-                self._remove_if_dead()
-            except OSError as problem:
-                raise RunError(f"cannot write in {self.path.parent}: {problem.strerror}") from None
-        raise RunLocked(f"{self.path.parent}: another process has just begun to work on this run")
+    def _write_holder(self) -> None:
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        try:
+            os.ftruncate(self._fd, 0)
+            os.pwrite(self._fd, json.dumps(holder).encode(), 0)
+        except OSError as problem:
+            self._close()
+            raise RunError(f"cannot lock the run folder {self.path.parent}: {problem.strerror}") from None
+
+    def release(self) -> None:
+        """Let go; a second time does nothing."""
+        _held.discard(self)
+        self._close()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def __enter__(self) -> RunLock:
+        return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(OSError):
-            self.path.unlink()
-
-    def _remove_if_dead(self) -> None:
-        try:
-            owner = json.loads(self.path.read_text(encoding="utf-8"))
-            pid, host, started = int(owner["pid"]), str(owner["host"]), owner.get("started")
-        except (OSError, ValueError, KeyError, TypeError):
-            pid, host, started = -1, platform.node(), None  # cut off while it was written
-        if host != platform.node():
-            raise RunLocked(
-                f"{self.path.parent}: process {pid} on {host} works on this run; "
-                f"if it is gone, remove {self.path}"
-            )
-        if pid > 0 and _alive(pid) and _started(pid) == started:
-            raise RunLocked(f"{self.path.parent}: process {pid} works on this run; wait for it or stop it")
-        with contextlib.suppress(FileNotFoundError):
-            self.path.unlink()
+        self.release()
 
 
-def _alive(pid: int) -> bool:
+def _holder(path: Path) -> str:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _started(pid: int) -> str | None:
-    """When a process began, where the system says it: a number that is used again is another process."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except (OSError, IndexError):
-        return None
+        holder = json.loads(path.read_text(encoding="utf-8"))
+        return f"process {int(holder['pid'])} on {holder['host']} (since {holder['since']})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another process"

@@ -16,6 +16,10 @@ from vitnas.search.problem import Batch, SearchProblem
 from vitnas.search.scorer import Scorer
 from vitnas.space.activity import Genomes
 
+PRICED_PER_TRIAL = {
+    False: 4,
+    True: 400,
+}  # by whether scores are dear: beyond it, the feasible part is used up
 EMPTY_ROUNDS = 8  # asks in a row without a new feasible candidate before a strategy gets random ones
 State = dict[str, NDArray[Any]]
 
@@ -86,12 +90,22 @@ class Loop:
     ) -> None:
         """Go on until ``trials`` candidates are scored, the deadline (``time.monotonic``) or exhaustion.
 
+        Exhausted is a space (or what the budgets leave of it) whose architectures are all known, or so
+        nearly that ``PRICED_PER_TRIAL`` proposals for each trial do not find enough new ones.
+
         ``after`` is called after every round.
         """
-        while self.progress.trials < trials and not self.progress.exhausted and time.monotonic() < deadline:
+        while self.progress.trials < trials and time.monotonic() < deadline:
+            self.progress.exhausted = self._exhausted(trials)
+            if self.progress.exhausted:
+                return
             self.step(min(self.scorer.batch, trials - self.progress.trials))
             if after is not None:
                 after(self)
+
+    def _exhausted(self, trials: int) -> bool:
+        limit = PRICED_PER_TRIAL[self.scorer.is_dear] * max(trials, self.scorer.batch)
+        return self.progress.asked >= limit or self.progress.empty >= 3 * EMPTY_ROUNDS
 
     def step(self, n: int) -> None:
         """One round of at most ``n`` new candidates."""
@@ -103,7 +117,6 @@ class Loop:
         p.asked += len(genomes)
         p.trials += new
         p.empty = 0 if new else p.empty + 1
-        p.exhausted = p.empty >= 3 * EMPTY_ROUNDS
 
     def _told(self, genomes: Genomes, *, tell: bool) -> int:
         """Price, score and tell; the number of candidates scored for the first time."""

@@ -49,10 +49,7 @@ class RunFolder:
         Raises:
             RunError: the folder holds a run already, or cannot be written.
         """
-        if (self.path / "manifest.json").exists():
-            raise RunError(
-                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
-            )
+        self.require_free()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -79,6 +76,17 @@ class RunFolder:
         if not (self.path / "manifest.json").is_file():
             raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
         return self.path
+
+    def require_free(self) -> None:
+        """Check that no run is in the folder.
+
+        Raises:
+            RunError: there is one.
+        """
+        if (self.path / "manifest.json").exists():
+            raise RunError(
+                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
+            )
 
     def open(self) -> SearchConfig:
         """Read an existing run.

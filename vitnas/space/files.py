@@ -76,5 +76,5 @@ def load_architecture(source: str | Path) -> Architecture:
     space_name, _, reference = text.partition(":")
     space = load_space(space_name)
     if reference not in space.references:
-        raise unknown(f"reference of '{space_name}'", reference, space.references)
+        raise unknown("published network", reference, space.references, where=space_name)
     return space.references[reference].architecture
