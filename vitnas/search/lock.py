@@ -7,7 +7,6 @@ import os
 import socket
 import sys
 import time
-import weakref
 from pathlib import Path
 from types import TracebackType
 
@@ -36,7 +35,12 @@ class RunLock:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as problem:
             raise RunError(f"cannot lock the run folder {folder}: {problem.strerror}") from None
-        if not _try_lock(self._fd):
+        try:
+            free = _try_lock(self._fd)
+        except OSError as problem:  # a file system without locks
+            self._close()
+            raise RunError(f"cannot lock the run folder {folder}: {problem.strerror}") from None
+        if not free:
             holder = _holder(self.path)
             self._close()
             raise RunLocked(
@@ -50,7 +54,8 @@ class RunLock:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
         try:
             os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, json.dumps(holder).encode(), 0)
+            os.lseek(self._fd, 0, os.SEEK_SET)
+            os.write(self._fd, json.dumps(holder).encode())
         except OSError as problem:
             self._close()
             raise RunError(f"cannot lock the run folder {self.path.parent}: {problem.strerror}") from None
@@ -80,3 +85,39 @@ def _holder(path: Path) -> str:
         return f"process {int(holder['pid'])} on {holder['host']} (since {holder['since']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(fd: int) -> bool:
+        os.lseek(fd, 1 << 20, os.SEEK_SET)  # behind what others read
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+else:
+    import fcntl
+
+    def _try_lock(fd: int) -> bool:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+_held: set[RunLock] = set()
+
+
+def _let_go_in_child() -> None:
+    """A forked worker shares the lock, and would keep it if the driver were killed."""
+    for lock in _held:
+        lock._close()
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go_in_child)

@@ -1,4 +1,4 @@
-"""Files of a run that survive what happens to the process: an append-only log, and whole-or-nothing writes."""
+"""Files that survive what happens to their process: an append-only log, and whole-or-nothing writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -58,10 +58,10 @@ class EvaluationLog:
             warnings.warn(self.recovered, stacklevel=4)
             with _reported(self.path, "repair"):
                 os.ftruncate(self._fd, good)
-        if good and data[good - 1 : good] != b"\n":
+        if good and data[good - 1 : good] != b"\n":  # only the end of the last line is missing
             self._size = good
             self._write(b"\n", durable=True)
-            return good + 1
+            return self._size
         return good
 
     def append(self, record: Record, *, durable: bool = True) -> None:
@@ -133,17 +133,20 @@ def read_log(path: str | Path) -> list[dict[str, Any]]:
 def _parse(data: bytes, path: Path) -> tuple[list[dict[str, Any]], int]:
     """Records, and the number of bytes up to the end of the last whole one."""
     records: list[dict[str, Any]] = []
+    lines = data.split(b"\n")
     good = 0
-    lines = data.splitlines(keepends=True) if b"\r" not in data else data.replace(b"\r", b" ").splitlines(True)
     for number, line in enumerate(lines, start=1):
         record = _object(line)
-        if record is None:
-            if number < len(lines):
-                problem = f"{path}: line {number} of {len(lines)} is broken"
-                raise RunCorrupt(f"{problem}; restore the file from a backup, or delete that line to do without it")
+        if record is None and line.strip():
+            if any(rest.strip() for rest in lines[number:]):
+                problem = f"{path}: line {number} is broken"
+                raise RunCorrupt(
+                    f"{problem}; restore the file from a copy, or delete that line to do without it"
+                )
             break
-        records.append(record)
-        good += len(line)
+        if record is not None:
+            records.append(record)
+        good = min(good + len(line) + 1, len(data))
     return records, good
 
 
@@ -242,11 +245,13 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _reported(path: Path, action: str) -> Any:
+def _reported(path: Path, action: str) -> Iterator[None]:
     """Turn an ``OSError`` into one line that says what to do."""
     try:
         yield
     except OSError as problem:
         why = problem.strerror or str(problem)
-        hint = "make room or make it writable, then go on with --resume; nothing recorded is lost"
-        raise RunError(f"cannot {action} {path}: {why}; {hint}") from problem
+        hint = (
+            "" if action == "read" else "; nothing recorded is lost: put that right and go on with --resume"
+        )
+        raise RunError(f"cannot {action} {path}: {why}{hint}") from problem
