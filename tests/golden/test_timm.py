@@ -119,12 +119,12 @@ def test_every_parameter_matters_for_that_output(name: str) -> None:
     assert [key for key in unfelt if not shifts.search(key)] == []
 
 
-@pytest.mark.parametrize("name", [S0, L1])
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_macs_equal_fvcores_by_operator(name: str) -> None:
-    theirs = timm.create_model(PUBLISHED[name])
     ours = build(load_architecture(name))
     counted = fvcore_macs(ours, (1, 3, 224, 224))
-    assert counted == fvcore_macs(theirs, (1, 3, 224, 224))
+    if name in (S0, L1):
+        assert counted == fvcore_macs(timm.create_model(PUBLISHED[name]), (1, 3, 224, 224))
     assert sum(counted.values()) == trace(ours, (1, 3, 224, 224)).macs
 
 
