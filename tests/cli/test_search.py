@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 import vitnas.job.dry_run
+import vitnas.job.rating
 import vitnas.job.search
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
@@ -208,13 +209,21 @@ def test_help_names_units_and_fits_80_columns(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("300", 300), ("500k", 500_000), ("2M", 2_000_000), ("1.5k", 1500), ("1e6", 1_000_000), ("2,000", 2000)],
+    [
+        ("300", 300),
+        ("500k", 500_000),
+        ("2M", 2_000_000),
+        ("1.5k", 1500),
+        ("1e6", 1_000_000),
+        ("2,000", 2000),
+        ("1_000", 1000),
+    ],
 )
 def test_counts(text: str, value: int) -> None:
     assert parse_count(text, "--trials") == value
 
 
-@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "k", "2MB", "nan", "1e400", "0.0001k"])
+@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "k", "2MB", "nan", "1e400", "0.0001k", "_1"])
 def test_wrong_counts(text: str) -> None:
     with pytest.raises(InvalidInput, match="--trials"):
         parse_count(text, "--trials")
@@ -228,7 +237,7 @@ def test_durations(text: str, seconds: float) -> None:
     assert parse_duration(text, "--time") == seconds
 
 
-@pytest.mark.parametrize("text", ["", "0", "-3s", "abc", "2d", "1h30", "s", "1 2"])
+@pytest.mark.parametrize("text", ["", "0", "-3s", "abc", "2d", "1h30", "s", "1 2", "9" * 400])
 def test_wrong_durations(text: str) -> None:
     with pytest.raises(InvalidInput, match="--time"):
         parse_duration(text, "--time")
@@ -270,6 +279,7 @@ TINY = {
 
 def test_from_the_command_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vitnas.job.rating, "SAMPLE", 2)
     Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     common = ("search", "--space", "tiny.yaml", "--workers", "1")
     code, out, err = run(*common, "--trials", "200", "--front", "2", "--name", "one", "--max-params", "60k")

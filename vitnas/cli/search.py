@@ -214,7 +214,7 @@ def _view(as_json: bool, time_s: float | None) -> LiveView | PlainView:
 def _finish(result: SearchResult, as_json: bool) -> None:
     """Print the result, and how to go on where there is something left to do."""
     if as_json:
-        _common.print_json(dataclasses.asdict(result))
+        _common.print_json({**dataclasses.asdict(result), "config": result.config.to_dict()})
     else:
         from vitnas.report.summary import report
 

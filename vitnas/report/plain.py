@@ -65,7 +65,8 @@ class PlainView:
     def _progress(self, now: Snapshot) -> str:
         gone, left = progress_and_left(now, self.time_s, self.clock() - self._stage.started)
         trials = f"{count(now.trials)} of {count(now.target_trials)} ({100 * gone:.0f} %)"
-        pieces = [trials, speed(now.rate), f"{duration(left)} left", *hypervolume_pieces(now)]
+        ahead = [f"{duration(left)} left"] if left > 0 else []
+        pieces = [trials, speed(now.rate), *ahead, *hypervolume_pieces(now)]
         return f"{self._stage.name}: " + ", ".join(pieces)
 
     def _say(self, text: str) -> None:
