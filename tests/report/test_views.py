@@ -128,14 +128,6 @@ def test_snapshots_are_not_drawn_by_the_loop(fakes: SimpleNamespace) -> None:
     assert "499 of" in "\n".join(screen(view, 80))
 
 
-def test_published_networks_of_a_snapshot_are_marked(fakes: SimpleNamespace) -> None:
-    snapshot = SimpleNamespace(**vars(fakes.snapshot()), published=(("s0", (0.45, 0.9, 3.6e6)),))
-    view = LiveView(Console(file=io.StringIO(), width=80), clock=Clock())
-    view.stage("searching")
-    view.snapshot(snapshot)
-    assert any("◆ s0" in line for line in screen(view, 80))
-
-
 def test_an_objective_alone_has_no_plot(fakes: SimpleNamespace) -> None:
     snapshot = fakes.snapshot()
     view = LiveView(Console(file=io.StringIO(), width=80), clock=Clock())

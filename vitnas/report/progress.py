@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitnas.report.axes import AXES, plot_axes
-from vitnas.report.plots import Mark, Scatter
+from vitnas.report.plots import Scatter
 from vitnas.report.words import count, ratio, speed
 from vitnas.search.events import Snapshot
 
@@ -65,10 +64,4 @@ def front_scatter(now: Snapshot, height: int) -> Scatter | None:
     across, up = (AXES[name] for name in axes)
     columns = [now.objectives.index(name) for name in axes]
     points = now.front[:, columns] / [across.scale, up.scale]
-    x, y = columns
-    marks = [Mark(name, row[x] / across.scale, row[y] / up.scale) for name, row in _published(now)]
-    return Scatter(points, across.label, up.label, marks, axes[1] == "quality", height)
-
-
-def _published(now: Snapshot) -> Sequence[tuple[str, Sequence[float]]]:
-    return getattr(now, "published", ())
+    return Scatter(points, across.label, up.label, up_is_good=axes[1] == "quality", height=height)
