@@ -88,7 +88,13 @@ def lines(path: Path) -> int:
 
 
 def front(run_folder: str) -> bytes:
-    return (Path("runs") / run_folder / "front.json").read_bytes()
+    """All that the settings decide."""
+    folder = Path("runs") / run_folder
+    return (folder / "whole_front.json").read_bytes() + (folder / "front.json").read_bytes()
+
+
+def report(run_folder: str):
+    return json.loads((Path("runs") / run_folder / "front.json").read_text())
 
 
 def state(name: str):
@@ -140,7 +146,7 @@ def test_interrupted_it_writes_the_front_so_far_and_goes_on(folder):
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in out and "--resume" in out
-    members = json.loads(front("long"))["members"]
+    members = report("long")["members"]
     assert members and (Path("runs/long") / members[0]["file"]).is_file()
     manifest = json.loads(Path("runs/long/manifest.json").read_text())
     assert manifest["state"] == "interrupted"
@@ -169,9 +175,9 @@ def test_a_changed_space_is_refused(folder):
 
 def test_a_finished_run_can_be_extended(folder):
     run(*RANK, "--name", "short")
-    before = json.loads(front("short"))
+    before = report("short")
     run("search", "--resume", "runs/short", "--trials", "30000")
-    after = json.loads(front("short"))
+    after = report("short")
     assert (before["trials"], after["trials"]) == (20000, 30000)
     assert after["hypervolume"] >= before["hypervolume"]
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.job.networks import Record, oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
-from vitnas.job.setup import Setup
+from vitnas.job.setup import Setup, natural
 from vitnas.job.stage import SearchStage
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.events import Listener, Member, SearchResult
@@ -184,15 +184,18 @@ def _write(
         }
         architecture = setup.problem.space.decode(genome, metadata)
         save_architecture(architecture, folder.path / member.file)
-    folder.write_json("front.json", front_document(setup, stage, rating, result, whole_front))
+    folder.write_json("front.json", front_document(setup, stage, rating, result))
+    whole = {
+        "objectives": list(result.objectives),
+        "values": natural(setup, stage.loop.archive.objectives).tolist(),
+        "genomes": [genome.tobytes().hex() for genome in whole_front],
+    }
+    folder.write_json("whole_front.json", whole, indent=None)
     folder.write_json("reference.json", {"members": [dataclasses.asdict(m) for m in result.references]})
 
 
-def front_document(
-    setup: Setup, stage: SearchStage, rating: Rating, result: SearchResult, whole_front: Genomes
-) -> dict[str, Any]:
+def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: SearchResult) -> dict[str, Any]:
     """``front.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
-    objectives = stage.loop.archive.objectives
     return {
         "space": setup.problem.space.name,
         "device": result.device_label,
@@ -206,7 +209,7 @@ def front_document(
         "box": dataclasses.asdict(rating.box),
         "history": [list(row) for row in stage.history],
         "members": [_without_times(dataclasses.asdict(m)) for m in result.front],
-        "whole_front": {"genomes": whole_front.tolist(), "objectives": objectives.tolist()},
+        "whole_front": result.front_size,
     }
 
 

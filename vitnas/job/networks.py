@@ -47,7 +47,7 @@ class NetworkBench:
         self.workers = workers
         self.log = log
         self.seed = seed
-        self._known: dict[str, Record] = {r["task"]: r for r in log.read() if "task" in r}
+        self._known: dict[str, Record] = {r["task"]: r for r in log.records() if "task" in r}
 
     def measure(
         self,

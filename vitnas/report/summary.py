@@ -59,7 +59,8 @@ def against_random(hypervolume: float, random_hypervolume: float | None) -> str:
 def written(result: SearchResult) -> RenderableType:
     """What was written where, and what to do with it."""
     rows = [
-        ("front.json", "the whole front, every figure of the networks above"),
+        ("front.json", "every figure of the networks above"),
+        ("whole_front.json", "objectives and genomes of all of the front"),
         ("reference.json", "the published networks, scored in this run"),
         ("evaluations.jsonl", "every measured network, a line each"),
         ("manifest.json", "settings, seed and versions"),

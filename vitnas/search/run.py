@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import vitnas
 from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.config import SearchConfig
 from vitnas.search.log import atomic_write_json, atomic_write_npz, atomic_write_text
 
 FORMAT = 1
-PACKAGES = ("vitnas", "torch", "numpy", "optuna")
+PACKAGES = ("torch", "numpy", "optuna")
 
 
 class RunFolder:
@@ -112,9 +113,9 @@ class RunFolder:
     def _write_manifest(self) -> None:
         atomic_write_json(self.path / "manifest.json", self.manifest)
 
-    def write_json(self, name: str, data: Any) -> None:
+    def write_json(self, name: str, data: Any, *, indent: int | None = 2) -> None:
         """Write a JSON file whole or not at all."""
-        atomic_write_json(self.path / name, data)
+        atomic_write_json(self.path / name, data, indent=indent)
 
     def read_json(self, name: str) -> Any | None:
         """A JSON file; None if it is not there yet."""
@@ -165,7 +166,7 @@ def new_folder(root: Path, stem: str) -> Path:
 
 def current_versions() -> dict[str, str]:
     """Of Python and the packages that figures depend on."""
-    found = {"python": platform.python_version()}
+    found = {"vitnas": vitnas.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
