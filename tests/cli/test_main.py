@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 import pytest
 
 import vitnas
-from vitnas.cli import lists, main
+from vitnas import plugins
+from vitnas.cli import main
 from vitnas.errors import InvalidBudget
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
@@ -133,7 +134,7 @@ def test_python_dash_m() -> None:
     ("arguments", "said"),
     [
         (["spaces", "show", "efficientfromer"], "did you mean 'efficientformer'?"),
-        (["export", "efficientformer:s9", "--to", "timm"], "unknown reference of 'efficientformer' 's9'"),
+        (["export", "efficientformer:s9", "--to", "timm"], "'s9'; did you mean 's2'?"),
         (["export", "nowhere.yaml", "--to", "timm"], "no such architecture file: 'nowhere.yaml'"),
     ],
 )
@@ -165,7 +166,7 @@ def fail_with(problem: BaseException, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(kind: str) -> NoReturn:
         raise problem
 
-    monkeypatch.setattr(lists.plugins, "list_plugins", failing)
+    monkeypatch.setattr(plugins, "list_plugins", failing)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_onnx_runtime_gives_our_outputs_for_any_batch(
 def hide(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     find: Callable[..., Any] = importlib.util.find_spec
     monkeypatch.setattr(
-        module.importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest)
+        importlib.util, "find_spec", lambda name, *rest: None if name == package else find(name, *rest)
     )
 
 
