@@ -36,7 +36,6 @@ ONLY_IN = {
     "onnx": {"export"},
     "onnxruntime": {"export"},
     "typer": {"cli"},
-    "plotext": {"report"},
     "moocore": {"search"},
     "safetensors": {"export"},
 }

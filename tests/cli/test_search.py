@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-import vitnas.job.dry_run
+import vitnas.job.preview
 import vitnas.job.rating
 import vitnas.job.search
 from vitnas.cli._values import parse_count, parse_duration
@@ -63,7 +63,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
     monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
     monkeypatch.setattr(vitnas.job.search, "resume_search", resume_search)
-    monkeypatch.setattr(vitnas.job.dry_run, "dry_run", dry_run)
+    monkeypatch.setattr(vitnas.job.preview, "dry_run", dry_run)
     return asked
 
 

@@ -132,6 +132,9 @@ def test_around_keeps_the_winner_and_its_neighbourhood():
     s1 = space.references["s1"].architecture
     narrow = load_space(space.around(s1, radius=1))
     assert narrow.size < space.size
+    for gene in narrow.genes:
+        if gene.name.startswith("stages.0.blocks.0.expansion"):
+            assert gene.choices == (3.5, 4, 4.5), "what inactive blocks would take is left out"
     assert narrow.decode(narrow.encode(s1)).id == s1.id
 
 

@@ -68,8 +68,8 @@ class LazyGroup(typer.core.TyperGroup):
         except OSError as problem:
             place = f"{problem.filename}: " if problem.filename else ""
             raise _exit(f"error: {place}{problem.strerror or problem}", FAILED) from None
-        except KeyboardInterrupt:
-            raise _exit("interrupted", INTERRUPTED) from None
+        except KeyboardInterrupt as problem:
+            raise _exit(str(problem) or "interrupted", INTERRUPTED) from None
 
 
 def _exit(message: str, code: int) -> typer.Exit:

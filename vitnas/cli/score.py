@@ -35,7 +35,7 @@ def score(
 
     Parameters, MACs, activations, peak activation memory, latency on a device, training-free scores.
     """
-    from vitnas.job.score import score as score_files
+    from vitnas.job.scoring import score as score_files
 
     rows: list[dict[str, Any]] = score_files(files, target=target, proxies=proxies or (), seed=seed)
     if as_json:

@@ -190,7 +190,7 @@ def _resume(run: str, workers: int, trials: int | None, time_s: float | None, as
 
 
 def _dry_run(config: SearchConfig, as_json: bool) -> None:
-    from vitnas.job.dry_run import dry_run
+    from vitnas.job.preview import dry_run
     from vitnas.report.dry_run import dry_run_table
 
     with _view(as_json, None) as view:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.slots import Context, Slot, list_slots
 from vitnas.space.space import Space
+
+if TYPE_CHECKING:
+    from vitnas.cost.trace import Trace
 
 FIGURES = ("params", "macs", "activations", "latency_ms", "peak_bytes")  # the last one is a maximum
 Progress = Callable[[int], None]
@@ -165,18 +168,24 @@ def _column(slot: Slot, pricer: BlockPricer) -> Column:
     return Column(slot.table.genes, slot.table.shape, np.array(rows))
 
 
-def price_architecture(architecture: Architecture, device: Device | None = None) -> dict[str, Any]:
-    """Costs of one architecture, by tracing the whole built network."""
+def trace_architecture(architecture: Architecture) -> Trace:
+    """The kernels of one image's way through the whole network."""
     import torch
 
     from vitnas.arch.build import build
-    from vitnas.cost.memory import peak_activation_bytes
     from vitnas.cost.trace import trace
 
     with torch.device("meta"):
         network = build(architecture)
     side = architecture.resolution_px
-    traced = trace(network, (1, architecture.in_channels, side, side))
+    return trace(network, (1, architecture.in_channels, side, side))
+
+
+def price_architecture(architecture: Architecture, device: Device | None = None) -> dict[str, Any]:
+    """Costs of one architecture, by tracing the whole built network."""
+    from vitnas.cost.memory import peak_activation_bytes
+
+    traced = trace_architecture(architecture)
     width = 2 if device is not None and device.dtype == "float16" else 4
     return {
         "params": traced.params,

@@ -6,17 +6,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vitnas.job.dry_run import dry_run
-    from vitnas.job.score import score
+    from vitnas.job.preview import dry_run
+    from vitnas.job.scoring import score
     from vitnas.job.search import resume_search, run_search
 
 __all__ = ["dry_run", "resume_search", "run_search", "score"]
 
 _HOMES = {
-    "dry_run": "vitnas.job.dry_run",
+    "dry_run": "vitnas.job.preview",
     "resume_search": "vitnas.job.search",
     "run_search": "vitnas.job.search",
-    "score": "vitnas.job.score",
+    "score": "vitnas.job.scoring",
 }
 
 

@@ -98,7 +98,7 @@ class _MemberMaker:
             health=record.get("health")
             or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
             feasible=feasible,
-            out_of_domain=self._out_of_domain(architecture),
+            out_of_domain=tuple(record.get("out_of_domain", ())),
         )
 
     def _scores(self, record: Record) -> dict[str, dict[str, Any]]:
@@ -112,21 +112,6 @@ class _MemberMaker:
         for proxy, reason in (record.get("failures") or {}).items():
             scores[proxy] = {"failure": reason}
         return scores
-
-    def _out_of_domain(self, architecture: Architecture) -> tuple[str, ...]:
-        if self.setup.device is None:
-            return ()
-        import torch
-
-        from vitnas.arch.build import build
-        from vitnas.cost.trace import trace
-
-        with torch.device("meta"):
-            network = build(architecture)
-        side = architecture.resolution_px
-        return tuple(
-            self.setup.device.out_of_domain(trace(network, (1, architecture.in_channels, side, side)))
-        )
 
 
 def _published(member: Member, name: str, architecture: Architecture, facts: Mapping[str, Any]) -> Member:

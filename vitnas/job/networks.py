@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
+from vitnas.cost.table import trace_architecture
+from vitnas.hardware.fitted import FittedDevice
 from vitnas.quality.measure import load_proxy
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.log import EvaluationLog
@@ -36,14 +38,23 @@ def run_task(task: Mapping[str, Any]) -> Record:
         record["seconds"] = measured.seconds
     if task["health"]:
         record["health"] = check_health(architecture, seed=task["seed"]).to_dict()
+        record["out_of_domain"] = _out_of_domain(architecture, task["device"])
     return record
+
+
+def _out_of_domain(architecture: Architecture, device: FittedDevice | None) -> list[str]:
+    """Why the device's prediction would be a guess."""
+    return device.out_of_domain(trace_architecture(architecture)) if device is not None else []
 
 
 class NetworkBench:
     """Measures networks on workers and remembers them through the log: nothing is measured twice."""
 
-    def __init__(self, space: Space, workers: Workers, log: EvaluationLog, seed: int) -> None:
+    def __init__(
+        self, space: Space, device: FittedDevice | None, workers: Workers, log: EvaluationLog, seed: int
+    ) -> None:
         self.space = space
+        self.device = device
         self.workers = workers
         self.log = log
         self.seed = seed
@@ -66,6 +77,7 @@ class NetworkBench:
                 "architecture": architectures[k].to_dict(),
                 "proxies": list(proxies),
                 "health": health,
+                "device": self.device,
                 "seed": self.seed,
             }
             for k in missing

@@ -69,7 +69,7 @@ def make_rating(
     setup: Setup, folder: RunFolder, log: EvaluationLog, workers: Workers, listener: Listener
 ) -> Rating:
     """The run's quality: restored from its folder, or made and saved there."""
-    bench = NetworkBench(setup.problem.space, workers, log, setup.config.seed)
+    bench = NetworkBench(setup.problem.space, setup.device, workers, log, setup.config.seed)
     if is_genome_quality(setup.config.quality):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)

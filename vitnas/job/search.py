@@ -108,7 +108,9 @@ def _go_on(setup: Setup, folder: RunFolder, workers: int, listener: Listener) ->
         except KeyboardInterrupt:
             if stage is None:
                 folder.update(state="interrupted")
-                raise
+                raise KeyboardInterrupt(
+                    f"interrupted; go on with: vitnas search --resume {folder.path}"
+                ) from None
             result = finish.finish(setup, folder, stage, rating, "interrupted", listener)
     seconds = before + time.monotonic() - started
     folder.update(state=result.state, seconds=round(seconds, 3))

@@ -16,7 +16,7 @@ from vitnas.hardware.fitted import FittedDevice, load_device
 from vitnas.search.budget import check_budgets, parse_budget
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener
-from vitnas.search.problem import OBJECTIVES, SearchProblem
+from vitnas.search.problem import OBJECTIVES, SearchProblem, check_objectives
 from vitnas.search.reach import extremes
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
@@ -72,6 +72,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
         device.name = Path(config.target).stem
     plugins.load_plugin("strategy", config.strategy)
     budgets = check_budgets(parse_budget(option, text) for option, text in config.budgets)
+    check_objectives(config.resolved_objectives, budgets, has_device=device is not None)
     listener.stage("pricing blocks", f"{space.name}, {device.label if device else 'no device'}")
     table = CostTable.cached(space, device, listener.count)
     problem = SearchProblem(table, budgets, config.resolved_objectives)

@@ -39,6 +39,18 @@ class SearchStage:
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()
         self._first_trial = 0
+        self._published = () if scorer.is_dear else self._published_networks()
+
+    def _published_networks(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+        """What a viewer marks beside the front."""
+        references = self.setup.problem.space.references
+        if not references:
+            return ()
+        genomes = np.array([r.genome for r in references.values()], np.uint8)
+        quality = self.loop.scorer.score(genomes, self.setup.problem.space.keys(genomes))
+        values = self.setup.problem.matrix(self.setup.table.price(genomes), quality)
+        rows = natural(self.setup, values).tolist()
+        return tuple((name, tuple(row)) for name, row in zip(references, rows, strict=True))
 
     def resume(self) -> None:
         """Go on from the folder's state, if there is one."""
@@ -91,6 +103,7 @@ class SearchStage:
             front=natural(self.setup, self.loop.archive.objectives),
             hypervolume=self.hypervolume(),
             random_hypervolume=self.random_hypervolume(),
+            published=self._published,
         )
 
     def save(self) -> None:

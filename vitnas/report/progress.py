@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from vitnas.report.axes import AXES, plot_axes
-from vitnas.report.plots import Scatter
+from vitnas.report.plots import Mark, Scatter
 from vitnas.report.words import count, ratio, speed
 from vitnas.search.events import Snapshot
 
@@ -64,4 +64,8 @@ def front_scatter(now: Snapshot, height: int) -> Scatter | None:
     across, up = (AXES[name] for name in axes)
     columns = [now.objectives.index(name) for name in axes]
     points = now.front[:, columns] / [across.scale, up.scale]
-    return Scatter(points, across.label, up.label, up_is_good=axes[1] == "quality", height=height)
+    marks = [
+        Mark(name, values[columns[0]] / across.scale, values[columns[1]] / up.scale)
+        for name, values in now.published
+    ]
+    return Scatter(points, across.label, up.label, marks, up_is_good=axes[1] == "quality", height=height)

@@ -25,6 +25,7 @@ class Snapshot:
         front: (k, M) in natural units and signs (quality up, costs down).
         hypervolume: share of the box between the pool's best and worst values that the front dominates.
         random_hypervolume: the same for random search after as many trials; None without that arm.
+        published: the space's published networks: name, and values like a row of ``front``.
     """
 
     trials: int
@@ -35,6 +36,7 @@ class Snapshot:
     front: NDArray[np.float64]
     hypervolume: float
     random_hypervolume: float | None = None
+    published: tuple[tuple[str, tuple[float, ...]], ...] = ()
 
 
 class Listener(Protocol):

@@ -59,6 +59,21 @@ class Problem(Protocol):
         ...
 
 
+def check_objectives(objectives: Sequence[str], budgets: Sequence[Budget], *, has_device: bool) -> None:
+    """Whether these can be searched.
+
+    Raises:
+        InvalidInput: an unknown objective, the same one twice, or latency without a device.
+    """
+    for name in objectives:
+        if name not in OBJECTIVES:
+            raise unknown("objective", name, OBJECTIVES)
+    if len(set(objectives)) != len(objectives):
+        raise InvalidInput(f"an objective stands twice in {', '.join(objectives)}")
+    if not has_device and ("latency" in objectives or any(b.cost == "latency_ms" for b in budgets)):
+        raise InvalidInput("latency needs a device: name one with --target (see 'vitnas devices')")
+
+
 class SearchProblem:
     """The problem of one run.
 
@@ -72,14 +87,7 @@ class SearchProblem:
     """
 
     def __init__(self, table: CostTable, budgets: Sequence[Budget], objectives: Sequence[str]) -> None:
-        for name in objectives:
-            if name not in OBJECTIVES:
-                raise unknown("objective", name, OBJECTIVES)
-        if len(set(objectives)) != len(objectives):
-            raise InvalidInput(f"an objective stands twice in {', '.join(objectives)}")
-        needs_device = "latency" in objectives or any(b.cost == "latency_ms" for b in budgets)
-        if needs_device and table.device is None:
-            raise InvalidInput("latency needs a device: name one with --target (see 'vitnas devices')")
+        check_objectives(objectives, budgets, has_device=table.device is not None)
         self.table = table
         self.budgets = tuple(budgets)
         self.objectives = tuple(objectives)

@@ -56,6 +56,13 @@ class Activity:
                     rows[:, step.first : step.last] *= step.masks.take(rows[:, step.control], axis=0)
         return out
 
+    def active(self, genome: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        """Whether each gene (G,) of a canonical genome (G,) has an effect."""
+        row = genome[None]
+        return np.array(
+            [g not in self.gated or self._active(row, g)[0] for g in range(len(genome))], np.bool_
+        )
+
     def _active(self, genomes: Genomes, gene: int) -> NDArray[np.bool_]:
         active: NDArray[np.bool_] | None = None
         for use in self.gated[gene]:

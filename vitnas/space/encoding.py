@@ -145,24 +145,29 @@ def from_values(template: Template, values: Mapping[str, Any]) -> NDArray[np.uin
 
 
 def narrowed(
-    template: Template, document: Mapping[str, Any], genome: NDArray[np.uint8], radius: int
+    template: Template,
+    document: Mapping[str, Any],
+    genome: NDArray[np.uint8],
+    active: NDArray[np.bool_],
+    radius: int,
 ) -> dict[str, Any]:
-    """``document`` with every choice cut to those within ``radius`` positions of the genome's."""
-    kept: dict[str, list[set[int]]] = {}
+    """``document`` with every choice cut to those within ``radius`` positions of an active gene's."""
+    kept: dict[str, set[int]] = {}
     options: dict[str, tuple[Scalar, ...]] = {}
-    for gene, choice in zip(template.genes, genome, strict=True):
+    for gene, choice, counts in zip(template.genes, genome, active, strict=True):
         name = _BLOCK_GENE.sub(r"\1", gene.name)
-        near = set(range(max(0, int(choice) - radius), min(len(gene.choices), int(choice) + radius + 1)))
-        kept.setdefault(name, []).append(near)
         options[name] = gene.choices
-    out: dict[str, Any] = copy.deepcopy({k: v for k, v in document.items() if k != "references"})
-    for name, sets in kept.items():
+        near = range(max(0, int(choice) - radius), min(len(gene.choices), int(choice) + radius + 1))
+        kept.setdefault(name, set()).update(near if counts else ())
+    left_out = ("references", "metrics", "provenance")
+    out: dict[str, Any] = copy.deepcopy({k: v for k, v in document.items() if k not in left_out})
+    for name, positions in kept.items():
         *parents, last = name.split(".")
         spot: Any = out
         for key in parents:
             spot = spot[int(key)] if isinstance(spot, list) else spot[key]
-        picked = [options[name][k] for k in sorted(set().union(*sets))]
         old = spot[last]
-        if isinstance(old, Mapping):
-            spot[last] = {"choice": picked, **({"tied": True} if old.get("tied") else {})}
+        if isinstance(old, Mapping) and positions:  # a segment that is left out keeps all choices
+            tied = {"tied": True} if old.get("tied") else {}
+            spot[last] = {"choice": [options[name][k] for k in sorted(positions)], **tied}
     return out

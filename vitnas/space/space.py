@@ -147,4 +147,5 @@ class Space:
 
     def around(self, architecture: Architecture, radius: int = 1) -> dict[str, Any]:
         """A space document that keeps, of every gene, the choices within ``radius`` of an architecture's."""
-        return encoding.narrowed(self.template, self.document, self.encode(architecture), radius)
+        genome = self.encode(architecture)
+        return encoding.narrowed(self.template, self.document, genome, self.activity.active(genome), radius)
