@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,7 +79,7 @@ def load(path: Path) -> list[Column] | None:
     try:
         with np.load(path, allow_pickle=False) as kept:
             sizes, genes, shapes, values = kept["sizes"], kept["genes"], kept["shapes"], kept["values"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
     columns, gene, row = [], 0, 0
     for count in sizes:

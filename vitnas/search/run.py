@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+import zipfile
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -138,7 +139,7 @@ class RunFolder:
         try:
             with np.load(file, allow_pickle=False) as kept:
                 return {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, KeyError, EOFError) as problem:
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
             raise RunCorrupt(
                 f"{file}: {problem}; remove it to begin this stage again from the seed"
             ) from None
