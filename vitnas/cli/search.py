@@ -77,11 +77,11 @@ Seed = Annotated[int, _option(_HOW, "NUMBER", "Equal seeds give equal fronts [de
 Population = Annotated[int | None, _option(_HOW, "NUMBER", "Of the strategy [default: its own].")]
 Front = Annotated[int, _option(_HOW, "NUMBER", "Networks of the front to check and write [default: 20].")]
 RandomArm = Annotated[
-    bool,
+    bool | None,
     _option(
         _HOW,
         None,
-        "Run random search beside it, to see what is gained [default: yes].",
+        "Run random search beside it, to see what is gained [default: yes, unless quality is a proxy].",
         "--random-arm/--no-random-arm",
     ),
 ]
@@ -115,7 +115,7 @@ def search(
     seed: Seed = 0,
     population: Population = None,
     front: Front = 20,
-    random_arm: RandomArm = True,
+    random_arm: RandomArm = None,
     workers: Workers = None,
     name: Name = None,
     out: Out = "runs",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vitnas.cost.kernels import Kernel
+
+if TYPE_CHECKING:
+    from vitnas.cost.trace import Trace
 
 
 @runtime_checkable
@@ -43,6 +46,10 @@ class Device(Protocol):
 
     def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
         """Price of these kernels without the constant part of a network, in milliseconds."""
+        ...
+
+    def out_of_domain(self, trace: Trace) -> list[str]:
+        """Why a prediction for a whole network would be a guess; empty if it would not."""
         ...
 
     def base_ms(self) -> float:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.job.networks import Record, oriented
+from vitnas.job.networks import oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
 from vitnas.job.setup import Setup, natural
 from vitnas.job.stage import SearchStage
 from vitnas.quality.reference import ReferenceSample
+from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener, Member, SearchResult
 from vitnas.search.run import RunFolder, current_versions
 from vitnas.search.select import spread
@@ -32,7 +33,7 @@ def finish(
     genomes = archive.genomes[picked]
     published = list(setup.problem.space.references.values())
     known = np.array([r.genome for r in published], np.uint8).reshape(len(published), genomes.shape[1])
-    records: list[Record] = [{} for _ in range(len(genomes) + len(published))]
+    records: list[Evaluation] = [{} for _ in range(len(genomes) + len(published))]
     sample: ReferenceSample | None = None
     if state != "interrupted":
         try:
@@ -64,7 +65,7 @@ class _MemberMaker:
         self.sample = sample
 
     def members(
-        self, genomes: Genomes, records: Sequence[Record], *, interrupted: bool = False
+        self, genomes: Genomes, records: Sequence[Evaluation], *, interrupted: bool = False
     ) -> list[Member]:
         """A member for each genome (n, G)."""
         if not len(genomes):
@@ -84,7 +85,7 @@ class _MemberMaker:
         costs: Mapping[str, Any],
         quality: float,
         feasible: bool,
-        record: Record,
+        record: Evaluation,
     ) -> Member:
         architecture = self.setup.problem.space.decode(genome)
         return Member(
@@ -101,10 +102,10 @@ class _MemberMaker:
             out_of_domain=tuple(record.get("out_of_domain", ())),
         )
 
-    def _scores(self, record: Record) -> dict[str, dict[str, Any]]:
+    def _scores(self, record: Evaluation) -> dict[str, dict[str, Any]]:
         scores: dict[str, dict[str, Any]] = {}
         for proxy, value in (record.get("scores") or {}).items():
-            entry = {"value": value}
+            entry: dict[str, Any] = {"value": value}
             if self.sample is not None:
                 standard = oriented(proxy, self.sample, record)
                 entry["standard"] = standard if math.isfinite(standard) else None

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
-from vitnas.cost.table import trace_architecture
-from vitnas.hardware.fitted import FittedDevice
+from vitnas.cost.device import Device
+from vitnas.cost.table import CostTable, trace_architecture
 from vitnas.quality.measure import load_proxy
 from vitnas.quality.reference import ReferenceSample
+from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
 from vitnas.space.activity import Genomes
-from vitnas.space.space import Space
 from vitnas.workers.base import Failure, Workers
 
-Record = dict[str, Any]
 
-
-def run_task(task: Mapping[str, Any]) -> Record:
+def run_task(task: Mapping[str, Any]) -> Evaluation:
     """What a worker does: build a network, measure it, say what came out."""
     import torch
 
@@ -30,7 +28,7 @@ def run_task(task: Mapping[str, Any]) -> Record:
 
     torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
     architecture = Architecture.from_dict(task["architecture"])
-    record: Record = {}
+    record = Evaluation()
     if task["proxies"]:
         measured = measure(architecture, task["proxies"], seed=task["seed"])
         record["scores"] = dict(measured.scores)
@@ -42,7 +40,7 @@ def run_task(task: Mapping[str, Any]) -> Record:
     return record
 
 
-def _out_of_domain(architecture: Architecture, device: FittedDevice | None) -> list[str]:
+def _out_of_domain(architecture: Architecture, device: Device | None) -> list[str]:
     """Why the device's prediction would be a guess."""
     return device.out_of_domain(trace_architecture(architecture)) if device is not None else []
 
@@ -50,15 +48,12 @@ def _out_of_domain(architecture: Architecture, device: FittedDevice | None) -> l
 class NetworkBench:
     """Measures networks on workers and remembers them through the log: nothing is measured twice."""
 
-    def __init__(
-        self, space: Space, device: FittedDevice | None, workers: Workers, log: EvaluationLog, seed: int
-    ) -> None:
-        self.space = space
-        self.device = device
+    def __init__(self, table: CostTable, workers: Workers, log: EvaluationLog, seed: int) -> None:
+        self.table = table
         self.workers = workers
         self.log = log
         self.seed = seed
-        self._known: dict[str, Record] = {r["task"]: r for r in log.records() if "task" in r}
+        self._known: dict[str, Evaluation] = {r["task"]: cast(Evaluation, r) for r in log.records()}
 
     def measure(
         self,
@@ -67,32 +62,38 @@ class NetworkBench:
         *,
         health: bool = False,
         done: Callable[[int], None] | None = None,
-    ) -> list[Record]:
-        """A record for each genome (n, G): scores, failures, seconds, health, or ``failure``."""
-        architectures = [self.space.decode(g) for g in genomes]
+    ) -> list[Evaluation]:
+        """An evaluation for each genome (n, G)."""
+        architectures = [self.table.space.decode(g) for g in genomes]
+        costs = self.table.price(genomes)
         names = [self._task_name(a, proxies, health) for a in architectures]
         missing = [k for k, name in enumerate(names) if name not in self._known and name not in names[:k]]
-        tasks = [
-            {
-                "architecture": architectures[k].to_dict(),
-                "proxies": list(proxies),
-                "health": health,
-                "device": self.device,
-                "seed": self.seed,
-            }
-            for k in missing
-        ]
+        tasks = [self._task(architectures[k], proxies, health) for k in missing]
         finished = len(genomes) - len(missing)
         for position, result in self.workers.map(run_task, tasks):
             k = missing[position]
-            outcome = {"failure": result.reason} if isinstance(result, Failure) else result
-            record = {"task": names[k], "id": architectures[k].id, "genome": genomes[k].tolist(), **outcome}
-            self.log.append(record)
-            self._known[names[k]] = record
+            evaluation = Evaluation(
+                task=names[k], id=architectures[k].id, genome=genomes[k].tolist(), costs=costs.row(k)
+            )
+            if isinstance(result, Failure):
+                evaluation["failure"] = result.reason
+            else:
+                evaluation.update(result)
+            self.log.append(evaluation)
+            self._known[names[k]] = evaluation
             finished += 1
             if done is not None:
                 done(finished)
         return [self._known[name] for name in names]
+
+    def _task(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> dict[str, Any]:
+        return {
+            "architecture": architecture.to_dict(),
+            "proxies": list(proxies),
+            "health": health,
+            "device": self.table.device,
+            "seed": self.seed,
+        }
 
     def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
         wanted = [*sorted(proxies), *(["health"] if health else [])]

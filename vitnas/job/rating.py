@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.errors import NothingFeasible, unknown
 from vitnas.job.measure import Box
-from vitnas.job.networks import NetworkBench, NetworkScorer, Record, oriented
+from vitnas.job.networks import NetworkBench, NetworkScorer, oriented
 from vitnas.job.setup import Setup, is_sequential
 from vitnas.quality.genome import (
     GENOME_QUALITIES,
@@ -21,6 +21,7 @@ from vitnas.quality.genome import (
     restore_genome_quality,
 )
 from vitnas.quality.reference import ReferenceSample
+from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder
@@ -69,7 +70,7 @@ def make_rating(
     setup: Setup, folder: RunFolder, log: EvaluationLog, workers: Workers, listener: Listener
 ) -> Rating:
     """The run's quality: restored from its folder, or made and saved there."""
-    bench = NetworkBench(setup.problem.space, setup.device, workers, log, setup.config.seed)
+    bench = NetworkBench(setup.table, workers, log, setup.config.seed)
     if is_genome_quality(setup.config.quality):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)
@@ -123,7 +124,7 @@ def reference_sample(
     return sample
 
 
-def _scores(proxy: str, records: Sequence[Record]) -> list[float]:
+def _scores(proxy: str, records: Sequence[Evaluation]) -> list[float]:
     """One proxy's scores over the sample.
 
     Raises:

@@ -34,7 +34,8 @@ class SearchStage:
         self.listener = listener
         self.loop = Loop(setup.problem, make_strategy(setup), scorer, seed)
         self.arm: Loop | None = None
-        if setup.config.random_arm and not scorer.is_dear and setup.config.strategy != "random":
+        wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_dear
+        if wanted and setup.config.strategy != "random":
             self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1)
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()

@@ -29,7 +29,8 @@ class SearchConfig:
         seed: of everything that is drawn.
         population: of the strategy; None for its own default.
         front: how many networks of the front are checked and written to files.
-        random_arm: run random search beside the strategy, to measure what it gains.
+        random_arm: run random search beside the strategy, to measure what it gains; None does where scoring
+            costs nothing.
     """
 
     space: str
@@ -43,7 +44,7 @@ class SearchConfig:
     seed: int = 0
     population: int | None = None
     front: int = 20
-    random_arm: bool = True
+    random_arm: bool | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("trials", 1), ("time_s", 0), ("population", 4), ("front", 1), ("seed", 0)):

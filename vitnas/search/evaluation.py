@@ -1,0 +1,33 @@
+"""One line of the log: what was learned of one network by building it."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+
+class Evaluation(TypedDict, total=False):
+    """A record of ``evaluations.jsonl``; keys that do not apply are absent.
+
+    Attributes:
+        task: what was done, of which network, with which seed; no task stands twice in a log.
+        id: of the architecture.
+        genome: its genes' choices.
+        costs: params, macs, activations, peak_bytes, latency_ms (None without a device).
+        scores: proxy -> value as the proxy defines it.
+        failures: proxy -> why it has no score.
+        seconds: that the proxies took, building included.
+        health: one forward and backward pass, see ``vitnas.quality.health.Health``.
+        out_of_domain: why the device's prediction would be a guess.
+        failure: why there is nothing of the above: the task raised, or its worker died.
+    """
+
+    task: str
+    id: str
+    genome: list[int]
+    costs: dict[str, float | int | None]
+    scores: dict[str, float]
+    failures: dict[str, str]
+    seconds: float
+    health: dict[str, Any]
+    out_of_domain: list[str]
+    failure: str
