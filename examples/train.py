@@ -3,9 +3,10 @@
     python examples/train.py best.yaml --data cifar10_jpeg.npz --resolution-px 64 --epochs 30
     python examples/train.py efficientformer:s0 --data FOLDER --batch 256 --epochs 300
 
-FOLDER holds train/CLASS/*.jpg, val/CLASS/*.jpg and perhaps test/CLASS/*.jpg; the npz file JPEGs end to end
-(jpeg_train, offset_train, y_train, ...), the last 5,000 of them for validation. Learning rate, weight decay,
-warm-up and stochastic depth come from the file's `recipe`. The same --out goes on where it stopped.
+FOLDER holds CLASS/*.jpg, or train/CLASS/*.jpg, val/CLASS/*.jpg and perhaps test/CLASS/*.jpg; the npz file
+JPEGs end to end (jpeg_train, offset_train, y_train, ...), the last 5,000 of them for validation. Learning
+rate, weight decay, warm-up and stochastic depth come from the file's `recipe`. The same --out goes on where
+it stopped.
 """
 
 from __future__ import annotations
@@ -44,12 +45,21 @@ def from_npz(path: str) -> tuple[dict[str, Split], int]:
 
 
 def from_folder(path: str) -> tuple[dict[str, Split], int]:
-    """Splits of a folder with a folder for each class in each split, and the number of classes."""
-    classes, splits = sorted(f.name for f in Path(path, "train").iterdir() if f.is_dir()), {}
-    for name in ("train", "val", "test"):
-        found = [(file, k) for k, c in enumerate(classes) for file in sorted(Path(path, name, c).glob("*.*"))]
-        splits[name] = [file for file, _ in found], torch.tensor([k for _, k in found])
-    return splits, len(classes)
+    """Splits of an image folder, and the number of classes; without train/ a tenth is held out."""
+    root = Path(path)
+    top = root / "train" if (root / "train").is_dir() else root
+    classes = sorted(f.name for f in top.iterdir() if f.is_dir())
+
+    def split(folder: Path) -> Split:
+        found = [(file, k) for k, c in enumerate(classes) for file in sorted(Path(folder, c).glob("*.*"))]
+        return [file for file, _ in found], torch.tensor([k for _, k in found])
+
+    if top != root:
+        return {name: split(root / name) for name in ("train", "val", "test")}, len(classes)
+    files, labels = split(root)
+    order = torch.randperm(len(files), generator=torch.Generator().manual_seed(0))
+    parts = {"val": order[: len(files) // 10], "train": order[len(files) // 10 :]}
+    return {n: ([files[i] for i in part.tolist()], labels[part]) for n, part in parts.items()}, len(classes)
 
 
 class Batches:

@@ -93,8 +93,11 @@ def test_it_learns_resumes_exactly_and_writes_weights_that_load(
     assert isinstance(model.train()(torch.randn(2, 3, 32, 32)), tuple)  # two heads took part
 
 
-def test_a_folder_of_images_at_another_resolution(train: Callable[..., list[str]], folder: Path) -> None:
-    for split, count in (("train", 8), ("val", 2)):
+@pytest.mark.parametrize("splits", [(("train", 8), ("val", 2)), ((".", 10),)], ids=["splits", "bare"])
+def test_a_folder_of_images_at_another_resolution(
+    splits: tuple[tuple[str, int], ...], train: Callable[..., list[str]], folder: Path
+) -> None:
+    for split, count in splits:
         for label, name in enumerate(("dark", "light")):
             place = folder / "images" / split / name
             place.mkdir(parents=True)
