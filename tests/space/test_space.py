@@ -55,6 +55,29 @@ def test_size_counts_distinct_canonical_genomes(space):
     assert len(np.unique(space.keys(everything))) == space.size
 
 
+def test_size_is_quick_where_every_block_chooses_its_operator():
+    document = {
+        **DOCUMENT,
+        "vars": {"base": 16},
+        "stages": [
+            {
+                "width": {"var": "base"},
+                "blocks": [
+                    {
+                        "op": {"choice": ["attention_ffn", "conv_ffn"]},
+                        "repeat": {"range": [1, 24]},
+                        "expansion": {"choice": [2, 3]},
+                        "heads": {"choice": [1, 2, 4]},
+                        "key_dim": 8,
+                    }
+                ],
+            }
+        ],
+    }
+    # each block: attention with 2 x 3 choices or convolution with 2
+    assert load_space(document).size == sum(8**depth for depth in range(1, 25))
+
+
 def test_canonical_genomes_and_architectures_are_one_to_one(space):
     genomes = np.unique(space.canonical(all_genomes(space)), axis=0)[::7]
     ids = {space.decode(g).id for g in genomes}

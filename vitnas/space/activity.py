@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -77,30 +76,46 @@ class Activity:
 
     def size(self) -> int:
         """Number of distinct canonical genomes, exactly."""
-        gates = {g: self.controls(g) for g in self.gated}
-        free = [g for g in range(len(self.cardinalities)) if g not in gates]
-        controlling = set().union(*gates.values()) if gates else set()
-        total = math.prod(self.cardinalities[g] for g in free if g not in controlling)
-        for controls, members in _components(controlling, gates):
-            total *= self._component_size(controls, members)
+        return self._count(frozenset(range(len(self.cardinalities))), {})
+
+    def _count(self, genes: frozenset[int], chosen: Mapping[int, int]) -> int:
+        """Ways to set ``genes`` once others are chosen: independent groups multiply."""
+        left = {g: self._left(g, chosen) for g in genes}
+        total = 1
+        for group in _groups(left):
+            links = Counter(control for g in group for control in left[g][1])
+            if not links:
+                (gene,) = group
+                total *= self.cardinalities[gene] if left[gene][0] else 1
+                continue
+            # the widest-reaching control that nothing else decides; fixing it takes the group apart
+            pivot = max((g for g in links if not left[g][1]), key=lambda g: (links[g], -g))
+            values = range(self.cardinalities[pivot]) if left[pivot][0] else range(1)
+            rest = group - {pivot}
+            total *= sum(self._count(rest, {**chosen, pivot: value}) for value in values)
         return total
 
-    def _component_size(self, controls: list[int], members: list[int]) -> int:
-        """Sum over the controls' choices of the product of what is active under them."""
-        total = 0
-        for values in itertools.product(*(range(self.cardinalities[c]) for c in controls)):
-            chosen = dict(zip(controls, values, strict=True))
-            ways = 1
-            for gene in members:
-                if self._holds(gene, chosen):
-                    ways *= self.cardinalities[gene]
-            # an inactive control counts once, at choice 0
-            if all(chosen[c] == 0 or c not in self.gated or self._holds(c, chosen) for c in controls):
-                total += ways
-        return total
+    def _left(self, gene: int, chosen: Mapping[int, int]) -> tuple[bool, frozenset[int]]:
+        """Whether the gene is active, and the genes that still decide it (then: whether it can be)."""
+        controls: set[int] = set()
+        possible = gene not in self.gated
+        for use in self.gated.get(gene, ()):
+            if all(allowed[chosen[c]] for c, allowed in use if c in chosen):
+                open_controls = {c for c, _ in use if c not in chosen}
+                if not open_controls:
+                    return True, frozenset()
+                possible, controls = True, controls | open_controls
+        return possible, frozenset(controls)
 
-    def _holds(self, gene: int, chosen: dict[int, int]) -> bool:
-        return any(all(allowed[chosen[c]] for c, allowed in use) for use in self.gated[gene])
+
+def _groups(left: Mapping[int, tuple[bool, frozenset[int]]]) -> list[frozenset[int]]:
+    """Genes that decide each other's activity, together."""
+    groups: list[set[int]] = []
+    for gene, (_, controls) in left.items():
+        joined = {gene, *controls}
+        apart = [g for g in groups if not g & joined]
+        groups = [*apart, joined.union(*(g for g in groups if g & joined))]
+    return [frozenset(group) for group in groups]
 
 
 def _runs(order: Sequence[int], gated: Mapping[int, Sequence[Use]]) -> list[_Run | int]:
@@ -119,16 +134,3 @@ def _runs(order: Sequence[int], gated: Mapping[int, Sequence[Use]]) -> list[_Run
         else:
             steps.append(_Run(control, gene, gene + 1, mask))
     return steps
-
-
-def _components(controlling: set[int], gates: dict[int, set[int]]) -> list[tuple[list[int], list[int]]]:
-    """Groups of controlling genes that some gene depends on together, with what they control."""
-    groups: list[set[int]] = [{c} for c in sorted(controlling)]
-    for gene, controls in gates.items():
-        linked = controls | ({gene} if gene in controlling else set())
-        joined = [g for g in groups if g & linked]
-        groups = [g for g in groups if not g & linked] + [set().union(*joined)]
-    return [
-        (sorted(group), sorted(g for g, c in gates.items() if c & group and g not in group))
-        for group in groups
-    ]
