@@ -1,0 +1,57 @@
+"""The problem of the default search, for benchmarks that drive its parts by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas import plugins
+from vitnas.job.measure import Box
+from vitnas.job.setup import Setup, prepare
+from vitnas.quality.genome import genome_quality
+from vitnas.search.config import SearchConfig
+from vitnas.search.events import Silent
+from vitnas.search.loop import Loop
+from vitnas.search.scorer import GenomeScorer, Scorer
+from vitnas.space.activity import Genomes
+
+BUDGETS = (("max-latency", "1.6ms"), ("max-params", "13M"))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Problem, quality and box; the same for every strategy that is run on it."""
+
+    setup: Setup
+    rate: Callable[[Genomes], NDArray[np.float64]]
+    box: Box
+
+    def loop(self, strategy: str, seed: int, scorer: Scorer | int) -> Loop:
+        """A fresh loop.
+
+        Args:
+            strategy: its name.
+            seed: of the strategy alone.
+            scorer: or how many candidates to ask the default quality for at once.
+        """
+        made: Any = plugins.load_plugin("strategy", strategy)(self.setup.problem, seed)
+        rated = GenomeScorer(self.rate, scorer) if isinstance(scorer, int) else scorer
+        return Loop(self.setup.problem, made, rated, seed)
+
+
+def default_config(**changes: Any) -> SearchConfig:
+    """``vitnas search --space efficientformer --target iphone12 --max-latency 1.6ms --max-params 13M``."""
+    return SearchConfig("efficientformer", "iphone12", budgets=BUDGETS, **changes)
+
+
+def default_bench(**changes: Any) -> Bench:
+    """The default search, with quality and box as a run with seed 0 has them."""
+    setup = prepare(default_config(**changes), Silent())
+    quality = genome_quality("capacity", setup.problem.space, setup.table, setup.pool)
+    values = quality.score(setup.pool)
+    box = Box.of(setup.problem.matrix(setup.table.price(setup.pool), values))
+    return Bench(setup, quality.score, box)
