@@ -36,8 +36,8 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
         loops = [loop for loop in (stage.loop, stage.arm) if loop is not None]
         if timed:
             for loop in loops:
-                watch.wrap(loop.strategy, "ask", "propose")
-                watch.wrap(loop.strategy, "tell", "select survivors")
+                watch.wrap(loop.strategy, "ask", "propose (ask)")
+                watch.wrap(loop.strategy, "tell", "learn (tell)")
                 watch.wrap(loop.seen, "add", "drop duplicates")
                 watch.wrap(loop.archive, "add", "keep the front")
             watch.wrap(bench.setup.table, "price", "price")
