@@ -12,6 +12,8 @@ def test_the_public_names_are_these() -> None:
     assert vitnas.__all__ == [
         "Architecture",
         "Network",
+        "SearchConfig",
+        "SearchResult",
         "Space",
         "TimmSpec",
         "VitnasError",
@@ -25,6 +27,8 @@ def test_the_public_names_are_these() -> None:
         "load_device",
         "load_space",
         "load_timm_weights",
+        "resume_search",
+        "run_search",
         "save_architecture",
     ]
     assert vitnas.__all__ == sorted(vitnas.__all__)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from vitnas.export.torch_program import export_torch
     from vitnas.export.weights import load_timm_weights
     from vitnas.hardware.fitted import load_device
+    from vitnas.job.search import resume_search, run_search
     from vitnas.models import create_model
+    from vitnas.search.config import SearchConfig
+    from vitnas.search.events import SearchResult
     from vitnas.space.files import load_architecture, load_space
     from vitnas.space.space import Space
 
@@ -26,6 +29,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Architecture",
     "Network",
+    "SearchConfig",
+    "SearchResult",
     "Space",
     "TimmSpec",
     "VitnasError",
@@ -39,12 +44,16 @@ __all__ = [
     "load_device",
     "load_space",
     "load_timm_weights",
+    "resume_search",
+    "run_search",
     "save_architecture",
 ]
 
 _MODULES = {
     "Architecture": "vitnas.arch.schema",
     "Network": "vitnas.arch.build",
+    "SearchConfig": "vitnas.search.config",
+    "SearchResult": "vitnas.search.events",
     "Space": "vitnas.space.space",
     "TimmSpec": "vitnas.export.timm",
     "VitnasError": "vitnas.errors",
@@ -57,6 +66,8 @@ _MODULES = {
     "load_device": "vitnas.hardware.fitted",
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
+    "resume_search": "vitnas.job.search",
+    "run_search": "vitnas.job.search",
     "save_architecture": "vitnas.arch.schema",
 }
 
