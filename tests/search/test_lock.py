@@ -24,8 +24,8 @@ WAIT = "sys.stdin.read()"
 FORK_AND_WAIT = """
 worker = os.fork()
 if not worker:
+    print(os.getpid(), flush=True)  # by now it has let go
     time.sleep(60)
-print(worker, flush=True)
 sys.stdin.read()
 """
 
