@@ -3,7 +3,7 @@
 One problem for all: the default search's, with quality `capacity`, batches of 10, and hypervolume in one
 box. Ratios to random search are geometric means over pairs of equal seed with 95 % intervals by Student's t
 on their logarithms. Optuna's Gaussian process takes seconds a trial, ever more (300 trials would take hours a
-seed), so it gets 100, and is held against random search with 100 as well. The other yardstick is the front
+seed), so it gets 30, and is held against random search with 30 as well. The other yardstick is the front
 of 2,000,000 priced candidates, which the default search reaches in ten seconds where the quality costs
 microseconds. Seeds run in parallel, on all cores; no time is measured here.
 """
@@ -26,7 +26,7 @@ STRATEGIES = ("evolution", "local", "optuna-nsga2", "optuna-tpe", "optuna-gp")
 EVALUATIONS = 300
 BATCH = 10
 CANDIDATES = 2_000_000
-GP_EVALUATIONS = 100
+GP_EVALUATIONS = 30
 
 
 @functools.cache
