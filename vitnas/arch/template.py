@@ -239,9 +239,4 @@ def _coercer(ops: set[str], argument: str) -> Callable[[Any], Scalar]:
     return coerced
 
 
-def is_open(template: Template) -> bool:
-    """Whether any value is left to choose."""
-    return bool(template.genes)
-
-
 __all__ = ["Open", "Part", "SegmentTemplate", "StageTemplate", "Template", "closed_args", "parse_template"]

@@ -72,7 +72,7 @@ class _MemberMaker:
             return []
         costs = self.setup.table.price(genomes)
         violation = self.setup.problem.violation(costs, len(genomes))
-        skip = interrupted and not hasattr(self.rating.scorer, "rate")  # rating would build networks
+        skip = interrupted and self.rating.scorer.is_dear  # rating would build networks
         quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
         return [
             self._member(genome, costs.row(k), float(quality[k]), bool(violation[k] == 0), records[k])

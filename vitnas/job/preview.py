@@ -7,15 +7,18 @@ import time
 import numpy as np
 
 from vitnas.cost.table import Costs
-from vitnas.job.rating import check_quality
-from vitnas.job.setup import Setup, cost_names, prepare, trials_of
+from vitnas.job.networks import run_task
+from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_quality
+from vitnas.job.setup import Setup, cost_names, is_sequential, make_strategy, prepare, trials_of
 from vitnas.quality.genome import genome_quality, is_genome_quality
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, Silent
+from vitnas.search.loop import Loop
 from vitnas.search.reach import extremes
+from vitnas.search.scorer import GenomeScorer
 
 SAMPLE = 200_000
-CHECK_S = 40.0  # health checks and reference sample of a default run, measured on 2 cores
+CHECK_S = 16.0  # reference sample and checks of a default run: benchmarks/default_search.py, 2 cores
 
 
 def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
@@ -58,11 +61,6 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
 
 def _rate(setup: Setup) -> float:
     """Feasible candidates scored a second, measured on a few."""
-    from vitnas.job.networks import run_task
-    from vitnas.job.setup import make_strategy
-    from vitnas.search.loop import Loop
-    from vitnas.search.scorer import GenomeScorer
-
     name = setup.config.quality
     if not is_genome_quality(name):
         architecture = setup.problem.space.decode(setup.pool[0])
@@ -71,11 +69,14 @@ def _rate(setup: Setup) -> float:
         started = time.perf_counter()
         run_task(task)
         return 1.0 / (time.perf_counter() - started)
-    from vitnas.job.setup import is_sequential
-
     quality = genome_quality(name, setup.problem.space, setup.table, setup.pool)
     few = is_sequential(setup.config.strategy)
-    loop = Loop(setup.problem, make_strategy(setup), GenomeScorer(quality.score, 10 if few else 16384), 0)
+    loop = Loop(
+        setup.problem,
+        make_strategy(setup),
+        GenomeScorer(quality.score, SEQUENTIAL_BATCH if few else GENOME_BATCH),
+        0,
+    )
     loop.run(20 if few else 32768)
     before = loop.progress.trials
     started = time.perf_counter()
