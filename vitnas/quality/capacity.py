@@ -7,8 +7,8 @@ x0_r its median over a feasible pool, w_r the elasticity of the stages' cost wit
 of ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 2. For K -> 0 the score
 is the logarithm of the cost; K > 0 says that a resource above the pool's centre buys less than a scarce one.
 
-The formula was found and checked on plain ViTs with one stage, where it beats every published training-free
-proxy (docs/quality.md). That it holds stage by stage in hybrids is an assumption.
+The formula was found and checked on plain ViTs with one stage, where it ranks about as well as the best
+published training-free proxy (docs/quality.md). That it holds stage by stage in hybrids is an assumption.
 """
 
 from __future__ import annotations
