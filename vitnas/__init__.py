@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vitnas.export.timm import TimmSpec, export_timm
     from vitnas.export.torch_program import export_torch
     from vitnas.export.weights import load_timm_weights
-    from vitnas.hardware.fitted import load_device
+    from vitnas.hardware.load import load_device
     from vitnas.job.search import resume_search, run_search
     from vitnas.models import create_model
     from vitnas.search.config import SearchConfig
@@ -63,7 +63,7 @@ _MODULES = {
     "export_timm": "vitnas.export.timm",
     "export_torch": "vitnas.export.torch_program",
     "load_architecture": "vitnas.space.files",
-    "load_device": "vitnas.hardware.fitted",
+    "load_device": "vitnas.hardware.load",
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
     "resume_search": "vitnas.job.search",

@@ -9,9 +9,10 @@ import torch
 
 from vitnas import plugins
 from vitnas.arch.build import build
-from vitnas.cost.device import Device
+from vitnas.cost.device import BYTES_OF_DTYPE, Device
 from vitnas.cost.trace import trace
-from vitnas.hardware.fitted import load_device
+from vitnas.hardware.device import ORIGINS
+from vitnas.hardware.load import load_device
 from vitnas.space.files import load_architecture
 
 DEVICES = sorted(plugins.list_data("hardware_profiles"))
@@ -31,9 +32,9 @@ def kernels():
 
 def test_is_a_device_and_says_where_its_figures_come_from(device):
     assert isinstance(device, Device)
-    assert device.dtype in ("float16", "float32")
-    assert ("fitted, not measured" in device.label) == device.fitted
-    if device.fitted:
+    assert device.dtype in BYTES_OF_DTYPE
+    assert ORIGINS[device.kind] in device.label
+    if device.kind == "fitted":
         assert math.isfinite(device.band) and device.band > 0
 
 

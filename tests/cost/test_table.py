@@ -8,7 +8,7 @@ import pytest
 from vitnas.cost import cache
 from vitnas.cost.table import FIGURES, CostTable, price_architecture
 from vitnas.errors import InvalidSpace
-from vitnas.hardware.fitted import load_device
+from vitnas.hardware.load import load_device
 from vitnas.space.files import load_space
 
 COUNTED = ("params", "macs", "activations", "peak_bytes")

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from vitnas.cli.profile import app
 from vitnas.errors import InvalidData
 from vitnas.hardware.check import check
-from vitnas.hardware.fitted import load_device
+from vitnas.hardware.load import load_device
 from vitnas.hardware.metrics import summarize
 from vitnas.hardware.networks import timm_trace
 from vitnas.hardware.rows import read_rows

@@ -6,16 +6,15 @@ import numpy as np
 import pytest
 
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.hardware.features import RooflineFeatures
+from vitnas.hardware.features import BYTE_TERMS, RooflineFeatures
 from vitnas.hardware.fit import PRIOR, Sample, fit, fit_coefficients, make_samples
 from vitnas.hardware.fit_profile import Headings, fit_profile
-from vitnas.hardware.fitted import load_device
-from vitnas.hardware.profile import load_profile, read_profile
+from vitnas.hardware.load import load_device
+from vitnas.hardware.profile_file import load_profile, read_profile
 from vitnas.hardware.roofline import COEFFICIENTS, Networks
 from vitnas.hardware.rows import LatencyRow, read_rows
 
 SHIPPED_ROWS = Path(__file__).parents[2] / "hardware_profiles" / "iphone12.csv"
-BYTE_TERMS = ("elementwise", "move", "softmax_norm", "swish")
 
 
 def random_features(rng: np.random.Generator) -> RooflineFeatures:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from vitnas.errors import InvalidProfile, UnknownName
-from vitnas.hardware.fitted import FittedDevice, load_device
-from vitnas.hardware.profile import load_profile, read_profile, save_profile
+from vitnas.hardware.fitted import FittedDevice
+from vitnas.hardware.load import load_device
+from vitnas.hardware.profile import save_profile
+from vitnas.hardware.profile_file import load_profile, read_profile
 from vitnas.plugins import find_data
 
 
@@ -48,8 +50,14 @@ def test_only_prices_make_the_fingerprint(tmp_path: Path) -> None:
         (without_line("weight_ms_per_mb"), "coefficients: 'weight_ms_per_mb' is missing"),
         (replaced("weight_ms_per_mb:", "weigth_ms_per_mb:"), "did you mean 'weight_ms_per_mb'?"),
         (replaced("base_ms: 0.", "base_ms: -0."), "coefficients.base_ms: -0"),
-        (replaced("kind: fitted", "kind: guessed"), "kind: 'guessed' is neither fitted nor measured"),
-        (replaced("dtype: float16", "dtype: int8"), "conditions.dtype: 'int8' is none of float16, float32"),
+        (
+            replaced("kind: fitted", "kind: guessed"),
+            "kind: 'guessed' is none of fitted, measured, imported, limits",
+        ),
+        (
+            replaced("dtype: float16", "dtype: int7"),
+            "conditions.dtype: 'int7' is none of float32, float16, int8",
+        ),
         (replaced("format: 1", "format: 9"), "format: 9 is not a format that this version reads"),
         (without_line("kind:"), "'kind' is missing"),
         (replaced("batch: 1", "batch: one"), "conditions.batch: must be a number, not 'one'"),

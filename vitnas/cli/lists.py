@@ -34,7 +34,7 @@ def devices(as_json: Json = False) -> None:
 
 def _device(name: str) -> dict[str, Any]:
     """What a profile says; one that cannot be read is listed with its problem, the others still are."""
-    from vitnas.hardware.profile import load_profile
+    from vitnas.hardware.profile_file import load_profile
 
     entry: dict[str, Any] = dict.fromkeys(
         ("kind", "band", "dtype", "description", "runtime", "full_name", "source", "problem")

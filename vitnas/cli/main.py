@@ -41,7 +41,7 @@ COMMANDS = {
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
     "proxies": Command("lists", "proxies", "List the training-free quality scores."),
     "strategies": Command("lists", "strategies", "List the search strategies."),
-    "profile": Command("profile", "app", "Fit a device to published latencies; check one against them."),
+    "profile": Command("profile", "app", "Make a device, or check one against measured latencies."),
 }
 
 

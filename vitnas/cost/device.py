@@ -1,22 +1,27 @@
-"""What a device is to the cost table: a pricer of kernels. `vitnas.hardware` holds them."""
+"""What a device is to the cost table: a pricer of blocks and kernels. `vitnas.hardware` holds them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vitnas.cost.kernels import Kernel
 
 if TYPE_CHECKING:
     from vitnas.cost.trace import Trace
+    from vitnas.space.slots import Context
+
+BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "int8": 1}
 
 
 @runtime_checkable
 class Device(Protocol):
-    """A pricer: kernels in, milliseconds out.
+    """A pricer: blocks in, milliseconds out.
 
-    A network's latency is ``base_ms() + kernels_ms(all its kernels)``, and ``kernels_ms`` is additive: the
-    price of a concatenation is the sum of the prices. So a cost table prices each block once and adds.
+    A network's latency is ``base_ms()`` plus ``block_ms`` of all its blocks, so a cost table prices each
+    block once and adds. ``kernels_ms`` prices what is no block of ours (a timm network) from its kernels;
+    it is additive too. A device that was fitted to whole networks has no other prices: there ``block_ms``
+    is ``kernels_ms``. A measured one looks the block up, and predicts those that its table lacks.
     """
 
     @property
@@ -25,8 +30,23 @@ class Device(Protocol):
         ...
 
     @property
+    def kind(self) -> str:
+        """Where prices come from: ``fitted``, ``measured``, ``imported``; ``limits`` has none."""
+        ...
+
+    @property
+    def metric(self) -> str:
+        """``latency`` (ms a call of ``batch`` images), ``throughput`` (ms an image) or ``none``."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Images a call."""
+        ...
+
+    @property
     def dtype(self) -> str:
-        """``float16`` or ``float32``: of weights and activations."""
+        """Of weights and activations; one of ``BYTES_OF_DTYPE``."""
         ...
 
     @property
@@ -35,8 +55,8 @@ class Device(Protocol):
         ...
 
     @property
-    def fitted(self) -> bool:
-        """True if the prices were fitted to whole networks, False if measured."""
+    def limits(self) -> Mapping[str, float]:
+        """The device's own limits, cost -> most, such as ``{"peak_bytes": 327680}``: budgets by default."""
         ...
 
     @property
@@ -44,14 +64,26 @@ class Device(Protocol):
         """Hash of what prices depend on: equal fingerprints, equal prices."""
         ...
 
+    def block_ms(self, block: Context, kernels: Sequence[Kernel]) -> float:
+        """Price of a block of ours, in milliseconds; ``kernels`` are its trace at batch 1."""
+        ...
+
+    def covers(self, block: Context) -> bool:
+        """Whether the price of this block was measured, not predicted."""
+        ...
+
     def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
         """Price of these kernels without the constant part of a network, in milliseconds."""
+        ...
+
+    def base_ms(self) -> float:
+        """What every network pays once, in milliseconds."""
         ...
 
     def out_of_domain(self, trace: Trace) -> list[str]:
         """Why a prediction for a whole network would be a guess; empty if it would not."""
         ...
 
-    def base_ms(self) -> float:
-        """What every network pays once, in milliseconds."""
+    def refusal(self, batch: int | None, resolution_px: int | None) -> str:
+        """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""
         ...

@@ -13,9 +13,10 @@ from vitnas.arch.build import build_op, features_of
 from vitnas.arch.features import Features
 from vitnas.arch.schema import Architecture
 from vitnas.cost import cache
-from vitnas.cost.device import Device
+from vitnas.cost.device import BYTES_OF_DTYPE, Device
 from vitnas.errors import InvalidArchitecture, InvalidSpace
 from vitnas.space.activity import Genomes
+from vitnas.space.chain import chain
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.slots import Context, Slot, list_slots
 from vitnas.space.space import Space
@@ -125,7 +126,7 @@ class BlockPricer:
 
     def __init__(self, device: Device | None, progress: Progress | None = None) -> None:
         self.device = device
-        self.bytes_per_element = 2 if device is not None and device.dtype == "float16" else 4
+        self.bytes_per_element = BYTES_OF_DTYPE[device.dtype] if device is not None else 4
         self._progress = progress
         self._known: dict[Context, tuple[NDArray[np.float64], Features]] = {}
 
@@ -153,7 +154,7 @@ class BlockPricer:
         with torch.device("meta"):
             module = build_op(context.op, context.inputs, context.width, dict(context.args))
         traced = trace(module, context.inputs.shape())
-        latency = self.device.kernels_ms(traced.kernels) if self.device else float("nan")
+        latency = self.device.block_ms(context, traced.kernels) if self.device else float("nan")
         peak = peak_activation_bytes(traced, self.bytes_per_element)
         shape = traced.output_shape
         features = features_of(shape) if len(shape) > 2 else context.inputs
@@ -182,15 +183,20 @@ def trace_architecture(architecture: Architecture) -> Trace:
 
 
 def price_architecture(architecture: Architecture, device: Device | None = None) -> dict[str, Any]:
-    """Costs of one architecture, by tracing the whole built network."""
+    """Costs of one architecture, by tracing the whole built network; latency as the sum over its blocks."""
     from vitnas.cost.memory import peak_activation_bytes
 
     traced = trace_architecture(architecture)
-    width = 2 if device is not None and device.dtype == "float16" else 4
     return {
         "params": traced.params,
         "macs": traced.macs,
         "activations": traced.activations,
-        "peak_bytes": peak_activation_bytes(traced, width),
-        "latency_ms": device.base_ms() + device.kernels_ms(traced.kernels) if device else None,
+        "peak_bytes": peak_activation_bytes(traced, BYTES_OF_DTYPE[device.dtype] if device else 4),
+        "latency_ms": _latency_ms(architecture, device) if device else None,
     }
+
+
+def _latency_ms(architecture: Architecture, device: Device) -> float:
+    pricer = BlockPricer(device)
+    column = FIGURES.index("latency_ms")
+    return device.base_ms() + sum(float(pricer.figures(block)[column]) for block in chain(architecture))

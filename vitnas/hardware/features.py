@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from vitnas.cost.kernels import COMPUTE_KINDS, Kernel, KernelKind
 
-BYTES_OF_DTYPE = {"float16": 2, "float32": 4}
-
 COMPUTE_CLASSES = (
     KernelKind.conv,
     KernelKind.pointwise,
@@ -32,8 +30,12 @@ BYTE_TERMS: dict[str, frozenset[KernelKind]] = {
     "move": frozenset({KernelKind.move}),
     "softmax_norm": frozenset({KernelKind.softmax, KernelKind.norm}),
     "swish": frozenset({KernelKind.swish}),
+    "nonlinearity": frozenset({KernelKind.activation}),
 }
-"""Kernels that are priced by the bytes they read and write; the rest of the non-compute kinds fuses away."""
+"""Kernels that are priced by the bytes they read and write; batch norm folds into its neighbour.
+
+On accelerators ReLU and GELU fuse away as well, so their term costs nothing there.
+"""
 
 _TERM_OF_KIND = {kind: term for term, kinds in BYTE_TERMS.items() for kind in kinds}
 
@@ -49,6 +51,7 @@ class RooflineFeatures:
         counts: (K,) how often it occurs.
         weight_mb: 1e6 bytes of weights of the compute kernels.
         bytes_mb: 1e6 bytes read and written, by term of `BYTE_TERMS`.
+        calls: number of kernels that are priced.
     """
 
     kinds: NDArray[np.intp]
@@ -57,6 +60,7 @@ class RooflineFeatures:
     counts: NDArray[np.float64]
     weight_mb: float
     bytes_mb: dict[str, float]
+    calls: int = 0
 
 
 def roofline_features(kernels: Sequence[Kernel], bytes_per_element: int) -> RooflineFeatures:
@@ -68,7 +72,7 @@ def roofline_features(kernels: Sequence[Kernel], bytes_per_element: int) -> Roof
     """
     megabytes = bytes_per_element / 1e6
     compute: Counter[tuple[int, int, int]] = Counter()
-    weights = 0
+    weights = calls = 0
     moved = dict.fromkeys(BYTE_TERMS, 0)
     for kernel in kernels:
         if kernel.constant:
@@ -77,7 +81,9 @@ def roofline_features(kernels: Sequence[Kernel], bytes_per_element: int) -> Roof
         if kernel.kind in COMPUTE_KINDS:
             compute[COMPUTE_CLASSES.index(kernel.kind), kernel.macs, elements] += 1
             weights += kernel.weight_elements
+            calls += 1
         elif kernel.kind in _TERM_OF_KIND:
+            calls += 1
             moved[_TERM_OF_KIND[kernel.kind]] += elements
     table = np.array(list(compute), dtype=np.float64).reshape(-1, 3)  # (K, 3): class, MACs, elements
     return RooflineFeatures(
@@ -87,4 +93,5 @@ def roofline_features(kernels: Sequence[Kernel], bytes_per_element: int) -> Roof
         counts=np.array(list(compute.values()), dtype=np.float64),
         weight_mb=weights * megabytes,
         bytes_mb={term: elements * megabytes for term, elements in moved.items()},
+        calls=calls,
     )

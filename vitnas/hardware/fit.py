@@ -10,18 +10,28 @@ one whole family of networks after the other.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, VitnasError
-from vitnas.hardware.features import BYTES_OF_DTYPE, RooflineFeatures, roofline_features
+from vitnas.hardware.features import RooflineFeatures, roofline_features
 from vitnas.hardware.fitted import watched_calls
 from vitnas.hardware.metrics import ErrorSummary, summarize
 from vitnas.hardware.networks import timm_trace
-from vitnas.hardware.roofline import ACTIVATIONS, BASE, BYTES, COEFFICIENTS, RATES, WEIGHTS, Networks
+from vitnas.hardware.roofline import (
+    ACTIVATIONS,
+    BASE,
+    BYTES,
+    COEFFICIENTS,
+    OPTIONAL_COEFFICIENTS,
+    RATES,
+    WEIGHTS,
+    Networks,
+)
 from vitnas.hardware.rows import LatencyRow
 
 RIDGE = 0.2
@@ -40,6 +50,8 @@ PRIOR: dict[str, float] = {
     ACTIVATIONS: 0.012,
     WEIGHTS: 0.012,
     **dict.fromkeys(BYTES.values(), 0.012),
+    # ReLU and GELU fuse, and a network is one call.
+    **dict.fromkeys(OPTIONAL_COEFFICIENTS, 0.0),
 }
 
 
@@ -138,23 +150,46 @@ def fit(samples: Sequence[Sample], *, ridge: float = RIDGE) -> Fit:
     return Fit(coefficients, tuple(samples), held_out, summarize(held_out.tolist(), truth.tolist()))
 
 
-def fit_coefficients(samples: Sequence[Sample], ridge: float = RIDGE) -> NDArray[np.float64]:
-    """Coefficients in the order of `COEFFICIENTS`."""
-    from scipy.optimize import least_squares
-
-    networks = Networks([sample.features for sample in samples])
-    truth = np.log([sample.row.latency_ms for sample in samples])
+def fit_coefficients(
+    samples: Sequence[Sample], ridge: float = RIDGE, prior: Mapping[str, float] = PRIOR
+) -> NDArray[np.float64]:
+    """Coefficients in the order of `COEFFICIENTS`; one whose prior is 0 stays 0."""
     published = Counter((s.row.timm_name, s.row.resolution_px) for s in samples)
     weight = np.array([published[s.row.timm_name, s.row.resolution_px] ** -0.5 for s in samples])
-    prior = np.log([PRIOR[name] for name in COEFFICIENTS])
-    start = prior + np.median(truth - np.log(networks.latency_ms(np.exp(prior))))
+    truth_ms = np.array([sample.row.latency_ms for sample in samples])
+    return fit_roofline([sample.features for sample in samples], truth_ms, weight, ridge=ridge, prior=prior)
+
+
+def fit_roofline(
+    features: Sequence[RooflineFeatures],
+    truth_ms: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    *,
+    ridge: float = RIDGE,
+    prior: Mapping[str, float] = PRIOR,
+) -> NDArray[np.float64]:
+    """Coefficients in the order of `COEFFICIENTS` from latencies (n,), each with its weight.
+
+    A coefficient whose prior is 0 stays 0. The prior's common scale is taken from the latencies.
+    """
+    from scipy.optimize import least_squares
+
+    networks = Networks(features)
+    truth = np.log(truth_ms)
+    all_prior = np.array([prior[name] for name in COEFFICIENTS])
+    free = all_prior > 0
+    start = np.log(all_prior[free]) + np.median(truth - np.log(networks.latency_ms(all_prior)))
+
+    def values(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        out = np.zeros(len(COEFFICIENTS))
+        out[free] = np.exp(logs)
+        return out
 
     def residuals(logs: NDArray[np.float64]) -> NDArray[np.float64]:
-        difference = np.log(networks.latency_ms(np.exp(logs))) - truth
+        difference = np.log(networks.latency_ms(values(logs))) - truth
         return np.concatenate([weight * _soft_l1(difference), ridge * (logs - start)])
 
-    values: NDArray[np.float64] = np.exp(least_squares(residuals, start).x)
-    return values
+    return values(least_squares(residuals, start).x)
 
 
 def _soft_l1(difference: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, InvalidInput, InvalidProfile, unknown
-from vitnas.hardware.features import BYTES_OF_DTYPE
 from vitnas.hardware.fit import Fit, fit, make_samples
 from vitnas.hardware.fitted import domain_quantities
-from vitnas.hardware.profile import Conditions, Domain, Error, Profile, Rows, read_profile, save_profile
+from vitnas.hardware.profile import Conditions, Domain, Error, Profile, Rows, save_profile
+from vitnas.hardware.profile_file import read_profile
 from vitnas.hardware.rows import LatencyRow, read_rows
 
 UNSTATED = "unstated"

@@ -6,57 +6,35 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
+from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
-from vitnas.hardware.features import BYTES_OF_DTYPE, RooflineFeatures, roofline_features
-from vitnas.hardware.profile import Profile, load_profile
+from vitnas.hardware.device import ProfileDevice
+from vitnas.hardware.features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline import BASE, kernels_ms
+from vitnas.space.slots import Context
 
 _SLACK = 0.01  # a profile's ranges are rounded, and the network at the edge is inside
 _WATCHED_KINDS = frozenset({KernelKind.move, KernelKind.pool, KernelKind.resize, KernelKind.other})
 
 
-class FittedDevice:
-    """A `vitnas.cost.device.Device` from a profile.
-
-    Attributes:
-        name: what the user types, e.g. ``iphone12`` (``profile.name`` is the full, versioned name).
-        profile: where the prices come from.
-    """
-
-    def __init__(self, profile: Profile, name: str = "") -> None:
-        self.profile = profile
-        self.name = name or profile.name
-
-    @property
-    def dtype(self) -> str:
-        """``float16`` or ``float32``."""
-        return self.profile.conditions.dtype
-
-    @property
-    def band(self) -> float:
-        """Relative error to print behind ``±``; nan if the profile does not say."""
-        return self.profile.error.band if self.profile.error else float("nan")
-
-    @property
-    def fitted(self) -> bool:
-        """True if the prices were fitted, False if measured."""
-        return self.profile.kind == "fitted"
-
-    @property
-    def label(self) -> str:
-        """What has to stand wherever a latency of this device is printed."""
-        origin = "fitted, not measured" if self.fitted else "measured"
-        band = f", ±{100 * self.band:.0f} %" if self.profile.error else ""
-        return f"{self.profile.name} ({origin}{band})"
+class FittedDevice(ProfileDevice):
+    """A `vitnas.cost.device.Device` that prices kernels."""
 
     @cached_property
     def fingerprint(self) -> str:
         """12 hex digits of what prices depend on: equal fingerprints, equal prices."""
-        priced = json.dumps([self.dtype, sorted(self.profile.coefficients.items())])
+        priced = json.dumps([self.dtype, self.metric, sorted(self.profile.coefficients.items())])
         return hashlib.sha256(priced.encode()).hexdigest()[:12]
+
+    def block_ms(self, block: Context, kernels: Sequence[Kernel]) -> float:
+        """Price of a block of ours: that of its kernels."""
+        return self.kernels_ms(kernels)
+
+    def covers(self, block: Context) -> bool:
+        """No block was measured."""
+        return False
 
     def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
         """Price of these kernels without the constant part of a network, in milliseconds."""
@@ -86,16 +64,6 @@ class FittedDevice:
 
     def _features(self, kernels: Sequence[Kernel]) -> RooflineFeatures:
         return roofline_features(kernels, BYTES_OF_DTYPE[self.dtype])
-
-
-def load_device(name_or_path: str) -> FittedDevice:
-    """The device of a profile, by name (the user's ``./hardware_profiles`` first) or file.
-
-    Raises:
-        UnknownName: no such profile; suggests the closest one.
-        InvalidProfile: its file does not hold a profile.
-    """
-    return FittedDevice(load_profile(name_or_path), Path(name_or_path).stem)
 
 
 def domain_quantities(features: RooflineFeatures) -> dict[str, float]:

@@ -1,9 +1,11 @@
 """The price of a roofline: coefficients times features, additive over kernels.
 
 ``latency_ms = base + sum over compute kernels of max(GMACs * rate of the class, activation MB * c)
-+ weight MB * c + elementwise MB * c + moved MB * c + softmax and norm MB * c + swish MB * c``
++ weight MB * c + elementwise MB * c + moved MB * c + softmax and norm MB * c + swish MB * c
++ ReLU and GELU MB * c + kernels * c``
 
-Batch norm with fixed statistics folds away, ReLU and GELU fuse into the kernel before them.
+Batch norm with fixed statistics folds away. On accelerators the last two are 0: ReLU and GELU fuse into the
+kernel before them, and a network is one call.
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ RATES = tuple(f"{kind}_ms_per_gmac" for kind in COMPUTE_CLASSES)
 ACTIVATIONS = "activation_ms_per_mb"
 WEIGHTS = "weight_ms_per_mb"
 BYTES = {term: f"{term}_ms_per_mb" for term in BYTE_TERMS}
+CALL = "call_ms"
 
-COEFFICIENTS: tuple[str, ...] = (BASE, *RATES, ACTIVATIONS, WEIGHTS, *BYTES.values())
+COEFFICIENTS: tuple[str, ...] = (BASE, *RATES, ACTIVATIONS, WEIGHTS, *BYTES.values(), CALL)
 """Names of all coefficients, with their units; MB are 1e6 bytes, GMACs 1e9 multiply-accumulates."""
+OPTIONAL_COEFFICIENTS = (BYTES["nonlinearity"], CALL)
+"""Those that a profile may leave out; they are 0 then."""
 
 
 def kernels_ms(features: RooflineFeatures, coefficients: Mapping[str, float]) -> float:
@@ -32,7 +37,8 @@ def kernels_ms(features: RooflineFeatures, coefficients: Mapping[str, float]) ->
     traffic_ms = features.activation_mb * coefficients[ACTIVATIONS]
     compute_ms = float(np.dot(features.counts, np.maximum(work_ms, traffic_ms)))
     bytes_ms = sum(features.bytes_mb[term] * coefficients[name] for term, name in BYTES.items())
-    return compute_ms + features.weight_mb * coefficients[WEIGHTS] + bytes_ms
+    calls_ms = features.calls * coefficients[CALL]
+    return compute_ms + features.weight_mb * coefficients[WEIGHTS] + bytes_ms + calls_ms
 
 
 class Networks:
@@ -45,7 +51,9 @@ class Networks:
         self._gmacs = np.concatenate([f.gmacs for f in features])
         self._activation_mb = np.concatenate([f.activation_mb for f in features])
         self._counts = np.concatenate([f.counts for f in features])
-        self._linear = np.array([[f.weight_mb, *(f.bytes_mb[t] for t in BYTES)] for f in features])  # (n, 5)
+        self._linear = np.array(  # (n, 7), in the order of the last coefficients
+            [[f.weight_mb, *(f.bytes_mb[t] for t in BYTES), f.calls] for f in features]
+        )
         self.size = len(features)
 
     def latency_ms(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.cost.table import price_architecture
-from vitnas.hardware.fitted import load_device
+from vitnas.hardware.load import load_device
 from vitnas.space.files import load_architecture
 
 

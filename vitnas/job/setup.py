@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.cost.table import CostTable
 from vitnas.errors import NothingFeasible
-from vitnas.hardware.fitted import FittedDevice, load_device
+from vitnas.hardware.load import ProfiledDevice, load_device
 from vitnas.search.budget import check_budgets, parse_budget
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener
@@ -40,7 +40,7 @@ class Setup:
     config: SearchConfig
     problem: SearchProblem
     pool: Genomes
-    device: FittedDevice | None
+    device: ProfiledDevice | None
 
     @property
     def table(self) -> CostTable:

@@ -1,0 +1,12 @@
+"""``vitnas profile``: make devices, one command a file."""
+
+from __future__ import annotations
+
+import typer
+
+from vitnas.cli.profile.check import check
+from vitnas.cli.profile.fit import fit
+
+app = typer.Typer(no_args_is_help=True, help="Make a device, or check one against measured latencies.")
+app.command()(fit)
+app.command()(check)

@@ -1,0 +1,60 @@
+"""``vitnas profile check``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
+
+if TYPE_CHECKING:
+    from vitnas.hardware.check import CheckResult
+
+
+def check(
+    device: Annotated[str, typer.Argument(help="A device, or a profile's file.")],
+    truth: Annotated[Path, typer.Option(help="CSV with timm_name_if_any, resolution, latency_ms.")],
+    device_filter: Annotated[
+        str, typer.Option(help="Keep rows whose device or runtime contains this text; all rows without it.")
+    ] = "",
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst rows to print.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Predict the networks of a CSV and print how far off the device is.
+
+    Every row of the file counts, whatever device and runtime it names, unless --device-filter says otherwise.
+    """
+    from vitnas.hardware.check import check as run_check
+    from vitnas.hardware.load import load_device
+
+    priced = load_device(device)
+    with Progress("tracing") as progress:
+        result = run_check(priced, truth, device_filter=device_filter, progress=progress)
+    if as_json:
+        typer.echo(json.dumps({"device": priced.profile.name, **result.to_dict()}))
+    else:
+        typer.echo(priced.label)
+        _print_check(result, worst)
+
+
+def _print_check(result: CheckResult, worst: int) -> None:
+    print_summary(result.summary)
+    if worst:
+        typer.echo("\nworst rows:")
+    rows = [
+        (
+            checked.row.model or checked.row.timm_name,
+            str(checked.row.resolution_px or "default"),
+            f"{checked.row.latency_ms:g}",
+            f"{checked.predicted_ms:.2f}",
+            f"{100 * checked.error:+.0f}",
+            "; ".join(checked.out_of_domain),
+        )
+        for checked in result.worst(worst)
+    ]
+    if rows:
+        print_table(("model", "px", "truth ms", "predicted ms", "error %", "out of domain"), rows)
+    print_skipped(result.skipped)

@@ -1,0 +1,122 @@
+"""Measured blocks as a CSV: one row a distinct block, with its time and spread."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vitnas.arch.features import Features
+from vitnas.errors import InvalidProfile
+from vitnas.space.slots import Context
+
+COLUMNS = (
+    "id", "op", "channels", "side_px", "tokens", "extra_tokens", "width", "args",
+    "latency_ms", "iqr_ms", "runs",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Time of one block: median and interquartile range over ``runs`` runs."""
+
+    latency_ms: float
+    iqr_ms: float
+    runs: int
+
+
+BlockTable = Mapping[Context, Measured]
+
+
+def block_fields(block: Context) -> dict[str, Any]:
+    """A block as plain values, in the order of the first ``COLUMNS`` without ``id``."""
+    i = block.inputs
+    return {
+        "op": block.op,
+        "channels": i.channels,
+        "side_px": i.side_px,
+        "tokens": int(i.tokens),
+        "extra_tokens": i.extra_tokens,
+        "width": block.width,
+        "args": json.dumps(dict(block.args), sort_keys=True, separators=(",", ":")),
+    }
+
+
+def block_of(fields: Mapping[str, Any]) -> Context:
+    """The block of what `block_fields` gave.
+
+    Raises:
+        ValueError, KeyError, TypeError: these are no such fields.
+    """
+    features = Features(
+        int(fields["channels"]),
+        int(fields["side_px"]),
+        bool(int(fields["tokens"])),
+        int(fields["extra_tokens"]),
+    )
+    args = json.loads(fields["args"])
+    return Context(str(fields["op"]), features, int(fields["width"]), tuple(sorted(args.items())))
+
+
+def block_id(block: Context) -> str:
+    """12 hex digits that name a block in tables, kits and logs."""
+    text = json.dumps(block_fields(block), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def block_words(block: Context) -> str:
+    """A block for people: ``conv_ffn 96 x 14 px -> 96, expansion=4``."""
+    i = block.inputs
+    place = f"{i.channels} x {i.side_px} px" + (" tokens" if i.tokens else "")
+    args = ", ".join(f"{name}={value}" for name, value in block.args)
+    return f"{block.op} {place} -> {block.width}" + (f", {args}" if args else "")
+
+
+def write_table(path: Path, table: BlockTable) -> None:
+    """Write the CSV."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for block, time in table.items():
+            writer.writerow(
+                {
+                    "id": block_id(block),
+                    **block_fields(block),
+                    "latency_ms": f"{time.latency_ms:.5g}",
+                    "iqr_ms": f"{time.iqr_ms:.3g}",
+                    "runs": time.runs,
+                }
+            )
+
+
+def read_table(path: Path) -> dict[Context, Measured]:
+    """Read the CSV.
+
+    Raises:
+        InvalidProfile: it is missing or no such CSV; says file and line.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return dict(_rows(path, csv.DictReader(file)))
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise InvalidProfile(f"{path}: the table of measured blocks cannot be read: {problem}") from None
+
+
+def _rows(path: Path, reader: csv.DictReader[str]) -> Iterable[tuple[Context, Measured]]:
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise InvalidProfile(f"{path}:1: the column '{missing[0]}' is missing")
+    for row in reader:
+        try:
+            time = Measured(float(row["latency_ms"]), float(row["iqr_ms"] or "nan"), int(row["runs"]))
+            block = block_of(row)
+        except (ValueError, KeyError, TypeError) as problem:
+            raise InvalidProfile(f"{path}:{reader.line_num}: no measured block: {problem}") from None
+        if not (math.isfinite(time.latency_ms) and time.latency_ms >= 0):
+            raise InvalidProfile(f"{path}:{reader.line_num}: {row['latency_ms']} is no latency")
+        yield block, time

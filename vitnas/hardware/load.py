@@ -1,0 +1,30 @@
+"""From a profile's name or file to its device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vitnas.hardware.block_table import read_table
+from vitnas.hardware.fitted import FittedDevice
+from vitnas.hardware.limits import LimitsDevice
+from vitnas.hardware.measured import MeasuredDevice
+from vitnas.hardware.profile_file import read_profile
+from vitnas.plugins import find_data
+
+ProfiledDevice = FittedDevice | MeasuredDevice | LimitsDevice
+
+
+def load_device(name_or_path: str) -> ProfiledDevice:
+    """The device of a profile, by name (the user's ``./hardware_profiles`` first) or file.
+
+    Raises:
+        UnknownName: no such profile; suggests the closest one.
+        InvalidProfile: its file does not hold a profile, or its table cannot be read.
+    """
+    path = find_data("hardware_profiles", name_or_path)
+    profile, name = read_profile(path), Path(name_or_path).stem
+    if profile.kind == "limits":
+        return LimitsDevice(profile, name)
+    if profile.table is not None:
+        return MeasuredDevice(profile, read_table(path.parent / profile.table.file), name)
+    return FittedDevice(profile, name)
