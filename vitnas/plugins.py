@@ -2,7 +2,7 @@
 
 A plugin is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Looked up in this order: a path to a ``.py``
-file, built in, the user's own folder (``./ops``, ``./proxies``, ``./strategies``), entry points
+file, built in, the user's own folder (``./ops``, ``./proxies``, ``./strategies``, ``./runtimes``), entry points
 (``vitnas.ops`` and so on).
 """
 
@@ -23,6 +23,7 @@ KINDS = {
     "operator": ("vitnas.ops", "ops"),
     "proxy": ("vitnas.quality.proxies", "proxies"),
     "strategy": ("vitnas.strategies", "strategies"),
+    "runtime": ("vitnas.hardware.measure.runtimes", "runtimes"),
 }
 PACKAGE_FOLDER = Path(__file__).parent
 
@@ -90,7 +91,7 @@ def list_plugins(kind: str) -> dict[str, str]:
             found.setdefault(stem, _first_line(path, camel_case(stem)))
     for point in entry_points(group=f"vitnas.{KINDS[kind][1]}"):
         found.setdefault(_stem(point.name), f"from {point.value}")
-    separator = "-" if kind == "strategy" else "_"
+    separator = "-" if kind in ("strategy", "runtime") else "_"
     return {stem.replace("_", separator): line for stem, line in sorted(found.items())}
 
 

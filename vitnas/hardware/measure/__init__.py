@@ -1,0 +1,1 @@
+"""Latencies of this machine: blocks and whole networks, timed in a real runtime."""

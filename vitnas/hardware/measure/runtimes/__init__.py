@@ -1,0 +1,1 @@
+"""Runtimes that latencies are measured in, one a file; see `vitnas.hardware.measure.runtime`."""
