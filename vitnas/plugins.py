@@ -2,8 +2,8 @@
 
 A plugin is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Looked up in this order: a path to a ``.py``
-file, built in, the user's own folder (``./ops``, ``./proxies``, ``./strategies``, ``./runtimes``), entry points
-(``vitnas.ops`` and so on).
+file, built in, the user's own folder (``./ops``, ``./proxies``, ``./strategies``, ``./runtimes``), entry
+points (``vitnas.ops`` and so on).
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ def _export(module: nn.Module, example: Tensor) -> bytes:
     names: dict[str, Any] = {"input_names": [INPUT], "output_names": [OUTPUT], "opset_version": OPSET}
     file = io.BytesIO()
     try:
-        torch.onnx.export(module, (example,), file, dynamo=False, **names)
+        torch.onnx.export(module, (example,), file, dynamo=False, **names)  # type: ignore[arg-type]
     except TypeError:  # no such argument any more
         program: Any = torch.onnx.export(module, (example,), dynamo=True, verbose=False, **names)
         written: bytes = program.model_proto.SerializeToString()
