@@ -1,0 +1,194 @@
+"""From times of probes to a device's profile: table, calibration, prediction of what is missing, error.
+
+The latency of a network is ``base + scale * sum over its blocks``. Half of the random networks give base and
+scale; the other half and the published ones are predicted without having been used, and give the error.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.cost.device import BYTES_OF_DTYPE
+from vitnas.cost.trace import Trace
+from vitnas.errors import InvalidData
+from vitnas.hardware.block_table import Measured
+from vitnas.hardware.check_file import HeldOut
+from vitnas.hardware.measure.plan import CALIBRATION, Plan
+from vitnas.hardware.measure.predict import BlockPredictor, fit_predictor
+from vitnas.hardware.metrics import summarize
+from vitnas.hardware.profile import Calibration, Conditions, Error, Profile, TableSummary
+from vitnas.space.slots import Context
+
+LEAST_BLOCKS = 5
+
+
+@dataclass(frozen=True)
+class Times:
+    """What was measured, by the probes of a plan.
+
+    Attributes:
+        empty_ms: a call that does nothing.
+        blocks: without the empty call, of one copy.
+        networks: network's id -> milliseconds.
+        runs: of each probe, at least.
+        drift: IQR / median of the reference block; nan if there was none.
+        seconds: all together.
+    """
+
+    empty_ms: float
+    blocks: Mapping[Context, Measured]
+    networks: Mapping[str, float]
+    runs: int
+    drift: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Made:
+    """A profile with its table and the held-out predictions behind its error."""
+
+    profile: Profile
+    table: Mapping[Context, Measured]
+    held_out: tuple[HeldOut, ...]
+
+
+def make_table_profile(
+    plan: Plan, times: Times, *, name: str, kind: str, description: str, conditions: Conditions, copies: int
+) -> Made:
+    """The profile of a table.
+
+    Raises:
+        InvalidData: too few blocks were measured for a profile.
+    """
+    table = {block: times.blocks[block] for block in plan.traces if block in times.blocks}
+    if len(table) < LEAST_BLOCKS:
+        raise InvalidData(
+            f"{len(table)} of {len(plan.traces)} blocks were measured; a profile takes {LEAST_BLOCKS} or more"
+        )
+    predictor = fit_predictor(table, plan.traces, BYTES_OF_DTYPE[conditions.dtype])
+    sums = {key: _sum(plan.chains[key], table, predictor, plan.traces) for key in times.networks}
+    used = [key for key in times.networks if plan.roles[key] == CALIBRATION]
+    calibration = calibrate(
+        np.array([sums[key] for key in used]),
+        np.array([times.networks[key] for key in used]),
+        base_ms=times.empty_ms,
+    )
+    held_out = _held_out(plan, times.networks, sums, calibration)
+    profile = Profile(
+        name=name,
+        kind=kind,
+        description=description,
+        source=_source(kind, plan, table, used, held_out),
+        conditions=conditions,
+        coefficients=predictor.coefficients,
+        resolution_px=(min(plan.resolutions_px, default=0), max(plan.resolutions_px, default=0)),
+        table=_summary(plan, times, table, f"{name}.csv", copies),
+        calibration=calibration,
+        prediction=predictor.summary,
+        error=_error(held_out) if held_out else None,
+    )
+    return Made(profile, table, held_out)
+
+
+def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, base_ms: float) -> Calibration:
+    """Base and scale by least squares of relative errors, neither below 0.
+
+    Args:
+        sums_ms: (n,) sums over blocks.
+        true_ms: (n,) measured networks; below 3 of them the sums stand as they are.
+        base_ms: of a call, for that case.
+    """
+    from scipy.optimize import nnls
+
+    if len(true_ms) < 3:
+        return Calibration(base_ms, 1.0, 0)
+    rows = np.stack([1 / true_ms, sums_ms / true_ms], axis=1)
+    (base, scale), _ = nnls(rows, np.ones(len(true_ms)))
+    return Calibration(float(base), float(scale), len(true_ms))
+
+
+def _sum(
+    blocks: Sequence[Context],
+    table: Mapping[Context, Measured],
+    predictor: BlockPredictor,
+    traces: Mapping[Context, Trace],
+) -> float:
+    return sum(
+        table[b].latency_ms if b in table else predictor.block_ms(b.op, traces[b].kernels) for b in blocks
+    )
+
+
+def _held_out(
+    plan: Plan, networks: Mapping[str, float], sums: Mapping[str, float], calibration: Calibration
+) -> tuple[HeldOut, ...]:
+    probes = {probe.id: probe for probe in plan.networks}
+    rows = []
+    for key, true_ms in networks.items():
+        architecture = probes[key].architecture
+        if plan.roles[key] == CALIBRATION or architecture is None:
+            continue
+        predicted = calibration.base_ms + calibration.scale * sums[key]
+        rows.append(
+            HeldOut(probes[key].name, plan.roles[key], architecture.resolution_px, true_ms, predicted)
+        )
+    return tuple(rows)
+
+
+def _error(held_out: Sequence[HeldOut]) -> Error:
+    predicted = np.array([row.predicted_ms for row in held_out])
+    truth = np.array([row.true_ms for row in held_out])
+    summary = summarize(predicted.tolist(), truth.tolist()).to_dict()
+    low, high = np.quantile(truth / predicted, [0.1, 0.9])
+    families: dict[str, tuple[int, float]] = {}
+    for family in sorted({row.family for row in held_out}):
+        chosen = np.array([row.family == family for row in held_out])
+        miss = np.abs(predicted[chosen] / truth[chosen] - 1)
+        families[family] = (int(chosen.sum()), float(miss.mean()))
+    return Error(
+        method="whole networks that neither table nor calibration saw",
+        noise=float("nan"),
+        band=float(summary["mape"]),
+        interval_80=(float(low), float(high)),
+        families=families,
+        **{key: value for key, value in summary.items() if key != "n"},
+    )
+
+
+def _summary(
+    plan: Plan, times: Times, table: Mapping[Context, Measured], file: str, copies: int
+) -> TableSummary:
+    spreads = [m.iqr_ms / m.latency_ms for m in table.values() if m.latency_ms > 0]
+    return TableSummary(
+        file=file,
+        spaces=plan.spaces,
+        blocks=len(table),
+        copies=copies,
+        runs=times.runs,
+        empty_ms=times.empty_ms,
+        median_iqr=float(np.median(spreads)) if spreads else float("nan"),
+        drift=times.drift,
+        seconds=times.seconds,
+    )
+
+
+def _source(
+    kind: str,
+    plan: Plan,
+    table: Mapping[Context, Measured],
+    used: Sequence[str],
+    held_out: Sequence[HeldOut],
+) -> str:
+    return (
+        f"{kind}: {len(table)} of {len(plan.traces)} blocks of {', '.join(plan.spaces)}; calibrated on "
+        f"{len(used)} whole networks, checked on {len(held_out)} others"
+    )
+
+
+def conditions_today(**fields: str | int) -> Conditions:
+    """Conditions with today's date."""
+    return Conditions(date=datetime.date.today().isoformat(), **fields)  # type: ignore[arg-type]
