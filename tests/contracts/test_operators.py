@@ -18,10 +18,11 @@ CHANNELS, SIDE = 32, 14
 
 
 def cases(op):
-    """Feature maps and tokens of one width, at two sizes; an operator may refuse some."""
+    """Feature maps and tokens of one width, at two sizes, and an image; an operator may refuse some."""
     for side in (SIDE, 8):
         for tokens in (False, True):
             yield Features(CHANNELS, side, tokens=tokens)
+    yield Features(CHANNELS, 32)
 
 
 def built(op, inputs, width=CHANNELS):
