@@ -21,7 +21,7 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 os.environ.update(dict.fromkeys(THREADS, "1"))
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("torch", "numpy", "optuna", "fvcore", "moocore")
+PACKAGES = ("torch", "numpy", "optuna", "fvcore", "moocore", "onnxruntime")
 T_975 = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262}
 
 
@@ -74,8 +74,10 @@ class Report:
         self.figures.append(Figure(what, float(value), unit, **more))
 
 
-def arguments(doc: str | None) -> argparse.Namespace:
-    """``--json FILE`` and ``--quick``."""
+def arguments(
+    doc: str | None, add: Callable[[argparse.ArgumentParser], object] = lambda parser: None
+) -> argparse.Namespace:
+    """``--json FILE``, ``--quick`` and what ``add`` adds."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--json", type=Path, help="where the JSON goes [default: benchmarks/results/NAME.json]"
@@ -83,6 +85,7 @@ def arguments(doc: str | None) -> argparse.Namespace:
     parser.add_argument(
         "--quick", action="store_true", help="a smoke test: few repeats; writes JSON only with --json"
     )
+    add(parser)
     return parser.parse_args()
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from vitnas.arch.build import Network, build
-from vitnas.cost.table import CostTable, price_architecture
+from vitnas.cost.pricer import price_architecture
+from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, RunCorrupt
 from vitnas.hardware.check_file import check_path, read_check
 from vitnas.hardware.load import load_device
@@ -49,7 +50,7 @@ def test_a_table_predicts_the_networks_that_it_was_not_made_from(settings, fake,
     assert isinstance(device, MeasuredDevice) and device.name == "lap" and "measured" in device.label
     space = load_space(settings().spaces[0])
     genomes = space.sample(50, np.random.default_rng(5))
-    prices = CostTable.build(space, device).price(genomes).latency_ms
+    prices = CostTable.build(space, device).price(genomes)["latency_ms"]
     for genome, price in zip(genomes, prices, strict=True):
         architecture = space.decode(genome)
         assert price == pytest.approx(true_ms(architecture), rel=1e-3)
