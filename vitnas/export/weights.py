@@ -1,4 +1,4 @@
-"""Weights of timm's EfficientFormer v1 and V2 in our networks."""
+"""Weights of timm's EfficientFormer v1 and V2 and of its plain vision transformers in our networks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,19 @@ State = dict[str, Tensor]
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 CLASSIFIERS = ("head.head.", "head.head_distilled.")
 BIAS_TABLE = "bias.table"
+POSITIONS = "stem.positions"
 _SHOWN_KEYS = 4
 
-# timm's name -> ours, applied in this order. v1 and V2 spell convolution and norm differently.
+# timm's name -> ours, applied in this order. v1 and V2 spell convolution and norm differently; those without
+# stages are plain vision transformers.
 _RENAMES = tuple(
     (re.compile(pattern), name)
     for pattern, name in (
+        (r"^patch_embed\.proj\.", "stem.proj."),
+        (r"^cls_token$", "stem.class_token"),
+        (r"^pos_embed$", POSITIONS),
+        (r"^blocks\.", "stages.0.blocks."),
+        (r"(^stages\.0\.blocks\.\d+)\.attn\.", r"\1.attention."),
         (r"^stem\.conv(\d)\.(weight|bias)$", r"stem.conv\1.conv.\2"),
         (r"^stem\.norm(\d)\.", r"stem.conv\1.norm."),
         (r"\.downsample\.conv\.(weight|bias)$", r".down.conv.conv.\1"),
@@ -51,11 +58,11 @@ _RENAMES = tuple(
 def load_timm_weights(
     model: nn.Module, source: str | Path | Mapping[str, Tensor] | nn.Module, *, pretrained: bool = True
 ) -> None:
-    """Load weights of timm's EfficientFormer v1 or V2 into the network with the same architecture.
+    """Load weights of timm's EfficientFormer or VisionTransformer into the network of the same architecture.
 
-    Tables of attention biases are resized where the resolution differs. Where the number of classes differs,
-    the classifiers keep the weights that they have, with a warning. Two classifiers become one by their mean
-    (the same function in evaluation) if the network has one.
+    Tables of attention biases and of positions are resized where the resolution differs. Where the number of
+    classes differs, the classifiers keep the weights that they have, with a warning. Two classifiers become
+    one by their mean (the same function in evaluation) if the network has one.
 
     Args:
         model: a network of :func:`vitnas.build` or :func:`vitnas.create_model`, on a real device.
@@ -73,6 +80,7 @@ def load_timm_weights(
     _merge_classifiers(state, target)
     _keep_classifiers(state, target, label)
     _resize_tables(state, target)
+    _resize_positions(state, target)
     for key, value in target.items():
         if key.endswith("num_batches_tracked"):
             state.setdefault(key, value)
@@ -81,7 +89,7 @@ def load_timm_weights(
 
 
 def convert_timm_state(state: Mapping[str, Tensor]) -> State:
-    """timm's EfficientFormer state dict under our names, v1's joint projection split into q, k and v."""
+    """timm's state dict under our names, a joint projection split into q, k and v."""
     kept = {key: value for key, value in state.items() if not key.endswith("attention_bias_idxs")}
     numbers = _block_numbers(kept)
     converted: State = {}
@@ -111,11 +119,19 @@ def _block_numbers(state: Mapping[str, Tensor]) -> dict[str, str]:
 
 
 def _split_qkv(state: State, key: str) -> None:
-    """Replace a joint projection, whose rows go head by head as (q, k, v), by three."""
+    """Replace a joint projection by three.
+
+    Its rows are all of q, then k, then v in a vision transformer, and head by head (q, k, v) in
+    EfficientFormer v1, which has attention biases.
+    """
     prefix, leaf = key.split(".qkv.")
+    joint = state.pop(key)
+    if f"{prefix}.{BIAS_TABLE}" not in state:
+        for name, part in zip("qkv", joint.chunk(3), strict=True):
+            state[f"{prefix}.{name}.{leaf}"] = part
+        return
     heads = state[f"{prefix}.{BIAS_TABLE}"].shape[0]
     value_dim = state[f"{prefix}.proj.weight"].shape[1] // heads
-    joint = state.pop(key)
     by_head = joint.reshape(heads, -1, *joint.shape[1:])  # (heads, 2 * key_dim + value_dim, ...)
     key_dim = (by_head.shape[1] - value_dim) // 2
     parts = torch.split(by_head, [key_dim, key_dim, value_dim], dim=1)
@@ -156,6 +172,19 @@ def _resize_tables(state: State, target: Mapping[str, Tensor]) -> None:
         state[key] = plane.reshape(-1, new_side**2).to(table.dtype)
 
 
+def _resize_positions(state: State, target: Mapping[str, Tensor]) -> None:
+    """Resize a table of positions; that of a class token, which stands before the others, stays."""
+    table, wanted = state.get(POSITIONS), target.get(POSITIONS)
+    if table is None or wanted is None or table.shape == wanted.shape:
+        return
+    side, new_side = math.isqrt(table.shape[1]), math.isqrt(wanted.shape[1])
+    extra = table.shape[1] - side**2
+    plane = table[:, extra:].float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, H, W)
+    plane = F.interpolate(plane, size=(new_side, new_side), mode="bicubic", antialias=True)
+    resized = plane.flatten(2).transpose(1, 2).to(table.dtype)
+    state[POSITIONS] = torch.cat((table[:, :extra], resized), dim=1)
+
+
 def _check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str) -> None:
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(target[key].shape)}"
@@ -194,7 +223,7 @@ def _timm_model(name: str, pretrained: bool) -> nn.Module:
     except ImportError:
         raise missing_extra("timm", "timm") from None
     if not timm.is_model(name):
-        raise unknown("timm model", name, timm.list_models("efficientformer*"))
+        raise unknown("timm model", name, timm.list_models(["efficientformer*", "deit*", "vit*"]))
     model: nn.Module = timm.create_model(name, pretrained=pretrained)
     return model
 

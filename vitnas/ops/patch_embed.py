@@ -24,9 +24,7 @@ class PatchEmbed(nn.Module):
             positive.
     """
 
-    def __init__(
-        self, inputs: Features, width: int, *, patch_px: int = 16, class_token: bool = True
-    ) -> None:
+    def __init__(self, inputs: Features, width: int, *, patch_px: int = 16, class_token: bool = True) -> None:
         super().__init__()
         require_map("patch_embed", inputs)
         require_positive("patch_embed", channels=inputs.channels, width=width, patch_px=patch_px)

@@ -44,9 +44,9 @@ class TokenClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of (B, N, C)."""
-        if self.mean:
-            x = self.norm(x)[:, self.extra_tokens :].mean(dim=1)  # (B, C)
-        else:
-            x = self.norm(x[:, 0])  # the other tokens are not read, so not normalised either
-        logits: Tensor = self.head(x)
+        logits: Tensor = self.head(self._mean(x) if self.mean else self.norm(x[:, 0]))
         return logits
+
+    def _mean(self, x: Tensor) -> Tensor:
+        """Average (B, C) of the tokens that stand for places, after the norm."""
+        return self.norm(x)[:, self.extra_tokens :].mean(dim=1)  # type: ignore[no-any-return]

@@ -29,7 +29,8 @@ class SelfAttention(nn.Module):
 
     def _split(self, x: Tensor) -> Tensor:
         """Give each head its channels: (B, N, heads * head_dim) to (B, heads, N, head_dim)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, tokens, channels = x.shape
+        return x.reshape(batch, tokens, self.heads, channels // self.heads).transpose(1, 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, width) to the same shape."""
