@@ -37,7 +37,7 @@ def test_short_blocks_run_more_often_and_long_ones_no_longer():
 
 
 def visit(probe: str, median: float, iqr: float = 0.0, reference: float = 1.0) -> Visit:
-    return Visit(probe, median, iqr, 30, reference, 0.1)
+    return Visit(probe, median, iqr, 30, 1.0, reference, 0.1)
 
 
 def test_the_calmest_visit_counts():
@@ -49,7 +49,7 @@ def test_the_calmest_visit_counts():
 
 
 def test_a_probe_that_could_not_be_run_has_no_visit():
-    failed = Visit("a", 0.0, 0.0, 0, 0.0, 0.1, "no such operator")
+    failed = Visit("a", 0.0, 0.0, 0, 0.0, 0.0, 0.1, "no such operator")
     assert best_visits([failed, visit("b", 1.0)]).keys() == {"b"}
 
 

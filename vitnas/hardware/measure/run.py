@@ -27,7 +27,7 @@ from vitnas.space.slots import Context
 from vitnas.space.space import Space
 
 REFERENCE = Context("conv_ffn", Features(64, 28), 64, (("expansion", 4),))
-"""The block that is timed before every probe, so that drift shows; the same for every space."""
+"""The block that is timed before and after every probe, so that drift shows; the same for every space."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def times_of(plan: Plan, visits: list[Visit], runs: int) -> Times:
             blocks[probe.block] = Measured(
                 max(visit.median_ms - empty, 0.0) / probe.copies, visit.iqr_ms / probe.copies, visit.runs
             )
-    references = [visit.reference_ms for visit in visits if visit.runs]
+    references = [ms for visit in visits if visit.runs for ms in (visit.before_ms, visit.after_ms)]
     low, median, high = np.quantile(references, [0.25, 0.5, 0.75]) if references else (0.0, np.nan, 0.0)
     return Times(
         empty_ms=empty,

@@ -22,7 +22,7 @@ class Visit:
     Attributes:
         probe: its id.
         median_ms, iqr_ms: over ``runs`` calls; 0 runs where it could not be converted.
-        reference_ms: median of the reference block just before.
+        before_ms, after_ms: median of the reference block just before and just after.
         seconds: that all of it took, conversion included.
         problem: why it could not be converted; empty if it could.
     """
@@ -31,7 +31,8 @@ class Visit:
     median_ms: float
     iqr_ms: float
     runs: int
-    reference_ms: float
+    before_ms: float
+    after_ms: float
     seconds: float
     problem: str = ""
 

@@ -37,7 +37,7 @@ class Timer:
 
     Attributes:
         runtime: that runs them.
-        reference: a block timed before every visit.
+        reference: a block timed before and after every visit.
         session: open log.
         runs: of each probe, at least.
         seed: of the order.
@@ -71,19 +71,20 @@ class Timer:
         try:
             timed = self.runtime.prepare(probe.module(), probe.example())
         except CannotConvert as problem:
-            visit = Visit(probe.id, 0.0, 0.0, 0, 0.0, self.clock() - start, str(problem))
+            visit = Visit(probe.id, 0.0, 0.0, 0, 0.0, 0.0, self.clock() - start, str(problem))
         else:
-            reference_ms = float(np.median(self._reference_times()))
+            before_ms = self._reference_ms()
             median, iqr, runs = time_probe(timed, self.runs)
-            visit = Visit(probe.id, median, iqr, runs, reference_ms, self.clock() - start)
+            after_ms = self._reference_ms()
+            visit = Visit(probe.id, median, iqr, runs, before_ms, after_ms, self.clock() - start)
         self.session.add(visit)
         return visit
 
-    def _reference_times(self) -> list[float]:
+    def _reference_ms(self) -> float:
         if self._reference is None:
             self._reference = self.runtime.prepare(self.reference.module(), self.reference.example())
         self._reference.times_ms(2)
-        return self._reference.times_ms(REFERENCE_RUNS)
+        return float(np.median(self._reference.times_ms(REFERENCE_RUNS)))
 
     def _noisy(self, probes: Iterable[Probe]) -> list[Probe]:
         """Those whose best visit is noisy and that have been visited fewer than ``VISITS`` times."""
@@ -119,15 +120,15 @@ def time_probe(timed: Timed, least_runs: int) -> tuple[float, float, int]:
 
 def reference_level(visits: Iterable[Visit]) -> float:
     """Median of the reference block over a session; nan without visits."""
-    times = [visit.reference_ms for visit in visits if visit.runs]
+    times = [ms for visit in visits if visit.runs for ms in (visit.before_ms, visit.after_ms)]
     return float(np.median(times)) if times else float("nan")
 
 
 def noise(visit: Visit, reference_ms: float) -> float:
     """How far a visit is to be doubted: its relative IQR, or how far the machine was from its usual pace."""
     spread = visit.iqr_ms / visit.median_ms if visit.median_ms > 0 else 0.0
-    drift = abs(visit.reference_ms / reference_ms - 1) if reference_ms > 0 else 0.0
-    return max(spread, drift)
+    paces = (visit.before_ms, visit.after_ms) if reference_ms > 0 else ()
+    return max(spread, *(abs(pace / reference_ms - 1) for pace in paces), 0.0)
 
 
 def best_visits(visits: Iterable[Visit]) -> dict[str, Visit]:
