@@ -1,8 +1,10 @@
-"""timm's networks in the form that is deployed, as traces."""
+"""timm's and torchvision's networks in the form that is deployed, as traces."""
 
 from __future__ import annotations
 
+import inspect
 import warnings
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +13,26 @@ from torch import nn
 
 from vitnas.cost.trace import Trace, trace
 from vitnas.errors import InvalidArchitecture, missing_extra, unknown
+
+TORCHVISION = "torchvision:"
+"""Before the name of a classifier of ``torchvision.models``: ``torchvision:resnet18``."""
+
+
+def network_trace(name: str, resolution_px: int | None = None) -> Trace:
+    """Kernels of a published network at batch 1, as an exporter sees it.
+
+    Args:
+        name: of `timm.create_model`, or ``torchvision:`` and a name of `torchvision.models`.
+        resolution_px: of the square input; None takes the network's default.
+
+    Raises:
+        UnknownName: there is no such network.
+        InvalidArchitecture: it cannot be built, or not run at this resolution.
+        MissingExtra: timm or torchvision is not installed.
+    """
+    if name.startswith(TORCHVISION):
+        return torchvision_trace(name.removeprefix(TORCHVISION), resolution_px)
+    return timm_trace(name, resolution_px)
 
 
 @lru_cache(maxsize=512)
@@ -35,27 +57,51 @@ def timm_trace(name: str, resolution_px: int | None = None) -> Trace:
         raise missing_extra("timm", "timm") from None
     if not timm.is_model(name):
         raise unknown("timm model", name, _similar(name, timm.list_models()))
+    return _trace(f"timm's '{name}'", lambda: _timm_network(name, resolution_px), resolution_px)
+
+
+@lru_cache(maxsize=128)
+def torchvision_trace(name: str, resolution_px: int | None = None) -> Trace:
+    """Kernels of a classifier of torchvision at batch 1; see `timm_trace`.
+
+    Args:
+        name: of `torchvision.models`, without a prefix; networks for detection or video are none of these.
+        resolution_px: of the square input; None takes the size that its published weights were tested at.
+
+    Raises:
+        UnknownName: torchvision has no such classifier.
+        InvalidArchitecture: it cannot be built, or not run at this resolution.
+        MissingExtra: torchvision is not installed.
+    """
+    try:
+        from torchvision import models
+    except ImportError:
+        raise missing_extra("torchvision", "timm") from None
+    known = models.list_models(module=models)
+    if name not in known:
+        raise unknown("torchvision model", name, _similar(name, known))
+    return _trace(f"torchvision's '{name}'", lambda: _torchvision_network(name, resolution_px), resolution_px)
+
+
+def _trace(label: str, build: Callable[[], tuple[nn.Module, int]], resolution_px: int | None) -> Trace:
+    """Build on meta, or if the network's own code looks at values, with memory; then run."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _trace(name, resolution_px)
+            try:
+                with torch.device("meta"):
+                    network, default_px = build()
+            except (RuntimeError, NotImplementedError):
+                network, default_px = build()
+            side = resolution_px or default_px
+            return trace(network, (1, 3, side, side))
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as problem:
         reason = str(problem).strip().split("\n")[0] or type(problem).__name__
         at = f" at {resolution_px} px" if resolution_px else ""
-        raise InvalidArchitecture(f"timm's '{name}' cannot be traced{at}: {reason}") from None
+        raise InvalidArchitecture(f"{label} cannot be traced{at}: {reason}") from None
 
 
-def _trace(name: str, resolution_px: int | None) -> Trace:
-    try:
-        with torch.device("meta"):
-            network = _deployed(name, resolution_px)
-    except (RuntimeError, NotImplementedError):  # code that looks at values while it builds
-        network = _deployed(name, resolution_px)
-    side = resolution_px or int(_default_config(network)["input_size"][-1])
-    return trace(network, (1, 3, side, side))
-
-
-def _deployed(name: str, resolution_px: int | None) -> nn.Module:
+def _timm_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]:
     import timm
     from timm.utils.model import reparameterize_model
 
@@ -65,13 +111,26 @@ def _deployed(name: str, resolution_px: int | None) -> nn.Module:
         )
     except TypeError:
         network = timm.create_model(name)
-    deployed: nn.Module = reparameterize_model(network.eval(), inplace=True)
-    return deployed
-
-
-def _default_config(network: nn.Module) -> dict[str, Any]:
     config: Any = getattr(network, "pretrained_cfg", None) or getattr(network, "default_cfg", {})
-    return dict(config)
+    deployed: nn.Module = reparameterize_model(network.eval(), inplace=True)
+    return deployed, int(config["input_size"][-1])
+
+
+def _torchvision_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]:
+    from torchvision import models
+
+    default_px = int(models.get_model_weights(name).DEFAULT.transforms().crop_size[0])
+    # Heads that only train are left out, values that nobody reads are not drawn, position tables fit.
+    wanted = {"aux_logits": False, "init_weights": False, "image_size": resolution_px or default_px}
+    accepted = _arguments(models.get_model_builder(name))
+    network: nn.Module = models.get_model(name, **{k: v for k, v in wanted.items() if k in accepted})
+    return network.eval(), default_px
+
+
+def _arguments(builder: Callable[..., Any]) -> set[str]:
+    """Names that a builder of torchvision passes on: those of the class that it is said to return."""
+    returned = inspect.get_annotations(inspect.unwrap(builder), eval_str=True).get("return")
+    return set(inspect.signature(returned).parameters) if returned else set()
 
 
 def _similar(name: str, options: list[str]) -> list[str]:

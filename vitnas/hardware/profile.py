@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -109,6 +110,7 @@ class Error:
         band: what stands behind the ``±`` of a prediction: the larger of mape and noise.
         interval_80: factors on a prediction between which 80 % of the truths lay.
         families: family -> (number of rows, mape).
+        macs_only_mape: mape of ``base + rate * MACs`` by the same method; nan if nobody fitted it.
     """
 
     method: str
@@ -123,6 +125,7 @@ class Error:
     band: float
     interval_80: tuple[float, float]
     families: Mapping[str, tuple[int, float]] = field(default_factory=dict)
+    macs_only_mape: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ class Profile:
         name: full, versioned name.
         kind: one of ``KINDS``.
         metric: one of ``METRICS``.
+        hardware: class of `priors.HARDWARE` whose prior the fit took; empty where none was.
         coefficients: of `roofline.COEFFICIENTS`; of a table they predict the blocks that it lacks.
         resolution_px: least and most side of the images that it can answer for; (0, 0) is any.
         limits: cost -> most; budgets by default.
@@ -159,6 +163,7 @@ class Profile:
     coefficients: Mapping[str, float]
     resolution_px: tuple[int, int]
     metric: str = "latency"
+    hardware: str = ""
     rows: Rows | None = None
     table: TableSummary | None = None
     calibration: Calibration | None = None
@@ -174,9 +179,11 @@ SECTIONS = ("rows", "table", "calibration", "prediction", "error", "domain", "li
 def save_profile(profile: Profile, path: str | Path) -> None:
     """Write the YAML file."""
     data = {"format": FORMAT, **_plain(asdict(profile))}
-    for section in SECTIONS:
+    for section in (*SECTIONS, "hardware"):
         if not data[section]:
             del data[section]
+    if profile.error is not None and math.isnan(profile.error.macs_only_mape):
+        del data["error"]["macs_only_mape"]
     for section, name in (("error", "families"), ("domain", "ranges")):
         if name in data.get(section, {}):
             data[section][name] = {key: tuple(pair) for key, pair in data[section][name].items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from vitnas.arch.yaml_io import read_yaml
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidProfile
+from vitnas.hardware.priors import HARDWARE
 from vitnas.hardware.profile import (
     FORMAT,
     KINDS,
@@ -26,6 +27,7 @@ from vitnas.hardware.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS
 from vitnas.plugins import find_data
 
 TABLE_KINDS = ("measured", "imported")
+DEFAULTS = ("metric", "hardware", "coefficients")  # keys that may be left out, beside sections
 LIMITED_COSTS = ("params", "macs", "activations", "peak_bytes")
 
 
@@ -47,7 +49,7 @@ def read_profile(path: str | Path) -> Profile:
     """
     reader = ProfileReader(read_yaml(path, InvalidProfile))
     known = {"format", *Profile.__dataclass_fields__}
-    root = reader.mapping("", known, required=known - {*SECTIONS, "metric", "coefficients"})
+    root = reader.mapping("", known, required=known - {*SECTIONS, *DEFAULTS})
     if root["format"] != FORMAT:
         reader.fail(
             "format", f"{root['format']!r} is not a format that this version reads; it reads {FORMAT}"
@@ -60,6 +62,7 @@ def read_profile(path: str | Path) -> Profile:
         name=reader.text("name"),
         kind=kind,
         metric=metric,
+        hardware=reader.one_of("hardware", HARDWARE) if "hardware" in root else "",
         description=reader.text("description"),
         source=reader.text("source"),
         conditions=_conditions(reader),
@@ -150,10 +153,13 @@ def _prediction(reader: ProfileReader) -> Prediction:
 
 
 def _error(reader: ProfileReader) -> Error:
-    names = set(Error.__dataclass_fields__)
-    reader.mapping("error", names, required=names)
+    names, optional = set(Error.__dataclass_fields__), {"macs_only_mape"}
+    section = reader.mapping("error", names, required=names - optional)
     families = reader.mapping("error.families", None)
-    figures = {name: reader.number(f"error.{name}") for name in names - {"method", "interval_80", "families"}}
+    figures = {
+        name: reader.number(f"error.{name}")
+        for name in names - {"method", "interval_80", "families"} - (optional - set(section))
+    }
     pairs = {name: reader.pair(f"error.families.{name}") for name in families}
     return Error(
         method=reader.text("error.method"),
