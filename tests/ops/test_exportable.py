@@ -13,6 +13,7 @@ from vitnas.arch.build import build_op
 from vitnas.arch.features import Features
 
 MAP, ODD, TOKENS = Features(16, 6), Features(16, 7), Features(16, 6, tokens=True)
+CLASS_TOKEN = Features(16, 6, tokens=True, extra_tokens=1)
 CASES: list[tuple[str, Features, int, dict[str, Any]]] = [
     ("conv_stem", Features(3, 32), 16, {}),
     ("conv_down", MAP, 24, {}),
@@ -28,6 +29,12 @@ CASES: list[tuple[str, Features, int, dict[str, Any]]] = [
     ("pooled_classifier", MAP, 5, {"distilled": True}),
     ("pooled_classifier", MAP, 5, {"norm": "layer"}),
     ("pooled_classifier", TOKENS, 5, {"distilled": True}),
+    ("patch_embed", Features(3, 32), 16, {}),
+    ("patch_embed", Features(3, 40), 16, {"patch_px": 8, "class_token": False}),
+    ("transformer_block", CLASS_TOKEN, 16, {"heads": 2, "head_dim": 8}),
+    ("transformer_block", TOKENS, 16, {}),
+    ("token_classifier", CLASS_TOKEN, 5, {}),
+    ("token_classifier", CLASS_TOKEN, 5, {"pool": "mean"}),
 ]
 
 
