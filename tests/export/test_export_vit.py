@@ -1,8 +1,9 @@
-"""Plain vision transformers in timm's words."""
+"""Plain vision transformers as files of other programs."""
 
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ import torch
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
+from vitnas.export.onnx import export_onnx
 from vitnas.export.timm import export_timm
+from vitnas.export.torch_program import export_torch
 from vitnas.export.weights import load_timm_weights
 from vitnas.space.files import load_architecture
 
@@ -88,3 +91,17 @@ def test_the_network_that_timm_builds_computes_the_same(changes: dict[str, Any])
 def test_what_timm_cannot_hold_is_said(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(InvalidArchitecture, match=rf"timm's classes cannot hold this network: .*{said}"):
         export_timm(small(**changes))
+
+
+@pytest.mark.parametrize("side_px", [48, 96])
+def test_onnx_and_torch_programs_take_any_batch(side_px: int, tmp_path: Path) -> None:
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    architecture = dataclasses.replace(small(), resolution_px=side_px)
+    for written in (
+        export_onnx(architecture, tmp_path / "small.onnx"),
+        export_torch(architecture, tmp_path / "small.pt2"),
+    ):
+        assert written.dynamic_batch is True
+        assert written.difference is not None
+        assert written.difference < 1e-4
