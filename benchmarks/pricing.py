@@ -45,7 +45,7 @@ def main() -> None:
     for genome in space.sample(1 if args.quick else 6, rng):
         networks[f"random {len(networks) - len(names) + 1}"] = genome
     rows = {
-        name: compare(space.decode(g), int(table.price(g[None]).macs[0]), 1 if args.quick else 3)
+        name: compare(space.decode(g), int(table.price(g[None])["macs"][0]), 1 if args.quick else 3)
         for name, g in networks.items()
     }
     mean_s = float(np.mean([row["fvcore_s"] for row in rows.values()]))

@@ -1,6 +1,7 @@
-"""Quantities as people write them: ``1.6ms``, ``13M``, ``650 MMACs``, ``2MiB``.
+"""Quantities as people write them: ``1.6ms``, ``13M``, ``650 MMACs``, ``2MiB``, ``5000/s``.
 
-A bare number is in the base unit that stands in the cost's name: milliseconds, bytes, or a plain count.
+A bare number is in the base unit that stands in the cost's name: milliseconds, bytes, images a second, or a
+plain count. A cost may name a device behind an ``@``: ``latency_ms@iphone12``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _BYTES = {"b": 1.0} | {
 _COUNT = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
 UNITS: dict[str, Mapping[str, float]] = {
     "latency_ms": _TIME_MS,
+    "throughput_per_s": _COUNT,
     "peak_bytes": _BYTES,
     "params": _COUNT,
     "macs": _COUNT,
@@ -27,20 +29,32 @@ UNITS: dict[str, Mapping[str, float]] = {
 }
 _VALID = {
     "latency_ms": "ns, us, ms or s, such as 1.6ms",
+    "throughput_per_s": "images a second, such as 5000, 5k or 5000/s",
     "peak_bytes": "B, kB, MB, GB, KiB, MiB or GiB, such as 2MiB",
     "params": "K, M or B, such as 13M",
     "macs": "M, G or T, such as 1.3G",
     "activations": "K or M, such as 5M",
 }
-_NOUNS = {"params": ("params", "parameters"), "macs": ("macs", "mac"), "activations": ("activations",)}
+_NOUNS = {
+    "params": ("params", "parameters"),
+    "macs": ("macs", "mac"),
+    "activations": ("activations",),
+    "throughput_per_s": ("images/s", "img/s", "/s"),
+}
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s.]*)\s*", re.IGNORECASE)
+
+
+def split_cost(cost: str) -> tuple[str, str]:
+    """``latency_ms@iphone12`` as figure and device; the device is empty where none is named."""
+    figure, _, device = cost.partition("@")
+    return figure, device
 
 
 def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
     """The value of ``text`` in the base unit of ``cost``.
 
     Args:
-        cost: ``latency_ms``, ``peak_bytes``, ``params``, ``macs`` or ``activations``.
+        cost: a key of ``UNITS``, with or without a device.
         text: number with or without a unit; upper and lower case are the same.
         where: what to name in errors, such as ``--max-latency``.
 
@@ -48,6 +62,7 @@ def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
         UnknownName: no such cost.
         InvalidBudget: not a positive, finite number with a unit of this cost.
     """
+    cost, _ = split_cost(cost)
     if cost not in UNITS:
         raise unknown("cost", cost, UNITS)
     prefix = f"{where}: " if where else ""
@@ -77,6 +92,7 @@ def _factor(cost: str, unit: str) -> float | None:
 
 def format_quantity(cost: str, value: float) -> str:
     """``value`` in the base unit of ``cost``, for people: ``1.60 ms``, ``3.60 M``, ``2.0 MiB``."""
+    cost, _ = split_cost(cost)
     if math.isnan(value):
         return "unknown"
     if cost == "latency_ms":
@@ -86,10 +102,11 @@ def format_quantity(cost: str, value: float) -> str:
             if abs(value) >= size:
                 return f"{value / size:.1f} {name}"
         return f"{value:.0f} B"
+    per = "/s" if cost == "throughput_per_s" else ""
     for name, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
         if abs(value) >= size * 0.9995:  # 999,999 is 1.00 M, not 1000 K
-            return f"{value / size:#.3g} {name}".replace(". ", " ")
-    return f"{value:.0f}"
+            return f"{value / size:#.3g} {name}{per}".replace(". ", " ")
+    return f"{value:.0f}{per}"
 
 
 def _time(value_ms: float) -> str:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +33,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             config=config,
             path=Path("runs/a run"),
             state=asked.state,
-            objectives=config.resolved_objectives,
+            objectives=("quality", "params"),
             front=(),
             references=(),
             front_size=0,
@@ -44,8 +43,6 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
             seconds=1.0,
             hypervolume=0.5,
             random_hypervolume=None,
-            device_label="",
-            band=math.nan,
         )
 
     def run_search(config: SearchConfig, *, listener: Listener, **options: Any) -> SearchResult:
@@ -59,7 +56,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     def dry_run(config: SearchConfig, listener: Listener) -> DryRun:
         asked.config = config
         costs = {"params": (1e6, 2e6, 3e6)}
-        return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0, "")
+        return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0)
 
     monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
     monkeypatch.setattr(vitnas.job.search, "resume_search", resume_search)
@@ -135,7 +132,7 @@ def test_json_is_all_that_stdout_holds(run: Run, jobs: SimpleNamespace) -> None:
     code, out, err = run("search", "--space", "s", "--json")
     document = json.loads(out)
     assert code == 0
-    assert set(document) == set(SearchResult.__dataclass_fields__)
+    assert set(document) == {*SearchResult.__dataclass_fields__, "device_label", "band"}
     assert document["band"] is None  # nan is no JSON
     assert document["path"] == "runs/a run"
     assert err == "searching: evolution\n"

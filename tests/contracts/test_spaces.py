@@ -9,7 +9,7 @@ import torch
 from vitnas import plugins
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.cost.table import price_architecture
+from vitnas.cost.pricer import price_architecture
 from vitnas.space.files import load_architecture, load_space
 
 SPACES = sorted(plugins.list_data("search_spaces"))

@@ -34,7 +34,7 @@ def make(name, problem, seed=0):
 
 def loop(name, problem, seed=0):
     def rate(genomes):
-        return np.log(problem.table.price(genomes).params) + genomes[:, 0]
+        return np.log(problem.table.price(genomes)["params"]) + genomes[:, 0]
 
     return Loop(problem, make(name, problem, seed), GenomeScorer(rate, 10), seed)
 

@@ -173,7 +173,7 @@ def test_stage_costs_add_up_to_the_blocks(v2):
     space, table = v2
     genomes = space.sample(100, np.random.default_rng(0))
     stages = stage_costs(table, ("params",))(genomes)[:, :, 0].sum(axis=1)
-    head_and_stem = table.price(genomes).params - stages
+    head_and_stem = table.price(genomes)["params"] - stages
     width = (
         1000 * 2 * (144 + 16 * genomes[:, [g.name for g in space.genes].index("stages.3.width")].astype(int))
     )

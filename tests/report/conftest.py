@@ -10,9 +10,23 @@ import numpy as np
 import pytest
 
 from vitnas.search.config import SearchConfig
-from vitnas.search.events import DryRun, Member, SearchResult, Snapshot
+from vitnas.search.events import Coverage, DryRun, Member, SearchResult, Snapshot, Target
 
 LABEL = "iphone12-coreml-ios16-fit-v1 (fitted, not measured, ±10 %)"
+
+
+def target(**changes: Any) -> Target:
+    values: dict[str, Any] = {
+        "name": "iphone12",
+        "label": LABEL,
+        "kind": "fitted",
+        "metric": "latency",
+        "cost": "latency_ms",
+        "band": 0.0965,
+        "batch": 1,
+        "dtype": "float16",
+    }
+    return Target(**{**values, **changes})
 
 
 def member(number: int, **changes: Any) -> Member:
@@ -62,8 +76,7 @@ def result(**changes: Any) -> SearchResult:
         "seconds": 41.2,
         "hypervolume": 0.912,
         "random_hypervolume": 0.842,
-        "device_label": LABEL,
-        "band": 0.0965,
+        "targets": (target(),),
         "files": tuple(member(k).file for k in range(1, 9)),
     }
     return SearchResult(**{**values, **changes})
@@ -101,7 +114,8 @@ def dry(**changes: Any) -> DryRun:
         "trials": 2_000_000,
         "trials_per_s": 214_000.0,
         "seconds": 49.3,
-        "device_label": LABEL,
+        "objectives": ("quality", "latency", "params"),
+        "targets": (target(),),
     }
     return DryRun(**{**values, **changes})
 
@@ -110,5 +124,12 @@ def dry(**changes: Any) -> DryRun:
 def fakes() -> SimpleNamespace:
     """Makers of events; keyword arguments replace attributes."""
     return SimpleNamespace(
-        member=member, published=published, result=result, snapshot=snapshot, dry=dry, label=LABEL
+        member=member,
+        published=published,
+        result=result,
+        snapshot=snapshot,
+        dry=dry,
+        target=target,
+        coverage=Coverage,
+        label=LABEL,
     )

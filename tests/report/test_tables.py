@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
@@ -82,8 +83,7 @@ def test_without_a_device_there_is_no_word_on_latency(fakes: SimpleNamespace) ->
         front=tuple(free(m) for m in fakes.result().front),
         references=(),
         objectives=("quality", "macs", "params"),
-        device_label="",
-        band=math.nan,
+        targets=(),
     )
     text = "\n".join(lines_of(report(result)))
     assert "latency" not in text
@@ -114,7 +114,9 @@ def test_an_empty_front_prints(fakes: SimpleNamespace) -> None:
 
 
 def test_a_measured_device_without_a_band(fakes: SimpleNamespace) -> None:
-    lines = lines_of(front_table(fakes.result(band=math.nan, device_label="mine (measured)")))
+    lines = lines_of(
+        front_table(fakes.result(targets=(fakes.target(band=math.nan, label="mine (measured)"),)))
+    )
     assert row(lines, "01-01").split()[1:3] == ["0.94", "4.20"]
     assert "latency: mine (measured)." in lines
 
@@ -159,9 +161,9 @@ ROW = {
 }  # fmt: skip
 
 
-def test_scores() -> None:
+def test_scores(fakes: SimpleNamespace) -> None:
     measured = {
-        **ROW, "device": "phone (fitted)", "latency_band": 0.1,
+        **ROW, "targets": [asdict(fakes.target(label="phone (fitted)", band=0.1))],
         "scores": {"naswot": 130.5}, "failures": {"token_entropy": "no block has an fc1"},
     }  # fmt: skip
     lines = lines_of(score_tables([measured]))

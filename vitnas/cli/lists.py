@@ -10,6 +10,10 @@ from vitnas import plugins
 from vitnas.cli import _common
 from vitnas.errors import InvalidInput
 
+ABOUT_DEVICE = (
+    *("kind", "metric", "band", "dtype", "description", "runtime", "batch", "threads", "resolution_px"),
+    *("limits", "measurements", "full_name", "source", "problem"),
+)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -23,37 +27,43 @@ def devices(as_json: Json = False) -> None:
         (
             entry["name"],
             entry["kind"],
+            entry["metric"] or "",
             "" if entry["band"] is None else f"±{100 * entry['band']:.0f} %",
-            entry["dtype"],
+            entry["dtype"] or "",
             entry["problem"] or f"{entry['description']}; {entry['runtime']}",
         )
         for entry in found
     ]
-    _common.print_table(("device", "kind", "error", "dtype", "what it is"), rows, right={"error"})
+    headers = ("device", "kind", "holds", "error", "dtype", "what it is")
+    _common.print_table(headers, rows, right={"error"})
 
 
 def _device(name: str) -> dict[str, Any]:
     """What a profile says; one that cannot be read is listed with its problem, the others still are."""
     from vitnas.hardware.profile_file import load_profile
 
-    entry: dict[str, Any] = dict.fromkeys(
-        ("kind", "band", "dtype", "description", "runtime", "full_name", "source", "problem")
-    )
     try:
         profile = load_profile(name)
     except InvalidInput as problem:
-        return {"name": name, **entry, "kind": "invalid", "dtype": "", "problem": str(problem)}
-    return {
-        "name": name,
-        **entry,
-        "kind": profile.kind,
-        "band": profile.error.band if profile.error else None,
-        "dtype": profile.conditions.dtype,
-        "description": profile.description,
-        "runtime": profile.conditions.runtime,
-        "full_name": profile.name,
-        "source": profile.source,
-    }
+        return {"name": name, **dict.fromkeys(ABOUT_DEVICE), "kind": "invalid", "problem": str(problem)}
+    conditions, table, rows = profile.conditions, profile.table, profile.rows
+    about = (
+        profile.kind,
+        profile.metric,
+        profile.error.band if profile.error else None,
+        conditions.dtype,
+        profile.description,
+        conditions.runtime,
+        conditions.batch,
+        conditions.threads,
+        profile.resolution_px,
+        dict(profile.limits),
+        table.blocks if table else rows.number if rows else 0,
+        profile.name,
+        profile.source,
+        None,
+    )
+    return {"name": name, **dict(zip(ABOUT_DEVICE, about, strict=True))}
 
 
 def proxies(as_json: Json = False) -> None:

@@ -17,7 +17,21 @@ Files = Annotated[
 Target = Annotated[
     str | None,
     typer.Option(
-        metavar="DEVICE", help="A name from 'vitnas devices', or a profile; without one no latencies."
+        metavar="DEVICE", help="A name from 'vitnas devices', or a profile, or A,B; without one no latencies."
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        min=1,
+        help="Images in a call, which latency and activation memory are of [default: the device's, or 1].",
+    ),
+]
+Resolution = Annotated[
+    int | None,
+    typer.Option(
+        "--resolution-px", metavar="NUMBER", min=1, help="Side of the images, in place of the networks' own."
     ),
 ]
 Proxies = Annotated[
@@ -29,7 +43,13 @@ Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object
 
 
 def score(
-    files: Files, target: Target = None, proxies: Proxies = None, seed: Seed = 0, as_json: Json = False
+    files: Files,
+    target: Target = None,
+    batch: Batch = None,
+    resolution_px: Resolution = None,
+    proxies: Proxies = None,
+    seed: Seed = 0,
+    as_json: Json = False,
 ) -> None:
     """Price and score architectures: files or published networks.
 
@@ -37,7 +57,9 @@ def score(
     """
     from vitnas.job.scoring import score as score_files
 
-    rows: list[dict[str, Any]] = score_files(files, target=target, proxies=proxies or (), seed=seed)
+    rows: list[dict[str, Any]] = score_files(
+        files, target=target, proxies=proxies or (), seed=seed, batch=batch, resolution_px=resolution_px
+    )
     if as_json:
         _common.print_json(rows)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 import sys
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from vitnas.search.events import SearchResult
 
 INTERRUPTED = 130
-LIMITS = ("max_latency", "max_params", "max_macs", "max_activation_memory")
+LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activation_memory")
 CHANGEABLE = ("resume", "trials", "time", "workers", "as_json")  # what may stand beside --resume
 
 
@@ -33,7 +32,24 @@ _WHAT, _LIMITS, _HOW, _RUN = "What to search", "Budgets", "How to search", "Run 
 Space = Annotated[str | None, _option(_WHAT, "SPACE", "A name from 'vitnas spaces', or a YAML file.")]
 Target = Annotated[
     str | None,
-    _option(_WHAT, "DEVICE", "A name from 'vitnas devices', or a profile; without one no latencies."),
+    _option(
+        _WHAT,
+        "DEVICE",
+        "A name from 'vitnas devices', or a profile; A,B for networks that are good on both. "
+        "Without one no latencies.",
+    ),
+]
+Batch = Annotated[
+    int | None,
+    _option(
+        _WHAT,
+        "NUMBER",
+        "Images in a call: latency and activation memory are those of a call [default: the device's, or 1].",
+    ),
+]
+Resolution = Annotated[
+    int | None,
+    _option(_WHAT, "NUMBER", "Side of the images, in place of the space's own.", "--resolution-px"),
 ]
 Quality = Annotated[
     str,
@@ -46,19 +62,31 @@ Objectives = Annotated[
     _option(
         _WHAT,
         "NAME",
-        "quality, latency, params, macs, activations or memory; repeat it for each "
-        "[default: quality, latency (macs without a device), params].",
+        "quality, latency, throughput, params, macs, activations or memory; repeat it for each. latency "
+        "is that of every device, latency@A of one [default: quality, latency or throughput (macs without a "
+        "device) and params; with several devices quality and each one's latency or throughput].",
         "--objective",
     ),
 ]
-MaxLatency = Annotated[str | None, _option(_LIMITS, "TIME", "Latency on the device, such as 1.6ms.")]
+MaxLatency = Annotated[
+    str | None, _option(_LIMITS, "TIME", "Latency on every device, such as 1.6ms, or on each: A=1.6ms,B=3ms.")
+]
+MinThroughput = Annotated[
+    str | None, _option(_LIMITS, "NUMBER", "Images a second on every device, such as 5000, or A=5000,B=800.")
+]
 MaxParams = Annotated[str | None, _option(_LIMITS, "NUMBER", "Parameters, such as 13M.")]
 MaxMacs = Annotated[
     str | None, _option(_LIMITS, "NUMBER", "Multiply-accumulates of one image, such as 1.3G.")
 ]
 MaxMemory = Annotated[
     str | None,
-    _option(_LIMITS, "SIZE", "Peak memory of activations, such as 2MB.", "--max-activation-memory"),
+    _option(
+        _LIMITS,
+        "SIZE",
+        "Peak memory of a call's activations, such as 2MB; grows with the batch "
+        "[default: a device's own limit, if it has one].",
+        "--max-activation-memory",
+    ),
 ]
 Strategy = Annotated[
     str, _option(_HOW, "NAME", "Who proposes: a name from 'vitnas strategies' [default: evolution].")
@@ -105,7 +133,10 @@ def search(
     target: Target = None,
     quality: Quality = "capacity",
     objectives: Objectives = None,
+    batch: Batch = None,
+    resolution_px: Resolution = None,
     max_latency: MaxLatency = None,
+    min_throughput: MinThroughput = None,
     max_params: MaxParams = None,
     max_macs: MaxMacs = None,
     max_activation_memory: MaxMemory = None,
@@ -155,7 +186,10 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
     if given["space"] is None:
         raise InvalidInput("name a space with --space (see 'vitnas spaces'), or a run with --resume")
     limits = [(option.replace("_", "-"), given[option]) for option in LIMITS if given[option] is not None]
-    kept = ("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm")
+    kept = (
+        *("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm"),
+        *("batch", "resolution_px"),
+    )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),
         budgets=tuple(limits),
@@ -196,7 +230,7 @@ def _dry_run(config: SearchConfig, as_json: bool) -> None:
     with _view(as_json, None) as view:
         found = dry_run(config, listener=view)
     if as_json:
-        _common.print_json(dataclasses.asdict(found))
+        _common.print_json(found.to_dict())
     else:
         _common.console().print(dry_run_table(found))
 
@@ -214,7 +248,7 @@ def _view(as_json: bool, time_s: float | None) -> LiveView | PlainView:
 def _finish(result: SearchResult, as_json: bool) -> None:
     """Print the result, and how to go on where there is something left to do."""
     if as_json:
-        _common.print_json({**dataclasses.asdict(result), "config": result.config.to_dict()})
+        _common.print_json(result.to_dict())
     else:
         from vitnas.report.summary import report
 

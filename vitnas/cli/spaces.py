@@ -164,6 +164,8 @@ def open_space(
 
     architecture = load_architecture(file)
     origin = load_space(space or _space_of(architecture.name))
+    if architecture.resolution_px not in origin.resolutions_px:  # found with search --resolution-px
+        origin = origin.at_resolution(architecture.resolution_px)
     document = origin.around(architecture, radius)
     document["name"] = out.stem if out else f"{origin.name}_around_{architecture.id}"
     document["description"] = f"{origin.name} within {radius} of {architecture.name}"

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import zipfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from vitnas.cost.device import Device
     from vitnas.space.space import Space
 
-FORMAT = 1
+FORMAT = 2
+LONGEST_NAME = 60  # of the devices, in a file's name
 
 
 def folder() -> Path:
@@ -32,22 +34,21 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vitnas"
 
 
-def path_of(space: Space, device: Device | None) -> Path:
-    """Where the table of a space and device is kept.
+def path_of(space: Space, devices: Sequence[Device]) -> Path:
+    """Where the table of a space and its devices is kept.
 
-    The name hashes the space's structure, the source of its operators, of the tracer and of the device's
-    pricing, the device's coefficients and the version of torch.
+    The name hashes the space's structure, the source of its operators, of the tracer and of the devices'
+    pricing, what their prices depend on, their order and the version of torch.
     """
     digest = hashlib.sha256(f"{FORMAT} {space.hash} torch {version('torch')}".encode())
-    for path in sorted(_sources(space, device)):
+    for path in sorted(_sources(space, devices)):
         digest.update(path.read_bytes())
-    if device is not None:
-        digest.update(json.dumps([device.name, device.dtype, device.fingerprint]).encode())
-    name = device.name if device is not None else "no-device"
+    digest.update(json.dumps([device.fingerprint for device in devices]).encode())
+    name = "+".join(device.name for device in devices)[:LONGEST_NAME] or "no-device"
     return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
 
 
-def _sources(space: Space, device: Device | None) -> set[Path]:
+def _sources(space: Space, devices: Sequence[Device]) -> set[Path]:
     here = Path(__file__).parent
     found = set(here.glob("*.py")) | set(here.parent.joinpath("arch").glob("*.py"))
     found |= set(here.parent.joinpath("space").glob("*.py")) | set(here.parent.joinpath("ops").glob("*.py"))
@@ -55,7 +56,7 @@ def _sources(space: Space, device: Device | None) -> set[Path]:
         path = plugins.plugin_file("operator", op)
         if path is not None:
             found.add(path)
-    if device is not None:
+    if devices:
         found |= set(here.parent.joinpath("hardware").glob("*.py"))
     return found
 

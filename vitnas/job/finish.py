@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture, save_architecture
+from vitnas.job.documents import front_document, metadata, plain
 from vitnas.job.networks import oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
-from vitnas.job.setup import Setup, natural
+from vitnas.job.setup import Setup
 from vitnas.job.stage import SearchStage
+from vitnas.job.targets import coverage_of
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener, Member, SearchResult
-from vitnas.search.run import RunFolder, current_versions
+from vitnas.search.run import RunFolder
 from vitnas.search.select import spread
 from vitnas.space.activity import Genomes
-from vitnas.space.files import recipe_of
 
 
 def finish(
@@ -74,8 +75,16 @@ class _MemberMaker:
         violation = self.setup.problem.violation(costs, len(genomes))
         skip = interrupted and self.rating.scorer.is_dear  # rating would build networks
         quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
+        shares = self.setup.table.coverage(genomes)
         return [
-            self._member(genome, costs.row(k), float(quality[k]), bool(violation[k] == 0), records[k])
+            self._member(
+                genome,
+                costs.row(k),
+                float(quality[k]),
+                bool(violation[k] == 0),
+                {device: float(measured[k]) for device, measured in shares.items()},
+                records[k],
+            )
             for k, genome in enumerate(genomes)
         ]
 
@@ -85,9 +94,11 @@ class _MemberMaker:
         costs: Mapping[str, Any],
         quality: float,
         feasible: bool,
+        measured: Mapping[str, float],
         record: Evaluation,
     ) -> Member:
         architecture = self.setup.problem.space.decode(genome)
+        devices = [device for device in self.setup.devices if device.name in measured]
         return Member(
             name=architecture.name,
             id=architecture.id,
@@ -100,6 +111,7 @@ class _MemberMaker:
             or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
             feasible=feasible,
             out_of_domain=tuple(record.get("out_of_domain", ())),
+            coverage={d.name: coverage_of(d, measured[d.name], architecture) for d in devices},
         )
 
     def _scores(self, record: Evaluation) -> dict[str, dict[str, Any]]:
@@ -142,8 +154,8 @@ def _result(
         seconds=float(folder.manifest.get("seconds", 0.0)),
         hypervolume=stage.hypervolume(),
         random_hypervolume=stage.random_hypervolume(),
-        device_label=setup.device_label,
-        band=setup.band,
+        targets=setup.targets,
+        limits=setup.limits,
         files=tuple(m.file for m in front),
     )
 
@@ -162,74 +174,13 @@ def _write(
         old.unlink()
     for member in result.front:
         genome = np.array(member.genome, np.uint8)
-        metadata = {
-            "description": f"found in {setup.problem.space.name} for {setup.device_label or 'no device'}",
-            "metrics": _metrics(member),
-            "provenance": _provenance(setup, folder, member),
-            "recipe": recipe_of(setup.problem.space),
-        }
-        architecture = setup.problem.space.decode(genome, metadata)
+        architecture = setup.problem.space.decode(genome, metadata(setup, folder, result, member))
         save_architecture(architecture, folder.path / member.file)
     folder.write_json("front.json", front_document(setup, stage, rating, result))
     whole = {
         "objectives": list(result.objectives),
-        "values": natural(setup, stage.loop.archive.objectives).tolist(),
+        "values": setup.problem.natural(stage.loop.archive.objectives).tolist(),
         "genomes": [genome.tobytes().hex() for genome in whole_front],
     }
     folder.write_json("whole_front.json", whole, indent=None)
-    folder.write_json("reference.json", {"members": [dataclasses.asdict(m) for m in result.references]})
-
-
-def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: SearchResult) -> dict[str, Any]:
-    """``front.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
-    return {
-        "space": setup.problem.space.name,
-        "device": result.device_label,
-        "objectives": list(result.objectives),
-        "budgets": dict(setup.config.budgets),
-        "quality": setup.config.quality,
-        "notes": list(rating.notes),
-        "trials": result.trials,
-        "hypervolume": result.hypervolume,
-        "random_hypervolume": result.random_hypervolume,
-        "box": dataclasses.asdict(rating.box),
-        "history": [list(row) for row in stage.history],
-        "members": [_without_times(dataclasses.asdict(m)) for m in result.front],
-        "whole_front": result.front_size,
-    }
-
-
-def _without_times(member: dict[str, Any]) -> dict[str, Any]:
-    member["health"] = {k: v for k, v in member["health"].items() if k != "seconds"}
-    return member
-
-
-def _metrics(member: Member) -> dict[str, Any]:
-    scores = {name: entry.get("value") for name, entry in member.scores.items()}
-    metrics: dict[str, Any] = {
-        **member.costs,
-        "depth": member.depth,
-        "quality": member.quality,
-        "scores": scores,
-    }
-    if member.health:
-        metrics["health"] = member.health.get("verdict")
-    if member.out_of_domain:
-        metrics["out_of_domain"] = list(member.out_of_domain)
-    return metrics
-
-
-def _provenance(setup: Setup, folder: RunFolder, member: Member) -> dict[str, Any]:
-    return {
-        "vitnas": current_versions()["vitnas"],
-        "run": folder.path.name,
-        "created": folder.manifest["created"],
-        "space": setup.problem.space.name,
-        "space_hash": setup.problem.space.hash,
-        "device": setup.device_label or None,
-        "budgets": dict(setup.config.budgets),
-        "quality": setup.config.quality,
-        "strategy": setup.config.strategy,
-        "seed": setup.config.seed,
-        "id": member.id,
-    }
+    folder.write_json("reference.json", {"members": [plain(m) for m in result.references]})

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
-from vitnas.cost.table import CostTable, trace_architecture
+from vitnas.cost.pricer import trace_architecture
+from vitnas.cost.table import CostTable
 from vitnas.quality.measure import load_proxy
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.evaluation import Evaluation
@@ -36,13 +37,20 @@ def run_task(task: Mapping[str, Any]) -> Evaluation:
         record["seconds"] = measured.seconds
     if task["health"]:
         record["health"] = check_health(architecture, seed=task["seed"]).to_dict()
-        record["out_of_domain"] = _out_of_domain(architecture, task["device"])
+        record["out_of_domain"] = _out_of_domain(architecture, task["devices"])
     return record
 
 
-def _out_of_domain(architecture: Architecture, device: Device | None) -> list[str]:
-    """Why the device's prediction would be a guess."""
-    return device.out_of_domain(trace_architecture(architecture)) if device is not None else []
+def _out_of_domain(architecture: Architecture, devices: Sequence[Device]) -> list[str]:
+    """Why a device's prediction would be a guess; says which device where there are several."""
+    if not devices:
+        return []
+    traced = trace_architecture(architecture)
+    return [
+        f"{device.name}: {reason}" if len(devices) > 1 else reason
+        for device in devices
+        for reason in device.out_of_domain(traced)
+    ]
 
 
 class NetworkBench:
@@ -91,7 +99,7 @@ class NetworkBench:
             "architecture": architecture.to_dict(),
             "proxies": list(proxies),
             "health": health,
-            "device": self.table.device,
+            "devices": self.table.devices,
             "seed": self.seed,
         }
 

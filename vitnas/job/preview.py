@@ -9,11 +9,12 @@ import numpy as np
 from vitnas.cost.table import Costs
 from vitnas.job.networks import run_task
 from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_quality
-from vitnas.job.setup import Setup, cost_names, is_sequential, make_strategy, prepare, trials_of
+from vitnas.job.setup import Setup, is_sequential, make_strategy, prepare, trials_of
 from vitnas.quality.genome import genome_quality, is_genome_quality
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, Silent
 from vitnas.search.loop import Loop
+from vitnas.search.objectives import OBJECTIVES
 from vitnas.search.reach import extremes
 from vitnas.search.scorer import GenomeScorer
 
@@ -33,7 +34,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
     ranges = {}
-    for name in cost_names(setup):
+    for name in _shown(setup):
         low, high = extremes(setup.table, name)
         ranges[name] = (low, float(np.median(costs[name])), high)
     trials = trials_of(config, genome_quality=is_genome_quality(config.quality))
@@ -47,8 +48,17 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         trials=trials,
         trials_per_s=rate,
         seconds=trials / rate + CHECK_S,
-        device_label=setup.device_label,
+        objectives=setup.problem.objectives,
+        targets=setup.targets,
     )
+
+
+def _shown(setup: Setup) -> list[str]:
+    """The figures that can be priced; a device's own peak only where the devices differ in it."""
+    figures = setup.table.figures
+    names = [name for figure in OBJECTIVES.values() for name in figures.of(figure)]
+    peaks = figures.bytes_an_element
+    return names + ([name for name in peaks if name not in names] if len(set(peaks.values())) > 1 else [])
 
 
 def _shares(setup: Setup, costs: Costs) -> dict[str, float]:

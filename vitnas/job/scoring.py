@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
 
 from vitnas import plugins
-from vitnas.cost.table import price_architecture
-from vitnas.hardware.load import load_device
+from vitnas.arch.schema import Architecture
+from vitnas.cost.figures import TABLE_KINDS, Figures
+from vitnas.cost.pricer import coverage, price_architecture
+from vitnas.hardware.load import ProfiledDevice
+from vitnas.job.targets import check_answers, coverage_of, describe, load_targets
+from vitnas.search.budget import with_own_limits
+from vitnas.search.config import split_targets
 from vitnas.space.files import load_architecture
 
 
 def score(
-    files: Sequence[str], *, target: str | None = None, proxies: Sequence[str] = (), seed: int = 0
+    files: Sequence[str],
+    *,
+    target: str | None = None,
+    proxies: Sequence[str] = (),
+    seed: int = 0,
+    batch: int | None = None,
+    resolution_px: int | None = None,
 ) -> list[dict[str, Any]]:
     """Costs and scores of architectures.
 
     Args:
         files: architecture files, or published networks such as ``efficientformer:s0``.
-        target: device name or profile file, for ``latency_ms`` and the element size of ``peak_bytes``.
+        target: device name or profile file, several with commas between.
         proxies: training-free scores to compute.
         seed: of weights and images.
+        batch: images in a call; None for what each device was measured with.
+        resolution_px: side of the images, in place of the architectures' own.
 
     Returns:
         one object a file: name, id, params, macs, activations, peak_bytes, latency_ms (None without a
-        device), scores (proxy -> value, None where it could not be computed), failures.
+        device; of several devices, figures as named in `vitnas.cost.figures`), scores (proxy -> value, None
+        where it could not be computed), failures. With devices also: device (their labels), latency_band
+        (of the only one), targets (each with its coverage, where it has measured blocks) and exceeds (their
+        own limits that the network does not keep).
 
     Raises:
-        InvalidInput: a file, device or proxy is wrong.
+        InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution.
     """
-    device = load_device(target) if target else None
+    devices = load_targets(split_targets(target))
     for proxy in proxies:
         plugins.load_plugin("proxy", proxy)
+    architectures = [load_architecture(file) for file in files]
+    if resolution_px is not None:
+        architectures = [dataclasses.replace(a, resolution_px=resolution_px) for a in architectures]
     rows = []
-    for file in files:
-        architecture = load_architecture(file)
-        costs = price_architecture(architecture, device)
+    for architecture in architectures:
+        check_answers(devices, batch, [architecture.resolution_px])
+        costs = price_architecture(architecture, devices, batch=batch)
         row: dict[str, Any] = {"name": architecture.name, "id": architecture.id, **costs, "scores": {}}
-        if device is not None:
-            row["latency_band"] = None if math.isnan(device.band) else device.band
-            row["device"] = device.label
+        if devices:
+            row |= _about_devices(architecture, devices, Figures(devices, batch), costs)
         if proxies:
             from vitnas.quality.measure import measure
 
@@ -49,3 +68,21 @@ def score(
             row["failures"] = dict(measured.failures)
         rows.append(row)
     return rows
+
+
+def _about_devices(
+    architecture: Architecture, devices: Sequence[ProfiledDevice], figures: Figures, costs: dict[str, Any]
+) -> dict[str, Any]:
+    """What must stand beside the figures of devices."""
+    targets = [dataclasses.asdict(target) for target in describe(figures, devices)]
+    for target, device in zip(targets, devices, strict=True):
+        if device.kind in TABLE_KINDS:
+            found = coverage_of(device, coverage(architecture, device), architecture)
+            target["coverage"] = dataclasses.asdict(found)
+    limits = with_own_limits((), figures)
+    return {
+        "latency_band": None if len(devices) > 1 or math.isnan(devices[0].band) else devices[0].band,
+        "device": "; ".join(device.label for device in devices),
+        "targets": targets,
+        "exceeds": [str(limit) for limit in limits if costs[limit.cost] > limit.limit],
+    }

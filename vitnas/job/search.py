@@ -8,11 +8,10 @@ from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
-from vitnas.job import finish
+from vitnas.job import finish, targets
 from vitnas.job.rating import Rating, check_quality, make_rating
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
-from vitnas.plugins import find_data
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, SearchResult, Silent
 from vitnas.search.lock import RunLock
@@ -51,7 +50,8 @@ def run_search(
     if name:
         RunFolder(Path(root) / name).require_free()
     setup = prepare(config, watcher)
-    stem = f"{setup.problem.space.name}-{setup.device.name if setup.device else 'any'}"
+    devices = "+".join(device.name for device in setup.devices) or "any"
+    stem = f"{setup.problem.space.name}-{devices}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
     folder = RunFolder(path)
     folder.create(config, _copies(setup), _hashes(setup))
@@ -134,19 +134,12 @@ def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener
 
 def _copies(setup: Setup) -> dict[str, str]:
     """Texts kept in the run folder, so that a run does not change with the files it was made from."""
-    space = setup.problem.space
-    copies = {"space.yaml": dump_yaml(space.document)}
-    if setup.config.target:
-        source = find_data("hardware_profiles", setup.config.target)
-        copies["device.yaml"] = source.read_text(encoding="utf-8")
-    return copies
+    space = dump_yaml(setup.problem.space.document)
+    return {"space.yaml": space, **targets.copies(setup.config.targets, setup.devices)}
 
 
 def _hashes(setup: Setup) -> dict[str, str]:
-    hashes = {"space": setup.problem.space.hash}
-    if setup.device is not None:
-        hashes["device"] = setup.device.fingerprint
-    return hashes
+    return {"space": setup.problem.space.hash, **targets.hashes(setup.devices)}
 
 
 def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
@@ -154,6 +147,7 @@ def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> Non
         if folder.manifest.get("hashes", {}).get(what) != value:
             raise RunError(
                 f"{folder.path}: its {what}.yaml is not the one that the run began with; restore it"
+                + (" and its table" if what != "space" else "")
             )
     versions = folder.manifest.get("versions", {})
     from vitnas.search.run import current_versions

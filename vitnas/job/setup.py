@@ -7,19 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vitnas import plugins
+from vitnas.cost.figures import Figures
 from vitnas.cost.table import CostTable
-from vitnas.errors import NothingFeasible
-from vitnas.hardware.load import ProfiledDevice, load_device
-from vitnas.search.budget import check_budgets, parse_budget
+from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
+from vitnas.hardware.load import ProfiledDevice
+from vitnas.job.targets import check_answers, describe, load_targets
+from vitnas.search.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.search.config import SearchConfig
-from vitnas.search.events import Listener
-from vitnas.search.problem import OBJECTIVES, SearchProblem, check_objectives
+from vitnas.search.events import Listener, Target, label_of
+from vitnas.search.objectives import resolve_objectives
+from vitnas.search.problem import SearchProblem
 from vitnas.search.reach import extremes
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
+from vitnas.space.space import Space
 from vitnas.units import format_quantity
 
 POOL = 4096  # feasible candidates whose medians and ranges give scores their meaning
@@ -34,13 +37,13 @@ class Setup:
 
     Attributes:
         pool: (m, G) feasible genomes drawn with the run's seed.
-        device: None when searching without latency.
+        devices: none when searching without them.
     """
 
     config: SearchConfig
     problem: SearchProblem
     pool: Genomes
-    device: ProfiledDevice | None
+    devices: tuple[ProfiledDevice, ...]
 
     @property
     def table(self) -> CostTable:
@@ -48,43 +51,50 @@ class Setup:
         return self.problem.table
 
     @property
-    def device_label(self) -> str:
-        """What stands beside every latency; empty without a device."""
-        return self.device.label if self.device else ""
+    def targets(self) -> tuple[Target, ...]:
+        """The devices for reports."""
+        return describe(self.table.figures, self.devices)
 
     @property
-    def band(self) -> float:
-        """Relative error of a latency; nan if unknown."""
-        return self.device.band if self.device else float("nan")
+    def limits(self) -> tuple[str, ...]:
+        """The devices' own limits among the budgets, as text."""
+        return tuple(str(budget) for budget in self.problem.budgets if budget.device)
 
 
 def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None) -> Setup:
-    """Load space and device (a run folder's own copies first), price the blocks, draw the pool.
+    """Load space and devices (a run folder's own copies first), price the blocks, draw the pool.
 
     Raises:
-        InvalidInput: a setting, file or budget is wrong.
+        InvalidInput: a setting, file or budget is wrong, or a device cannot answer for what is asked.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
-    space_file, device_file = _sources(config, folder)
-    space = load_space(space_file)
-    device = load_device(device_file) if device_file else None
-    if device is not None and config.target:
-        device.name = Path(config.target).stem
+    source = str(folder / "space.yaml") if folder is not None else config.space
+    space = load_space(source)
+    if config.resolution_px is not None:
+        space = space.at_resolution(config.resolution_px)
+    devices = load_targets(config.targets, folder)
+    check_answers(devices, config.batch, space.resolutions_px)
     plugins.load_plugin("strategy", config.strategy)
-    budgets = check_budgets(parse_budget(option, text) for option, text in config.budgets)
-    check_objectives(config.resolved_objectives, budgets, has_device=device is not None)
-    listener.stage("pricing blocks", f"{space.name}, {device.label if device else 'no device'}")
-    table = CostTable.cached(space, device, listener.count)
-    problem = SearchProblem(table, budgets, config.resolved_objectives)
+    figures = Figures(devices, config.batch)
+    asked = [b for option, text in config.budgets for b in parse_budgets(option, text, figures)]
+    budgets = with_own_limits(check_budgets(asked), figures)
+    objectives = resolve_objectives(config.objectives, figures)
+    labels = label_of(describe(figures, devices)) or "no device"
+    listener.stage("pricing blocks", f"{space.name}, {labels}")
+    problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
-    return Setup(config, problem, _pool(problem, config.seed), device)
+    return Setup(config, problem, _pool(problem, config.seed), devices)
 
 
-def _sources(config: SearchConfig, folder: Path | None) -> tuple[str, str | None]:
-    if folder is not None:
-        kept = folder / "device.yaml"
-        return str(folder / "space.yaml"), str(kept) if kept.is_file() else None
-    return config.space, config.target
+def _table(
+    config: SearchConfig, space: Space, devices: tuple[ProfiledDevice, ...], listener: Listener
+) -> CostTable:
+    try:
+        return CostTable.cached(space, devices, listener.count, batch=config.batch)
+    except InvalidSpace as problem:
+        if config.resolution_px is None:
+            raise
+        raise InvalidInput(f"--resolution-px {config.resolution_px}: {problem}") from None
 
 
 def _pool(problem: SearchProblem, seed: int) -> Genomes:
@@ -130,14 +140,3 @@ def make_strategy(setup: Setup) -> Any:
     """The strategy of a run, fresh."""
     cls = plugins.load_plugin("strategy", setup.config.strategy)
     return cls(setup.problem, setup.config.seed, population=setup.config.population)
-
-
-def natural(setup: Setup, objectives: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Objectives (n, M) in their natural signs: quality up, costs down."""
-    signs = np.array([-1.0 if name == "quality" else 1.0 for name in setup.problem.objectives])
-    return np.asarray(objectives * signs)
-
-
-def cost_names(setup: Setup) -> list[str]:
-    """The figures of the cost table that this run can fill in."""
-    return [c for c in OBJECTIVES.values() if c and (c != "latency_ms" or setup.device is not None)]

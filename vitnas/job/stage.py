@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.job.measure import Box
-from vitnas.job.setup import Setup, make_strategy, natural
+from vitnas.job.setup import Setup, make_strategy
 from vitnas.search.events import Listener, Snapshot
 from vitnas.search.loop import Loop, State
 from vitnas.search.run import RunFolder
@@ -50,7 +50,7 @@ class SearchStage:
         genomes = np.array([r.genome for r in references.values()], np.uint8)
         quality = self.loop.scorer.score(genomes, self.setup.problem.space.keys(genomes))
         values = self.setup.problem.matrix(self.setup.table.price(genomes), quality)
-        rows = natural(self.setup, values).tolist()
+        rows = self.setup.problem.natural(values).tolist()
         return tuple((name, tuple(row)) for name, row in zip(references, rows, strict=True))
 
     def resume(self) -> None:
@@ -101,7 +101,7 @@ class SearchStage:
             seconds=seconds,
             rate=(trials - self._first_trial) / max(seconds, 1e-9),
             objectives=self.setup.problem.objectives,
-            front=natural(self.setup, self.loop.archive.objectives),
+            front=self.setup.problem.natural(self.loop.archive.objectives),
             hypervolume=self.hypervolume(),
             random_hypervolume=self.random_hypervolume(),
             published=self._published,

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.table import FIGURES, CostTable
+from vitnas.cost.figures import COUNTS
+from vitnas.cost.table import CostTable
 from vitnas.quality.resources import Resource, shapeless_slots
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
@@ -51,7 +52,7 @@ def stage_costs(table: CostTable, names: Sequence[str]) -> Callable[[Genomes], N
     slots = shapeless_slots(table.space)
     assert len(slots) == len(table.columns), "one column for each slot"
     stages = len(table.space.template.stages)
-    picked = [FIGURES.index(name) for name in names]
+    picked = [COUNTS.index(name) for name in names]
     lookups = [
         Lookup(
             [
@@ -87,7 +88,7 @@ def elasticities(
         pool: feasible canonical genomes (m, G).
         resources: R resources.
         offsets: added to them before the logarithm is taken (R,).
-        costs: figures of the table.
+        costs: params, macs or activations.
     """
     from scipy.optimize import nnls
 

@@ -17,7 +17,7 @@ class Column:
     """One column.
 
     Attributes:
-        header: may have several lines.
+        header: may have several lines, which stand above the cells without a gap.
         cells: one a row.
         right: numbers are aligned to the right.
         drop: columns with the highest go first where there is no room; 0 is never dropped.
@@ -54,9 +54,10 @@ class FittedTable:
         """The table."""
         columns, gap = fit(self.columns, options.max_width)
         table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+        lines = max((column.header.count("\n") for column in columns), default=0)
         for column in columns:
             table.add_column(
-                column.header,
+                "\n" * (lines - column.header.count("\n")) + column.header,
                 justify="right" if column.right else "left",
                 no_wrap=not column.wraps,
                 overflow="fold" if column.wraps else "ellipsis",

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from vitnas.report.axes import cost_axis
 from vitnas.report.columns import Column, FittedTable
+from vitnas.report.notes import origins
 from vitnas.report.words import count, duration, share, speed
 from vitnas.search.events import DryRun
 from vitnas.units import format_quantity
@@ -21,8 +22,9 @@ def dry_run_table(dry: DryRun) -> RenderableType:
         Text(),
         _costs(dry),
     ]
-    if "latency_ms" in dry.costs:
-        parts.append(Text(f"latency: {dry.device_label}"))
+    parts += [Text(line) for line in origins(dry.targets)]
+    if dry.objectives:
+        parts.append(Text(f"objectives: {', '.join(dry.objectives)}"))
     if dry.budgets:
         parts += [Text(), _budgets(dry)]
     parts += [

@@ -36,7 +36,8 @@ class Scatter:
     among them.
 
     Attributes:
-        up_is_good: y is maximised (x never is).
+        up_is_good: y is maximised.
+        right_is_good: x is.
         height: lines in all, at least 6; axes take three of them.
     """
 
@@ -47,6 +48,7 @@ class Scatter:
     up_is_good: bool = True
     height: int = 14
     max_width: int = 100
+    right_is_good: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The lines of the plot; none if there is nothing to draw or no room."""
@@ -62,7 +64,7 @@ class Scatter:
         margin = max(len(text) for _, text in y_ticks) + 2
         x_scale = Scale.over(corners[:, 0], width - margin)
         canvas = Canvas(x_scale, y_scale, ascii_only=options.ascii_only, large=len(points) <= FEW)
-        edge = _edge(points, self.up_is_good)
+        edge = _edge(points, self.up_is_good, self.right_is_good)
         canvas.dots(points[~edge], INNER)
         canvas.dots(points[edge], EDGE)
         canvas.marks(marks)
@@ -174,10 +176,11 @@ class Canvas:
             yield line
 
 
-def _edge(points: NDArray[np.float64], up_is_good: bool) -> NDArray[np.bool_]:
+def _edge(points: NDArray[np.float64], up_is_good: bool, right_is_good: bool) -> NDArray[np.bool_]:
     """(k,) True where no other point is as good in one direction and better in the other."""
+    x = -points[:, 0] if right_is_good else points[:, 0]
     y = -points[:, 1] if up_is_good else points[:, 1]
-    order = np.lexsort((y, points[:, 0]))
+    order = np.lexsort((y, x))
     best = np.minimum.accumulate(y[order]) if len(order) else y
     edge = np.zeros(len(points), dtype=np.bool_)
     edge[order] = np.concatenate([[True], y[order][1:] < best[:-1]]) if len(order) else True

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vitnas.report.axes import AXES, plot_axes
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.report.axes import axis_of, plot_axes
 from vitnas.report.plots import Mark, Scatter
 from vitnas.report.words import count, ratio, speed
 from vitnas.search.events import Snapshot
@@ -61,11 +65,27 @@ def front_scatter(now: Snapshot, height: int) -> Scatter | None:
     axes = plot_axes(now.objectives)
     if axes is None:
         return None
-    across, up = (AXES[name] for name in axes)
+    across, up = (axis_of(name) for name in axes)
     columns = [now.objectives.index(name) for name in axes]
     points = now.front[:, columns] / [across.scale, up.scale]
     marks = [
         Mark(name, values[columns[0]] / across.scale, values[columns[1]] / up.scale)
         for name, values in now.published
     ]
-    return Scatter(points, across.label, up.label, marks, up_is_good=axes[1] == "quality", height=height)
+    return scatter(points, axes, marks, height)
+
+
+def scatter(
+    points: NDArray[np.float64], axes: tuple[str, str], marks: Sequence[Mark], height: int
+) -> Scatter:
+    """Points (k, 2) in the printed units of two objectives."""
+    across, up = (axis_of(name) for name in axes)
+    return Scatter(
+        points,
+        across.label,
+        up.label,
+        marks,
+        up_is_good=up.more_is_better,
+        height=height,
+        right_is_good=across.more_is_better,
+    )

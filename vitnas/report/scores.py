@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +11,9 @@ from rich.text import Text
 
 from vitnas.report.axes import cost_axis
 from vitnas.report.columns import Column, FittedTable
-from vitnas.report.tables import latency
+from vitnas.report.notes import origins
+from vitnas.report.tables import time_columns
+from vitnas.search.events import Coverage, Target
 
 
 def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -21,8 +23,12 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
         rows: what ``vitnas.job.score`` returns.
     """
     parts: list[RenderableType] = [_costs(rows)]
-    labels = dict.fromkeys(str(row["device"]) for row in rows if row.get("device"))
-    parts += [Text(f"\nlatency: {label}") for label in labels]
+    targets = _targets(rows)
+    coverages = [_coverages(rows, k) for k in range(len(targets))]
+    lines = origins(targets, coverages)
+    lines += [f"× {row['name']} exceeds {limit}" for row in rows for limit in row.get("exceeds") or ()]
+    if lines:
+        parts += [Text(), *map(Text, lines)]
     if any(row["scores"] or row.get("failures") for row in rows):
         parts += [Text(), _scores(rows), Text("A score is not an accuracy.")]
     return Group(*parts)
@@ -33,22 +39,26 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
         return Column(header, [cost_axis(name).text(row.get(name)) for row in rows], drop=drop)
 
     columns = [
-        Column("\nnetwork", [str(row["name"]) for row in rows], right=False),
-        Column("\nid", [str(row["id"]) for row in rows], right=False, drop=3),
+        Column("network", [str(row["name"]) for row in rows], right=False),
+        Column("id", [str(row["id"]) for row in rows], right=False, drop=3),
         cost("params", "params\nM", 0),
         cost("macs", "MACs\nG", 0),
         cost("activations", "activations\nM", 2),
         cost("peak_bytes", "memory\nMiB", 1),
     ]
-    if any(row.get("latency_ms") is not None for row in rows):
-        cells = [latency(row.get("latency_ms"), _band(row)) for row in rows]
-        columns.append(Column("latency\nms", cells))
+    columns += time_columns(_targets(rows), rows)
     return FittedTable(columns)
 
 
-def _band(row: Mapping[str, Any]) -> float:
-    band = row.get("latency_band")
-    return math.nan if band is None else float(band)
+def _targets(rows: Sequence[Mapping[str, Any]]) -> list[Target]:
+    """The devices, which are the same in every row."""
+    names = [field.name for field in dataclasses.fields(Target)]
+    return [Target(**{name: target[name] for name in names}) for target in rows[0].get("targets") or ()]
+
+
+def _coverages(rows: Sequence[Mapping[str, Any]], device: int) -> list[Coverage]:
+    found = [row["targets"][device].get("coverage") for row in rows]
+    return [Coverage(**coverage) for coverage in found if coverage]
 
 
 def _scores(rows: Sequence[Mapping[str, Any]]) -> FittedTable:

@@ -6,9 +6,11 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from vitnas.report.axes import AXES, plot_axes
-from vitnas.report.plots import Mark, Scatter
-from vitnas.report.tables import front_table, short_name, value
+from vitnas.report.axes import axis_of, plot_axes
+from vitnas.report.members import short_name
+from vitnas.report.plots import Mark
+from vitnas.report.progress import scatter
+from vitnas.report.tables import front_table, value
 from vitnas.report.words import count, duration, ratio
 from vitnas.search.events import Member, SearchResult
 
@@ -27,12 +29,11 @@ def front_plot(result: SearchResult, height: int = 14) -> RenderableType | None:
         return None
     points = np.array([_point(m, axes) for m in result.front], dtype=np.float64).reshape(-1, 2)
     marks = [Mark(short_name(m), *_point(m, axes)) for m in result.references if m.feasible]
-    across, up = (AXES[name] for name in axes)
-    return Scatter(points, across.label, up.label, marks, axes[1] == "quality", height)
+    return scatter(points, axes, marks, height)
 
 
 def _point(member: Member, axes: tuple[str, str]) -> tuple[float, float]:
-    x, y = (value(member, name) / AXES[name].scale for name in axes)
+    x, y = (value(member, name) / axis_of(name).scale for name in axes)
     return x, y
 
 

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from vitnas.report.axes import AXES, cost_axis
+from vitnas.report.axes import AXES, axis_of, cost_axis
 from vitnas.report.columns import Column, FittedTable
-from vitnas.search.config import DEFAULT_QUALITY
-from vitnas.search.events import Member, SearchResult
+from vitnas.report.members import (
+    OUT_OF_DOMAIN,
+    OVER_BUDGET,
+    PREDICTED,
+    PUBLISHED,
+    is_predicted,
+    is_published,
+    short_name,
+    verdict,
+)
+from vitnas.report.notes import notes
+from vitnas.search.events import Member, SearchResult, Target
 
-PUBLISHED, OVER_BUDGET, OUT_OF_DOMAIN = "◆", "×", "!"
-HEALTHY = "ok"
 VERDICTS = {"suspicious": "suspect"}  # what fits the column
-MOST_REASONS = 3
 SHORT_NAME = 10  # characters of a name where room is scarce
+NAME_ROOM = 48  # characters that the names of all devices may take
 
 
 def front_table(result: SearchResult) -> RenderableType:
@@ -30,38 +39,32 @@ def front_table(result: SearchResult) -> RenderableType:
 
 def value(member: Member, objective: str) -> float:
     """Of an objective, in its base unit; nan if unknown."""
-    cost = AXES[objective].cost
+    cost = axis_of(objective).cost
     found = member.costs.get(cost) if cost else member.quality
     return math.nan if found is None else float(found)
 
 
 def _ordered(result: SearchResult) -> list[Member]:
-    """By ascending latency, or the first cost there is."""
-    across = next(
-        (name for name in ("latency", *result.objectives) if _has(result, AXES[name].cost)), "params"
-    )
-    return sorted((*result.front, *result.references), key=lambda m: (value(m, across), not is_published(m)))
+    """From fast to slow, or by the first cost there is."""
+    first = next((t.cost for t in result.targets if t.cost), "")
+    costs = (first, *(axis_of(name).cost for name in result.objectives))
+    across = next((cost for cost in costs if _has(result, cost)), "params")
+    sign = -1 if cost_axis(across).more_is_better else 1
+
+    def place(member: Member) -> tuple[float, bool]:
+        found = member.costs.get(across)
+        return (math.nan if found is None else sign * float(found)), not is_published(member)
+
+    return sorted((*result.front, *result.references), key=place)
 
 
 def _has(result: SearchResult, cost: str) -> bool:
     return bool(cost) and any(m.costs.get(cost) is not None for m in (*result.front, *result.references))
 
 
-def is_published(member: Member) -> bool:
-    """Whether it comes from the space's references and not from the search."""
-    return not member.file
-
-
-def short_name(member: Member) -> str:
-    """Name of its file, or what its authors call it."""
-    if not is_published(member):
-        return member.file.rpartition("/")[2].removesuffix(".yaml")
-    return str(member.facts.get("reference") or member.name)
-
-
 def _marks(member: Member) -> str:
     marks = PUBLISHED * is_published(member) + OVER_BUDGET * (not member.feasible)
-    return marks + OUT_OF_DOMAIN * bool(member.out_of_domain)
+    return marks + OUT_OF_DOMAIN * bool(member.out_of_domain) + PREDICTED * is_predicted(member)
 
 
 def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
@@ -73,35 +76,70 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
 
     names, marks = cells(short_name), cells(_marks)
     columns = [Column("", marks, right=False)] if any(marks) else []
-    columns.append(Column("\nnetwork", names, right=False, short=[_cut(name) for name in names]))
-    if _has(result, "latency_ms"):
-        columns.append(
-            Column("latency\nms", cells(lambda m: latency(m.costs.get("latency_ms"), result.band)))
-        )
+    columns.append(Column("network", names, right=False, short=[_cut(name) for name in names]))
+    columns += time_columns(result.targets, [m.costs for m in members])
     columns += [
         cost("params", "params\nM", 2),
         cost("macs", "MACs\nG", 4),
         cost("peak_bytes", "memory\nMiB", 6),
-        Column("\ndepth", cells(lambda m: str(m.depth)), drop=7),
-        Column("\nquality", cells(lambda m: AXES["quality"].text(m.quality))),
+        Column("depth", cells(lambda m: str(m.depth)), drop=7),
+        Column("quality", cells(lambda m: AXES["quality"].text(m.quality))),
     ]
     if any(m.health for m in members):
-        verdicts = cells(lambda m: VERDICTS.get(_verdict(m), _verdict(m)))
-        columns.append(Column("\nhealth", verdicts, right=False, drop=5))
-    if result.references:
-        columns.append(Column("stated\ntop-1", cells(lambda m: _fact(m.facts.get("top1"), ".1f")), drop=3))
-        stated = cells(lambda m: _fact(_stated_latency(result, m), ".2f"))
-        if any(cell.strip() for cell in stated):
-            columns.append(Column("stated\nms", stated, drop=1))
+        verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
+        columns.append(Column("health", verdicts, right=False, drop=5))
+    return columns + _stated(result, members) if result.references else columns
+
+
+def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """What the authors of published networks state: accuracy, and latency on the run's devices."""
+    top1 = [_fact(m.facts.get("top1"), ".1f") for m in members]
+    columns = [Column("stated\ntop-1", top1, drop=3)] if any(top1) else []
+    latencies = [target for target in result.targets if target.metric == "latency"]
+    for target in latencies:
+        stated = [_fact((m.facts.get("latency_ms") or {}).get(target.name), ".2f") for m in members]
+        header = "stated\nms" if len(latencies) == 1 else f"stated\n{_stacked(target.name, SHORT_NAME)}\nms"
+        if any(stated):
+            columns.append(Column(header, stated, drop=1 if len(latencies) == 1 else 8))
     return columns
 
 
-def latency(value_ms: float | None, band: float) -> str:
-    """A latency with its band in ms: ``1.53 ±0.15``."""
-    if value_ms is None or math.isnan(value_ms):
+def time_columns(targets: Sequence[Target], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """Latency or throughput on every device that holds it, with its band where there is room.
+
+    Args:
+        targets: the devices.
+        rows: costs of each network.
+    """
+    timed = [target for target in targets if target.cost]
+    columns = []
+    for target in timed:
+        axis = cost_axis(target.cost)
+        cells = [with_band(row.get(target.cost), target.band) for row in rows]
+        if len(timed) == 1:
+            columns.append(Column(f"{axis.title}\n{axis.unit}", cells))
+            continue
+        name = _stacked(target.name, max(min(NAME_ROOM // len(timed) - 1, SHORT_NAME), 4))
+        bare = [with_band(row.get(target.cost), math.nan) for row in rows]
+        columns.append(Column(f"{name}\n{axis.unit}", cells, short=bare))
+    return columns
+
+
+def with_band(figure: float | None, band: float) -> str:
+    """A time with its band in the same unit: ``1.53 ±0.15``."""
+    if figure is None or math.isnan(figure):
         return "-"
-    decimals = 2 if value_ms < 100 else 1
-    return f"{value_ms:.{decimals}f}" + ("" if math.isnan(band) else f" ±{value_ms * band:.{decimals}f}")
+    decimals = 2 if figure < 100 else 1 if figure < 1000 else 0
+    return f"{figure:.{decimals}f}" + ("" if math.isnan(band) else f" ±{figure * band:.{decimals}f}")
+
+
+def _stacked(name: str, width: int) -> str:
+    """A device's name in lines of at most ``width``: ``galaxy`` over ``s24``."""
+    lines = [""]
+    for part in re.split(r"[-_.]+", name):
+        joined = f"{lines[-1]} {part}".strip()
+        lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
+    return "\n".join(line if len(line) <= width else line[: width - 1] + "…" for line in lines if line)
 
 
 def _cut(name: str) -> str:
@@ -109,70 +147,5 @@ def _cut(name: str) -> str:
     return name if len(name) <= SHORT_NAME else name[: SHORT_NAME - 1] + "…"
 
 
-def _fact(value: Any, form: str) -> str:
-    return format(value, form) if isinstance(value, int | float) else ""
-
-
-def _stated_latency(result: SearchResult, member: Member) -> Any:
-    """What the network's authors state for the run's device."""
-    stated = member.facts.get("latency_ms") or {}
-    target = (result.config.target or "").rpartition("/")[2].removesuffix(".yaml")
-    return stated.get(target) if hasattr(stated, "get") else None
-
-
-def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
-    """What must stand beside the figures of a front."""
-    lines = [
-        _about_size(result),
-        _about_latency(result, members),
-        _about_quality(result),
-        *_about_marks(members),
-    ]
-    lines += [f"{short_name(m)} is {_verdict(m)}: {reasons}" for m in members if (reasons := _complaints(m))]
-    return [Text(line) for line in lines if line]
-
-
-def _verdict(member: Member) -> str:
-    return str(member.health.get("verdict", "-"))
-
-
-def _complaints(member: Member) -> str:
-    return _some(member.health.get("reasons") or ()) if _verdict(member) != HEALTHY else ""
-
-
-def _some(reasons: Sequence[str]) -> str:
-    """The first few, and how many there are beyond them."""
-    more = [f"and {len(reasons) - MOST_REASONS} more"] if len(reasons) > MOST_REASONS else []
-    return "; ".join([*reasons[:MOST_REASONS], *more])
-
-
-def _about_size(result: SearchResult) -> str:
-    shown = len(result.front)
-    if shown < result.front_size:
-        return f"{shown} of the {result.front_size:,} networks of the front, evenly chosen."
-    return ""
-
-
-def _about_latency(result: SearchResult, members: Sequence[Member]) -> str:
-    if not _has(result, "latency_ms"):
-        return ""
-    line = f"latency: {result.device_label}."
-    if not math.isnan(result.band):
-        line += " Candidates closer than the band (±) cannot be told apart by latency."
-    return line
-
-
-def _about_quality(result: SearchResult) -> str:
-    name = result.config.quality
-    of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
-    return f"quality: {name}, {of}. A score is not an accuracy."
-
-
-def _about_marks(members: Sequence[Member]) -> Iterable[str]:
-    if any(map(is_published, members)):
-        yield f"{PUBLISHED} published network, priced and scored here; 'stated' are its authors' figures."
-    if not all(m.feasible for m in members):
-        yield f"{OVER_BUDGET} exceeds a budget of this run."
-    reasons = list(dict.fromkeys(reason for m in members for reason in m.out_of_domain))
-    if reasons:
-        yield f"{OUT_OF_DOMAIN} latency is a guess, the fit has seen no such network: {_some(reasons)}"
+def _fact(fact: Any, form: str) -> str:
+    return format(fact, form) if isinstance(fact, int | float) else ""

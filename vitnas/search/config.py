@@ -11,6 +11,27 @@ from vitnas.errors import InvalidInput, RunCorrupt
 
 DEFAULT_QUALITY = "capacity"
 DEFAULT_STRATEGY = "evolution"
+LEAST = {
+    "trials": 1,
+    "time_s": 0,
+    "population": 4,
+    "front": 1,
+    "seed": 0,
+    "batch": 1,
+    "resolution_px": 1,
+}
+
+
+def split_targets(target: str | None) -> tuple[str, ...]:
+    """``a,b`` as two names; nothing is no device.
+
+    Raises:
+        InvalidInput: a name is empty.
+    """
+    names = tuple(name.strip() for name in target.split(",")) if target else ()
+    if not all(names):
+        raise InvalidInput(f"--target: a name is missing in '{target}' (write one device, or A,B)")
+    return names
 
 
 @dataclass(frozen=True)
@@ -19,11 +40,14 @@ class SearchConfig:
 
     Attributes:
         space: name or file.
-        target: device name or profile file; None searches without latency.
+        target: device name or profile file, several with commas between; None searches without latency.
         quality: what is maximised.
         strategy: who proposes.
-        objectives: names of ``problem.OBJECTIVES``; empty means quality, latency (or macs), params.
-        budgets: option such as ``max-latency`` -> text such as ``1.6ms``.
+        objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
+            what `objectives.resolve_objectives` says.
+        budgets: option such as ``max-latency`` -> text such as ``1.6ms`` or ``iphone12=1.6ms,other=3ms``.
+        batch: images in a call; None for what each device was measured with.
+        resolution_px: side of the images, in place of the space's own.
         trials: feasible candidates to score; None means a default that fits the quality and strategy.
         time_s: stop proposing after this many seconds; a run stopped by the clock is not reproducible.
         seed: of everything that is drawn.
@@ -45,17 +69,20 @@ class SearchConfig:
     population: int | None = None
     front: int = 20
     random_arm: bool | None = None
+    batch: int | None = None
+    resolution_px: int | None = None
 
     def __post_init__(self) -> None:
-        for name, least in (("trials", 1), ("time_s", 0), ("population", 4), ("front", 1), ("seed", 0)):
+        for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and (value < least or value != value):
-                raise InvalidInput(f"--{name.removesuffix('_s')}: expected at least {least}, got {value}")
+                option = name.removesuffix("_s").replace("_", "-")
+                raise InvalidInput(f"--{option}: expected at least {least}, got {value}")
 
     @property
-    def resolved_objectives(self) -> tuple[str, ...]:
-        """The objectives, with the default filled in."""
-        return self.objectives or ("quality", "latency" if self.target else "macs", "params")
+    def targets(self) -> tuple[str, ...]:
+        """The devices, as the user named them."""
+        return split_targets(self.target)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""

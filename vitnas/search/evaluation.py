@@ -12,12 +12,12 @@ class Evaluation(TypedDict, total=False):
         task: what was done, of which network, with which seed; no task stands twice in a log.
         id: of the architecture.
         genome: its genes' choices.
-        costs: params, macs, activations, peak_bytes, latency_ms (None without a device).
+        costs: figure -> value, named as in `vitnas.cost.figures`; latency_ms is None without a device.
         scores: proxy -> value as the proxy defines it.
         failures: proxy -> why it has no score.
         seconds: that the proxies took, building included.
         health: one forward and backward pass, see ``vitnas.quality.health.Health``.
-        out_of_domain: why the device's prediction would be a guess.
+        out_of_domain: why a device's prediction would be a guess.
         failure: why there is nothing of the above: the task raised, or its worker died.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -76,19 +77,67 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class Target:
+    """A device of a run, as far as reports need it.
+
+    Attributes:
+        name: what the user types.
+        label: what must stand beside its figures, such as "... (fitted, not measured, ±10 %)".
+        kind, metric, batch, dtype: as in `vitnas.cost.device.Device`.
+        cost: key of its latency or throughput in ``Member.costs``; empty if it holds none.
+        band: relative error of a time; nan if unknown.
+    """
+
+    name: str
+    label: str
+    kind: str
+    metric: str
+    cost: str
+    band: float
+    batch: int
+    dtype: str
+
+
+def label_of(targets: Sequence[Target]) -> str:
+    """The labels of all devices; empty without one."""
+    return "; ".join(target.label for target in targets)
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How much of a network's time on a device comes from measured blocks.
+
+    Attributes:
+        measured: share of the time, 0 to 1; the rest is predicted.
+        block_error: mean relative error of a predicted block; None if nothing is predicted or nobody knows.
+    """
+
+    measured: float
+    block_error: float | None = None
+
+    def __str__(self) -> str:
+        if self.measured == 1:
+            return "all of it measured"
+        error = f" (±{100 * self.block_error:.0f} % a block)" if self.block_error is not None else ""
+        measured = min(int(100 * self.measured), 99)  # never all of it
+        return f"{measured} % of it measured, {100 - measured} % predicted{error}"
+
+
+@dataclass(frozen=True)
 class Member:
     """A network of the front, or a published one scored in the same run.
 
     Attributes:
         name: of the architecture; ``space:reference`` for a published network.
         file: relative to the run folder; empty for a published network.
-        costs: params, macs, activations, peak_bytes, latency_ms (None without a device).
+        costs: figure -> value, named as in `vitnas.cost.figures`; latency_ms is None without a device.
         quality: the objective; None where it could not be computed.
         depth: number of blocks.
         scores: proxy -> {value, standard (against the run's reference sample), or failure}.
         health: verdict and reasons of one forward and backward pass; empty if not checked.
         feasible: whether the run's budgets hold it (a published network may exceed them).
-        out_of_domain: why the device's prediction would be a guess.
+        out_of_domain: why a device's prediction would be a guess.
+        coverage: of each device with measured blocks, see `Coverage`.
         facts: what the source of a published network states: top1, latency_ms by device, ...
     """
 
@@ -103,6 +152,7 @@ class Member:
     health: Mapping[str, Any] = field(default_factory=dict)
     feasible: bool = True
     out_of_domain: Sequence[str] = ()
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -114,8 +164,8 @@ class SearchResult:
         state: ``finished``, ``interrupted`` or ``out of time``.
         front: the networks that were checked and written, by ascending cost.
         front_size: of the whole front, of which ``front`` is an even selection.
-        device_label: what must stand beside every latency, e.g. "... (fitted, not measured, ±10 %)".
-        band: relative error of a latency; nan if unknown.
+        targets: the devices.
+        limits: the devices' own limits that were budgets, as text.
     """
 
     config: SearchConfig
@@ -131,9 +181,24 @@ class SearchResult:
     seconds: float
     hypervolume: float
     random_hypervolume: float | None
-    device_label: str
-    band: float
+    targets: tuple[Target, ...] = ()
+    limits: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+
+    @property
+    def device_label(self) -> str:
+        """What must stand beside every latency; empty without a device."""
+        return label_of(self.targets)
+
+    @property
+    def band(self) -> float:
+        """Relative error of a time on the only device; nan if unknown or if there are several."""
+        return self.targets[0].band if len(self.targets) == 1 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as ``search --json`` prints it."""
+        extra = {"device_label": self.device_label, "band": self.band, "config": self.config.to_dict()}
+        return asdict(self) | extra
 
 
 @dataclass(frozen=True)
@@ -142,7 +207,8 @@ class DryRun:
 
     Attributes:
         costs: name -> (minimum, median, maximum) over a random sample, with the extremes of the space.
-        budgets: text of each budget -> share of the space that meets it; "all" for all at once.
+        budgets: text of each budget (a device's own limits among them) -> share of the space that meets
+            it; "all" for all at once.
         trials_per_s: feasible candidates scored a second, measured now.
         seconds: estimate for the whole run.
     """
@@ -155,4 +221,14 @@ class DryRun:
     trials: int
     trials_per_s: float
     seconds: float
-    device_label: str
+    objectives: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+
+    @property
+    def device_label(self) -> str:
+        """What must stand beside every latency; empty without a device."""
+        return label_of(self.targets)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as ``search --dry-run --json`` prints it."""
+        return asdict(self) | {"device_label": self.device_label}

@@ -10,20 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.cost.table import Costs, CostTable
-from vitnas.errors import InvalidInput, unknown
 from vitnas.search.budget import Budget, violation
 from vitnas.search.feasible import FeasibleSampler
+from vitnas.search.objectives import QUALITY, cost_of, is_maximised
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
-
-OBJECTIVES = {  # name -> figure of the cost table; quality is not a cost
-    "quality": "",
-    "latency": "latency_ms",
-    "params": "params",
-    "macs": "macs",
-    "activations": "activations",
-    "memory": "peak_bytes",
-}
 
 
 @dataclass(frozen=True)
@@ -32,7 +23,8 @@ class Batch:
 
     Attributes:
         genomes: (n, G) canonical.
-        objectives: (n, M), all minimised (quality enters negated); nan where infeasible or failed.
+        objectives: (n, M), all minimised (quality and throughput enter negated); nan where infeasible or
+            failed.
         violation: (n,) 0 within all budgets, else the sum of relative excesses.
     """
 
@@ -59,38 +51,20 @@ class Problem(Protocol):
         ...
 
 
-def check_objectives(objectives: Sequence[str], budgets: Sequence[Budget], *, has_device: bool) -> None:
-    """Whether these can be searched.
-
-    Raises:
-        InvalidInput: an unknown objective, the same one twice, or latency without a device.
-    """
-    for name in objectives:
-        if name not in OBJECTIVES:
-            raise unknown("objective", name, OBJECTIVES)
-    if len(set(objectives)) != len(objectives):
-        raise InvalidInput(f"an objective stands twice in {', '.join(objectives)}")
-    if not has_device and ("latency" in objectives or any(b.cost == "latency_ms" for b in budgets)):
-        raise InvalidInput("latency needs a device: name one with --target (see 'vitnas devices')")
-
-
 class SearchProblem:
     """The problem of one run.
 
     Args:
         table: prices genomes.
         budgets: limits on costs.
-        objectives: names of ``OBJECTIVES``; quality goes up, the others down.
-
-    Raises:
-        InvalidInput: an unknown objective, latency without a device, or the same one twice.
+        objectives: as `objectives.resolve_objectives` gives them.
     """
 
     def __init__(self, table: CostTable, budgets: Sequence[Budget], objectives: Sequence[str]) -> None:
-        check_objectives(objectives, budgets, has_device=table.device is not None)
         self.table = table
         self.budgets = tuple(budgets)
         self.objectives = tuple(objectives)
+        self.signs = np.array([-1.0 if is_maximised(name) else 1.0 for name in objectives])
         self.sampler = FeasibleSampler(table.space, self._violation)
 
     @property
@@ -120,7 +94,11 @@ class SearchProblem:
 
     def matrix(self, costs: Costs, quality: NDArray[np.float64]) -> NDArray[np.float64]:
         """Objectives (n, M), minimised; a row with a non-finite entry becomes nan throughout."""
-        columns = [-quality if name == "quality" else costs[OBJECTIVES[name]] for name in self.objectives]
-        matrix = np.stack(columns, axis=1)
+        columns = [quality if name == QUALITY else costs[cost_of(name)] for name in self.objectives]
+        matrix: NDArray[np.float64] = np.stack(columns, axis=1) * self.signs
         matrix[~np.isfinite(matrix).all(axis=1)] = np.nan
         return matrix
+
+    def natural(self, objectives: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Objectives (n, M) in their natural signs: quality and throughput up, the others down."""
+        return np.asarray(objectives * self.signs)

@@ -19,7 +19,7 @@ from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.config import SearchConfig
 from vitnas.search.log import atomic_write_json, atomic_write_npz, atomic_write_text
 
-FORMAT = 1
+FORMAT = 2
 PACKAGES = ("torch", "numpy", "optuna")
 
 
@@ -27,7 +27,7 @@ class RunFolder:
     """``runs/NAME``: manifest, log, states, front and the best architectures.
 
     ``manifest.json`` what was asked, with what versions, and how it stands; ``space.yaml`` and
-    ``device.yaml`` copies of what was searched; ``quality.json`` what the quality's meaning rests on;
+    ``devices/`` copies of what was searched; ``quality.json`` what the quality's meaning rests on;
     ``evaluations.jsonl`` one durable line for each evaluation; ``screen.npz`` the state of a stage that
     ranks genomes; ``progress.jsonl`` how the front grew; ``front.json``, ``reference.json``, ``best/``.
     """
@@ -57,6 +57,7 @@ class RunFolder:
         except OSError as problem:
             raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
         for name, text in copies.items():
+            (self.path / name).parent.mkdir(exist_ok=True)
             atomic_write_text(self.path / name, text)
         self.manifest = {
             "format": FORMAT,

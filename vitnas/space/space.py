@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, close_template
 from vitnas.arch.template import Template
-from vitnas.arch.values import Gene
+from vitnas.arch.values import Gene, Open, scaled
+from vitnas.arch.yaml_io import FlowDict
+from vitnas.errors import InvalidSpace
 from vitnas.space import encoding
 from vitnas.space.activity import Activity, Genomes
 
+RESOLUTION = "input.resolution_px"
 _CHUNK = 8192  # rows that stay in the cache
 _MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # odd constants of splitmix64
 
@@ -68,6 +71,34 @@ class Space:
         keys = ("input", "classes", "vars", "stem", "stages", "head")
         text = json.dumps([self.document.get(key) for key in keys], sort_keys=True, default=list)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def resolutions_px(self) -> tuple[int, ...]:
+        """Every side of the images that its networks take."""
+        side = self.template.resolution_px
+        if isinstance(side, Open):
+            return tuple(int(scaled(c, side.times)) for c in self.genes[side.gene].choices)
+        return (int(side),)
+
+    def at_resolution(self, resolution_px: int) -> Space:
+        """The space with images of another side, chosen or not before.
+
+        What the sources of published networks state holds for their own resolution, so it is left out.
+
+        Raises:
+            InvalidSpace: the resolution is a variable, which other values may use too.
+        """
+        from vitnas.space.files import load_space
+
+        if self.resolutions_px == (resolution_px,):
+            return self
+        feed = dict(self.document.get("input") or {})
+        if isinstance(feed.get("resolution_px"), Mapping) and "var" in feed["resolution_px"]:
+            raise InvalidSpace(f"{self.name}: {RESOLUTION} is a variable: set it in the file instead")
+        document = {**self.document, "input": FlowDict({**feed, "resolution_px": resolution_px})}
+        if self.references:
+            document["references"] = {k: _at_any_resolution(r) for k, r in document["references"].items()}
+        return load_space(document)
 
     def sample(self, n: int, rng: np.random.Generator) -> Genomes:
         """``n`` genomes (n, G), each gene drawn uniformly (not each architecture: depth has few genes)."""
@@ -149,3 +180,9 @@ class Space:
         """A space document that keeps, of every gene, the choices within ``radius`` of an architecture's."""
         genome = self.encode(architecture)
         return encoding.narrowed(self.template, self.document, genome, self.activity.active(genome), radius)
+
+
+def _at_any_resolution(reference: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of a published network whatever the side of its images."""
+    genes = {gene: value for gene, value in reference["genes"].items() if gene != RESOLUTION}
+    return {"genes": genes, **{key: reference[key] for key in ("recipe", "source") if key in reference}}
