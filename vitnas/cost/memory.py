@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from vitnas.cost.kernels import KernelKind
+from dataclasses import dataclass
+
+from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
 
 _IN_PLACE_KINDS = frozenset(
     {KernelKind.batch_norm, KernelKind.activation, KernelKind.swish, KernelKind.elementwise}
 )
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The most elements of activations that are alive at once, and the first kernel during which they are.
+
+    ``kernel`` is None where the module's input alone is the most.
+    """
+
+    elements: int
+    kernel: Kernel | None
 
 
 def peak_activation_bytes(trace: Trace, bytes_per_element: int) -> int:
@@ -23,8 +36,13 @@ def peak_activation_bytes(trace: Trace, bytes_per_element: int) -> int:
 
     Args:
         trace: one forward pass.
-        bytes_per_element: 2 for float16, 4 for float32.
+        bytes_per_element: 1 for int8, 2 for float16, 4 for float32.
     """
+    return peak_of(trace).elements * bytes_per_element
+
+
+def peak_of(trace: Trace) -> Peak:
+    """The peak that `peak_activation_bytes` tells in bytes, with the kernel that sets it."""
     home, last_use = _homes(trace)
     births: dict[int, int] = {}
     for storage in trace.inputs:
@@ -36,11 +54,12 @@ def peak_activation_bytes(trace: Trace, bytes_per_element: int) -> int:
     for storage, born in births.items():
         change[born + 1] += trace.storages[storage]
         change[max(last_use.get(storage, born), born) + 2] -= trace.storages[storage]
-    peak = alive = 0
-    for delta in change:
+    peak, at, alive = 0, 0, 0
+    for position, delta in enumerate(change):
         alive += delta
-        peak = max(peak, alive)
-    return peak * bytes_per_element
+        if alive > peak:
+            peak, at = alive, position
+    return Peak(peak, trace.kernels[at - 1] if 0 < at <= len(trace.kernels) else None)
 
 
 def _homes(trace: Trace) -> tuple[dict[int, int], dict[int, int]]:
