@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +43,7 @@ def test_a_measured_device_is_a_target_at_once(run, tmp_path):
     assert {path.name for path in (tmp_path / "hardware_profiles").iterdir()} == {
         "lap.yaml", "lap.csv", "lap.check.csv", "lap.measure.jsonl",
     }  # fmt: skip
-    code, out, _ = run("search", "--space", "tiny.yaml", "--target", "lap", "--front", "1", "--json")
+    code, out, _ = run("search", "--space", "tiny.yaml", "--target", "lap", "--trials", "50", "--front", "1", "--json")
     assert code == 0
     assert json.loads(out)["config"]["target"] == "lap"
     code, out, _ = run("devices", "--json")
@@ -69,3 +72,29 @@ def test_a_resolution_that_the_space_cannot_have(run):
     pytest.importorskip("onnxruntime")
     code, _, err = measure(run, "--resolution-px", "0")
     assert code == 2 and "resolution" in err
+
+
+def visited(log: Path) -> list[str]:
+    lines = log.read_bytes().split(b"\n")[:-1] if log.is_file() else []
+    return [json.loads(line)["visit"]["probe"] for line in lines if line.startswith(b'{"visit"')]
+
+
+def test_a_kill_loses_nothing_and_nothing_is_measured_twice(run, tmp_path):
+    pytest.importorskip("onnxruntime")
+    log = tmp_path / "hardware_profiles" / "lap.measure.jsonl"
+    command = ["profile", "measure", "--space", "tiny.yaml", "--name", "lap", "--networks", "60"]
+    process = subprocess.Popen([sys.executable, "-m", "vitnas", *command], stderr=subprocess.DEVNULL)
+    while len(visited(log)) < 5 and process.poll() is None:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = visited(log)
+    assert 5 <= len(before) < 67
+    code, _, err = run(*command)
+    assert code == 0 and f"{len(before)} measured before" in err
+    first_visits = visited(log)[: 1 + 6 + out_of_networks(err)]
+    assert len(set(first_visits)) == len(first_visits)
+
+
+def out_of_networks(err: str) -> int:
+    return int(err.split(" networks of tiny")[0].split(" and ")[-1])

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from vitnas.hardware.measure.run import MeasureResult
     from vitnas.hardware.measure.session import Visit
 
+NOISY = 0.05  # drift, or spread of a usual block, above which a table is doubtful
+
 
 def measure(
     space: Annotated[
@@ -96,6 +98,12 @@ def print_made(result: MeasureResult) -> None:
         typer.echo(f"\n{len(result.problems)} could not be measured:", err=True)
         for probe, reason in result.problems:
             typer.echo(f"  {probe.id} {probe.name}: {reason}", err=True)
+    if max(table.median_iqr, table.drift) > NOISY:
+        typer.echo(
+            "warning: the machine was not quiet, so these figures are worth less: close what else runs and "
+            "measure again with --fresh",
+            err=True,
+        )
     typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")
 
 
