@@ -1,0 +1,84 @@
+"""``vitnas profile import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitnas.cli.profile._common import print_summary, print_table
+
+if TYPE_CHECKING:
+    from vitnas.hardware.kit.import_results import ImportResult
+
+
+def import_(
+    results: Annotated[Path, typer.Argument(help="CSV with id, latency_ms and perhaps iqr_ms, runs.")],
+    name: Annotated[str, typer.Option(help="Of the device; writes NAME.yaml and NAME.csv.")],
+    kit: Annotated[
+        Path | None, typer.Option(help="Folder of the kit [default: that of the results].")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="Model, such as 'Pixel 8'.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Runtime and version.")] = None,
+    os: Annotated[str | None, typer.Option(help="Operating system and version.")] = None,
+    compute_units: Annotated[str | None, typer.Option(help="Units that were allowed.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads of the runtime.")] = None,
+    dtype: Annotated[str | None, typer.Option(help="float32, float16 or int8 [default: the kit's].")] = None,
+    unit: Annotated[str | None, typer.Option(help="Of the times: s, ms or us [default: ms].")] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the device.")] = Path("hardware_profiles"),
+) -> None:
+    """Check what somebody measured with a kit, and make it a device.
+
+    Conditions that are not stated here are taken from the file that the kit's scripts write beside the
+    results, as far as it goes.
+    """
+    from vitnas.hardware.kit.import_results import ImportSettings, import_results
+    from vitnas.hardware.kit.results import InvalidResults
+
+    settings = ImportSettings(
+        results=results,
+        name=name,
+        kit=kit,
+        out=out,
+        device=device,
+        runtime=runtime,
+        os=os,
+        compute_units=compute_units,
+        threads=threads,
+        dtype=dtype,
+        unit=unit,
+    )
+    try:
+        made = import_results(settings, lambda text: typer.echo(f"warning: {text}", err=True))
+    except InvalidResults as problem:
+        for line in problem.problems[1:]:
+            typer.echo(line, err=True)
+        raise
+    _print_import(made)
+
+
+def _print_import(result: ImportResult) -> None:
+    from vitnas.hardware.load import load_device
+    from vitnas.hardware.metrics import summarize
+
+    profile = result.made.profile
+    table, calibration, prediction = profile.table, profile.calibration, profile.prediction
+    assert table is not None and calibration is not None and prediction is not None
+    typer.echo(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}\n")
+    print_table(
+        ("operator", "blocks", "in the kit", "measured"),
+        [(row.op, str(row.blocks), str(row.in_kit), str(row.measured)) for row in result.coverage],
+    )
+    typer.echo(
+        f"\na call: {table.empty_ms:.3g} ms, subtracted from every block; chains of {table.copies}\n"
+        f"a network: {calibration.base_ms:.3g} ms + {calibration.scale:.3f} x the sum of its blocks "
+        f"({calibration.networks} networks)\n"
+        f"a block that is not in the table: predicted, {100 * prediction.error:.0f} % off "
+        f"({100 * prediction.unseen_error:.0f} % where its operator is not either)"
+    )
+    if profile.error is not None:
+        typer.echo(f"\nerror, {profile.error.method}:")
+        rows = result.made.held_out
+        print_summary(summarize([r.predicted_ms for r in rows], [r.true_ms for r in rows]))
+    typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")

@@ -1,0 +1,1 @@
+"""Kits: folders with which somebody measures a phone without vitnas, and the import of what they measured."""

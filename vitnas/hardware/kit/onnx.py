@@ -1,0 +1,37 @@
+"""ONNX files, for ONNX Runtime on a phone or a computer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from vitnas.errors import missing_extra
+from vitnas.hardware.measure.onnx_file import onnx_bytes
+
+
+class OnnxExporter:
+    """One ``.onnx`` a model, float32, with its weights inside."""
+
+    suffix = ".onnx"
+    dtype = "float32"
+    copies = 1
+    templates: Mapping[str, str] = {
+        "README.md": "onnx/README.md",
+        "measure.py": "onnx/measure.py",
+        "kit_timing.py": "shared/kit_timing.py",
+        "measure_adb.sh": "onnx/measure_adb.sh",
+    }
+    conditions: Mapping[str, str] = {"runtime": "ONNX Runtime", "compute_units": "CPU"}
+    by_hand = False
+
+    def __init__(self) -> None:
+        try:
+            import onnx  # noqa: F401
+        except ImportError:
+            raise missing_extra("onnx", "onnx") from None
+
+    def save(self, module: nn.Module, example: Tensor, path: Path) -> None:
+        """Write one file."""
+        path.write_bytes(onnx_bytes(module, example))
