@@ -110,7 +110,9 @@ def _why_nothing(problem: SearchProblem) -> str:
         low, high = extremes(problem.table, budget.cost)
         if (budget.excess(np.array([low, high])) > 0).all():
             reach = f"{format_quantity(budget.cost, low)} to {format_quantity(budget.cost, high)}"
-            return f"no architecture of '{problem.space.name}' meets {budget}: the space reaches {reach}"
+            other = f"; --{budget.option} sets another limit" if budget.device else ""
+            nothing = f"no architecture of '{problem.space.name}' meets {budget}"
+            return f"{nothing}: the space reaches {reach}{other}"
     texts = " and ".join(str(b) for b in problem.budgets)
     ranges = ", ".join(
         "{} {} to {}".format(b.cost, *(format_quantity(b.cost, v) for v in extremes(problem.table, b.cost)))

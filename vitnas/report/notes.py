@@ -32,7 +32,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
         _about_memory(result, members),
         *(f"budget of a device itself: {limit}." for limit in result.limits),
         _about_quality(result),
-        *_about_marks(members),
+        *_about_marks(result.targets, members),
     ]
     lines += [f"{short_name(m)} is {verdict(m)}: {reasons}" for m in members if (reasons := _complaints(m))]
     return [Text(line) for line in lines if line]
@@ -102,7 +102,7 @@ def _about_quality(result: SearchResult) -> str:
     return f"quality: {name}, {of}. A score is not an accuracy."
 
 
-def _about_marks(members: Sequence[Member]) -> Iterable[str]:
+def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterable[str]:
     if any(map(is_published, members)):
         stated = any("top1" in m.facts or "latency_ms" in m.facts for m in members)
         said = "; 'stated' are its authors' figures" if stated else ""
@@ -111,7 +111,8 @@ def _about_marks(members: Sequence[Member]) -> Iterable[str]:
         yield f"{OVER_BUDGET} exceeds a budget of this run."
     reasons = list(dict.fromkeys(reason for m in members for reason in m.out_of_domain))
     if reasons:
-        yield f"{OUT_OF_DOMAIN} latency is a guess, the fit has seen no such network: {_some(reasons)}"
+        held = " or ".join(dict.fromkeys(target.metric for target in targets if target.cost))
+        yield f"{OUT_OF_DOMAIN} {held} is a guess, the fit has seen no such network: {_some(reasons)}"
     if any(map(is_predicted, members)):
         yield f"{PREDICTED} part of its time is predicted from other blocks, not measured."
 
