@@ -173,3 +173,30 @@ def test_any_network_of_the_space_trains() -> None:
     assert isinstance(out, Tensor)
     out.square().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+# width, heads, expansions and parameters of AutoFormer-T and -S subnets, from the lists published with
+# OoD-ViT-NAS (github.com/vovantuan1999a/OoD-ViT-NAS at 037c8e0)
+AUTOFORMER: list[tuple[int, str, str, int]] = [
+    (192, "4 3 3 4 4 3 3 4 3 4 4 3", "3.5 4 4 4 3.5 4 4 4 4 4 4 3.5", 5_994_760),
+    (192, "3 4 4 4 3 4 3 4 4 3 4 4 3", "4 4 3.5 3.5 3.5 3.5 3.5 3.5 3.5 4 3.5 4 3.5", 6_324_232),
+    (448, "5 5 7 5 6 5 6 5 5 7 5 6", "3.5 3 3 4 4 3 3 4 3 3.5 3 4", 25_180_584),
+    (448, "6 7 6 5 6 7 5 6 6 7 5 6 6", "3 3.5 3.5 3 3 3 4 3 4 3.5 3.5 3 3", 27_258_344),
+]
+
+
+@pytest.mark.parametrize(("width", "heads", "expansions", "published"), AUTOFORMER)
+def test_parameters_are_autoformers_but_for_relative_positions(
+    width: int, heads: str, expansions: str, published: int
+) -> None:
+    space, depth = load_space("vit"), len(heads.split())
+    genes = {
+        "stages.0.width": width,
+        "stages.0.blocks.0.repeat": depth,
+        "stages.0.blocks.0.heads": [int(h) for h in heads.split()],
+        "stages.0.blocks.0.expansion": [float(e) for e in expansions.split()],
+    }
+    relative_positions = depth * 2 * 2 * (2 * 14 + 2) * 64  # keys and values, two axes, 30 offsets, 64 wide
+    with torch.device("meta"):
+        network = build(space.decode(space.genome_of(genes)))
+    assert sum(p.numel() for p in network.parameters()) + relative_positions == published
