@@ -7,8 +7,10 @@ import typer
 from vitnas.cli.profile.check import check
 from vitnas.cli.profile.fit import fit
 from vitnas.cli.profile.measure import measure
+from vitnas.cli.profile.memory import memory
 
 app = typer.Typer(no_args_is_help=True, help="Make a device, or check one against measured latencies.")
 app.command()(measure)
 app.command()(fit)
 app.command()(check)
+app.command()(memory)
