@@ -1,0 +1,82 @@
+"""``vitnas profile calibrate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
+
+if TYPE_CHECKING:
+    from vitnas.hardware.carry_profile import CarriedProfile
+
+
+def calibrate(
+    source: Annotated[
+        str, typer.Argument(help="The device to carry, or a profile's file.", metavar="DEVICE")
+    ],
+    measurements: Annotated[
+        Path,
+        typer.Option(help="CSV with timm_name_if_any, resolution, latency_ms; architecture names ours."),
+    ],
+    name: Annotated[str, typer.Option(help="Name of the new device; writes NAME.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("hardware_profiles"),
+    title: Annotated[str | None, typer.Option(help="Full name with a version.")] = None,
+    description: Annotated[str | None, typer.Option(help="One line on the device.")] = None,
+    device: Annotated[str | None, typer.Option(help="Device that was measured.")] = None,
+    runtime: Annotated[str | None, typer.Option(help="Runtime and version.")] = None,
+    os: Annotated[str | None, typer.Option(help="Operating system.")] = None,
+    compute_units: Annotated[str | None, typer.Option(help="Units that were allowed.")] = None,
+) -> None:
+    """Carry a device to a sister device by a few networks measured there.
+
+    A row names a network of timm, or in the column 'architecture' a file or a published network of ours.
+    3 networks give one factor for all prices; 10 give the base its own; 15 fit all coefficients again, with
+    the old ones as prior. The error is found by leaving out one network after the other.
+    """
+    from vitnas.hardware.carry_profile import carry_profile
+    from vitnas.hardware.fit_profile import Headings
+
+    headings = Headings(title, description, device, runtime, os, compute_units)
+    with Progress("tracing") as progress:
+        made = carry_profile(source, measurements, name, out, headings, progress)
+    _print_carried(made)
+
+
+def _print_carried(made: CarriedProfile) -> None:
+    carried, profile, error = made.carried, made.profile, made.profile.error
+    assert error is not None
+    batch = f" (batches of {profile.conditions.batch})" if profile.conditions.batch > 1 else ""
+    typer.echo(f"{profile.name}: {profile.source}{batch}")
+    typer.echo(f"base {carried.base_ms:.3g} ms, everything else x {carried.scale:.3g}")
+    typer.echo("\nerror as it was, on the measured networks:")
+    print_summary(made.before)
+    typer.echo(f"\nexpected error, {error.method}:")
+    print_summary(made.after)
+    print_table(("network", "px", "measured ms", "left out ms", "error %"), _worst(made))
+    typer.echo(
+        f"\nband ±{100 * error.band:.1f} %: this error and the source's own, for networks unlike the measured; "
+        f"80 % of the truths within x{error.interval_80[0]:.2f} to x{error.interval_80[1]:.2f}"
+    )
+    print_skipped(made.measurements.skipped)
+    for warning in made.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"\nwrote {made.path}")
+
+
+def _worst(made: CarriedProfile) -> list[tuple[str, ...]]:
+    """The networks that were missed most, worst first."""
+    pairs = list(zip(made.measurements.networks, made.held_out_ms, strict=True))
+    pairs.sort(key=lambda pair: -abs(pair[1] / pair[0].row.latency_ms - 1))
+    return [
+        (
+            network.name,
+            str(network.row.resolution_px or "default"),
+            f"{network.row.latency_ms:g}",
+            f"{predicted_ms:.3g}",
+            f"{100 * (predicted_ms / network.row.latency_ms - 1):+.0f}",
+        )
+        for network, predicted_ms in pairs[:10]
+    ]
