@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import numpy as np
 import pytest
 import yaml
+
+from vitnas.hardware.block_table import Measured, write_table
+from vitnas.hardware.load import load_device
+from vitnas.hardware.profile import Calibration, Prediction, TableSummary, save_profile
+from vitnas.space.chain import chain
+from vitnas.space.files import load_space
 
 TINY = {
     "name": "tiny",
@@ -60,3 +69,52 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def devices(folder):
+    """Profiles beside the space: ``phone`` (fitted), ``gpu`` (throughput), ``board`` (limits alone) and
+    ``laptop`` (a table that lacks some blocks)."""
+    phone = load_device("iphone12").profile
+    profiles = folder / "hardware_profiles"
+    profiles.mkdir()
+
+    def save(device, **changes):
+        profile = dataclasses.replace(phone, name=f"{device}-v1", **changes)
+        save_profile(profile, profiles / f"{device}.yaml")
+
+    save("phone", resolution_px=(64, 96))
+    slow = {key: 3 * value for key, value in phone.coefficients.items()}
+    save(
+        "gpu",
+        metric="throughput",
+        resolution_px=(64, 96),
+        conditions=dataclasses.replace(phone.conditions, batch=256),
+        coefficients=slow,
+    )
+    save(
+        "board",
+        kind="limits",
+        metric="none",
+        resolution_px=(0, 0),
+        coefficients={},
+        rows=None,
+        error=None,
+        domain=None,
+        limits={"peak_bytes": 40_000.0},
+        conditions=dataclasses.replace(phone.conditions, dtype="int8"),
+    )
+    space = load_space("tiny")
+    blocks = {b for g in space.sample(400, np.random.default_rng(0)) for b in chain(space.decode(g))}
+    table = {b: Measured(0.01, 0.001, 30) for b in blocks if b.inputs.channels < 16 or b.width > 32}
+    write_table(profiles / "laptop.csv", table)
+    save(
+        "laptop",
+        kind="measured",
+        resolution_px=(64, 64),
+        rows=None,
+        table=TableSummary("laptop.csv", ("tiny",), len(table), 4, 30, 0.01, 0.02, 0.01, 60.0),
+        calibration=Calibration(0.02, 1.1, 20),
+        prediction=Prediction({"conv_ffn": 1.0}, 0.08, 0.3),
+    )
+    return folder
