@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.cost.device import Device
-from vitnas.errors import InvalidData, VitnasError
-from vitnas.hardware.fitted import FittedDevice
+from vitnas.errors import InvalidData, InvalidInput, VitnasError
 from vitnas.hardware.metrics import ErrorSummary, summarize
-from vitnas.hardware.networks import timm_trace
+from vitnas.hardware.networks import network_trace
 from vitnas.hardware.rows import LatencyRow, read_rows
 
 
@@ -75,35 +74,44 @@ def check(
     device_filter: str = "",
     progress: Callable[[LatencyRow], None] = lambda row: None,
 ) -> CheckResult:
-    """Predict every row of a CSV that names a timm network, and compare.
+    """Predict every row of a CSV that names a network, and compare.
+
+    Published networks are none of ours: a device with a table of blocks prices them from their kernels.
 
     Args:
-        device: prices the networks.
+        device: prices the networks; of a throughput, rows are milliseconds an image.
         csv_path: see `vitnas.hardware.rows.read_rows`.
         device_filter: keep rows whose device or runtime contains this text; without it, all rows count, also
             those of other devices.
         progress: called before each row.
 
     Raises:
-        InvalidData: the file is no such CSV, or none of its rows can be built.
+        InvalidInput: the device prices no time.
+        InvalidData: the file is no such CSV, or none of its rows can be checked.
     """
+    if device.metric == "none":
+        raise InvalidInput(f"'{device.name}' holds limits and prices no time: there is nothing to check")
     checked: list[CheckedRow] = []
     skipped: list[tuple[LatencyRow, str]] = []
     for row in read_rows(csv_path, device_filter):
         progress(row)
-        if not row.timm_name:
-            skipped.append((row, "no timm name"))
-            continue
         try:
-            trace = timm_trace(row.timm_name, row.resolution_px)
+            checked.append(_checked(device, row))
         except VitnasError as problem:
             skipped.append((row, str(problem)))
-            continue
-        predicted_ms = device.base_ms() + device.kernels_ms(trace.kernels)
-        flags = tuple(device.out_of_domain(trace)) if isinstance(device, FittedDevice) else ()
-        checked.append(CheckedRow(row, predicted_ms, flags))
     if not checked:
         row, reason = skipped[0]
         raise InvalidData(f"{csv_path}: no row can be checked; line {row.line}: {reason}")
     summary = summarize([c.predicted_ms for c in checked], [c.row.latency_ms for c in checked])
     return CheckResult(summary, tuple(checked), tuple(skipped))
+
+
+def _checked(device: Device, row: LatencyRow) -> CheckedRow:
+    if not row.timm_name:
+        raise InvalidData("no timm name")
+    if row.batch not in (None, device.batch):
+        raise InvalidData(f"batch {row.batch}, not {device.batch}")
+    trace = network_trace(row.timm_name, row.resolution_px)
+    refusal = device.refusal(None, row.resolution_px).split(";")[0]
+    flags = [*([refusal] if refusal else []), *device.out_of_domain(trace)]
+    return CheckedRow(row, device.base_ms() + device.kernels_ms(trace.kernels), tuple(flags))

@@ -1,10 +1,10 @@
 """Coefficients of a roofline from published latencies of whole networks, and how wrong they are.
 
 The coefficients' logarithms are fitted, so that all stay positive; a row's residual is log(predicted /
-published) under a soft-L1 loss (scale 0.15: a misread figure pulls little), and a ridge of 0.2 pulls each
-logarithm towards proportions known of such hardware, which decides what the rows leave open. A network that
+published) under a soft-L1 loss (scale 0.15: a misread figure pulls little), and a ridge pulls each logarithm
+towards proportions known of such hardware (`priors`), which decides what the rows leave open. A network that
 several laboratories published weighs as much as one that a single one did. The error is found by leaving out
-one whole family of networks after the other.
+one whole family of networks after the other. The same is done with MACs alone, to see what the rest is worth.
 """
 
 from __future__ import annotations
@@ -21,38 +21,16 @@ from vitnas.errors import InvalidData, VitnasError
 from vitnas.hardware.features import RooflineFeatures, roofline_features
 from vitnas.hardware.fitted import watched_calls
 from vitnas.hardware.metrics import ErrorSummary, summarize
-from vitnas.hardware.networks import timm_trace
-from vitnas.hardware.roofline import (
-    ACTIVATIONS,
-    BASE,
-    BYTES,
-    COEFFICIENTS,
-    OPTIONAL_COEFFICIENTS,
-    RATES,
-    WEIGHTS,
-    Networks,
-)
+from vitnas.hardware.networks import network_trace
+from vitnas.hardware.priors import DEFAULT_HARDWARE, HARDWARE
+from vitnas.hardware.roofline import COEFFICIENTS, Networks
 from vitnas.hardware.rows import LatencyRow
 
-RIDGE = 0.2
+RIDGE = HARDWARE[DEFAULT_HARDWARE].ridge
 SOFT_L1_SCALE = 0.15
 LEAST_ROWS = 5
 
-PRIOR: dict[str, float] = {
-    # Proportions of an accelerator that somebody measured by direct dispatch (Apple M1's, arXiv 2606.22283):
-    # 0.23 ms for any dispatch, 12 TFLOP/s of float16 (0.17 ms a GMAC; a kernel gets some 70 % of it), 85 GB/s
-    # (0.012 ms a MB). Their common scale is taken from the rows.
-    BASE: 0.23,
-    **dict.fromkeys(RATES, 0.25),
-    # Hardly a published network is bound by these two, so the prior decides: most of the array idles there.
-    "depthwise_ms_per_gmac": 1.0,
-    "matmul_ms_per_gmac": 0.5,
-    ACTIVATIONS: 0.012,
-    WEIGHTS: 0.012,
-    **dict.fromkeys(BYTES.values(), 0.012),
-    # ReLU and GELU fuse, and a network is one call.
-    **dict.fromkeys(OPTIONAL_COEFFICIENTS, 0.0),
-}
+PRIOR = HARDWARE[DEFAULT_HARDWARE].prior
 
 
 @dataclass(frozen=True)
@@ -78,12 +56,14 @@ class Fit:
         samples: the rows it was made from.
         held_out_ms: (n,) prediction of each row by a fit without its family.
         error: of these predictions.
+        macs_only: error of ``base + rate * MACs``, fitted and left out alike.
     """
 
     coefficients: dict[str, float]
     samples: tuple[Sample, ...]
     held_out_ms: NDArray[np.float64]
     error: ErrorSummary
+    macs_only: ErrorSummary
 
     @property
     def interval_80(self) -> tuple[float, float]:
@@ -114,7 +94,7 @@ def make_samples(
             skipped.append((row, "no timm name"))
             continue
         try:
-            kernels = timm_trace(row.timm_name, row.resolution_px).kernels
+            kernels = network_trace(row.timm_name, row.resolution_px).kernels
         except VitnasError as problem:
             skipped.append((row, str(problem)))
             continue
@@ -123,12 +103,13 @@ def make_samples(
     return samples, skipped
 
 
-def fit(samples: Sequence[Sample], *, ridge: float = RIDGE) -> Fit:
+def fit(samples: Sequence[Sample], *, ridge: float = RIDGE, prior: Mapping[str, float] = PRIOR) -> Fit:
     """Fit all coefficients, and find the error by leaving out each family once.
 
     Args:
         samples: of `make_samples`.
         ridge: strength of the prior, against residuals that are relative errors.
+        prior: see `priors`.
 
     Raises:
         InvalidData: fewer than five rows, or fewer than two families.
@@ -140,24 +121,34 @@ def fit(samples: Sequence[Sample], *, ridge: float = RIDGE) -> Fit:
             f"it takes {LEAST_ROWS} rows and 2 families"
         )
     truth = np.array([sample.row.latency_ms for sample in samples])
-    held_out = np.empty(len(samples))
+    gmacs = np.array([sample.features.counts @ sample.features.gmacs for sample in samples])
+    held_out, macs_only = np.empty(len(samples)), np.empty(len(samples))
     for family in np.unique(families):
+        out = families == family
         inside = [s for s in samples if s.family != family]
         outside = Networks([s.features for s in samples if s.family == family])
-        held_out[families == family] = outside.latency_ms(fit_coefficients(inside, ridge))
-    values = fit_coefficients(samples, ridge)
+        held_out[out] = outside.latency_ms(fit_coefficients(inside, ridge, prior))
+        base_ms, ms_per_gmac = fit_macs_only(gmacs[~out], truth[~out], _weights(inside))
+        macs_only[out] = base_ms + ms_per_gmac * gmacs[out]
+    values = fit_coefficients(samples, ridge, prior)
     coefficients = dict(zip(COEFFICIENTS, values.tolist(), strict=True))
-    return Fit(coefficients, tuple(samples), held_out, summarize(held_out.tolist(), truth.tolist()))
+    errors = [summarize(predicted.tolist(), truth.tolist()) for predicted in (held_out, macs_only)]
+    return Fit(coefficients, tuple(samples), held_out, *errors)
 
 
 def fit_coefficients(
     samples: Sequence[Sample], ridge: float = RIDGE, prior: Mapping[str, float] = PRIOR
 ) -> NDArray[np.float64]:
     """Coefficients in the order of `COEFFICIENTS`; one whose prior is 0 stays 0."""
-    published = Counter((s.row.timm_name, s.row.resolution_px) for s in samples)
-    weight = np.array([published[s.row.timm_name, s.row.resolution_px] ** -0.5 for s in samples])
     truth_ms = np.array([sample.row.latency_ms for sample in samples])
-    return fit_roofline([sample.features for sample in samples], truth_ms, weight, ridge=ridge, prior=prior)
+    features = [sample.features for sample in samples]
+    return fit_roofline(features, truth_ms, _weights(samples), ridge=ridge, prior=prior)
+
+
+def _weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """(n,) of residuals: a network counts once, however often it was published."""
+    published = Counter((s.row.timm_name, s.row.resolution_px) for s in samples)
+    return np.array([published[s.row.timm_name, s.row.resolution_px] ** -0.5 for s in samples])
 
 
 def fit_roofline(
@@ -190,6 +181,23 @@ def fit_roofline(
         return np.concatenate([weight * _soft_l1(difference), ridge * (logs - start)])
 
     return values(least_squares(residuals, start).x)
+
+
+def fit_macs_only(
+    gmacs: NDArray[np.float64], truth_ms: NDArray[np.float64], weight: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Base and milliseconds a GMAC of ``base + rate * GMACs`` under the same loss: the least to be beaten."""
+    from scipy.optimize import least_squares
+
+    truth = np.log(truth_ms)
+
+    def residuals(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+        base_ms, ms_per_gmac = np.exp(logs)
+        return weight * _soft_l1(np.log(base_ms + ms_per_gmac * gmacs) - truth)
+
+    start = np.log([truth_ms.min() / 2, np.median(truth_ms / gmacs)])
+    base_ms, ms_per_gmac = np.exp(least_squares(residuals, start).x)
+    return float(base_ms), float(ms_per_gmac)
 
 
 def _soft_l1(difference: NDArray[np.float64]) -> NDArray[np.float64]:

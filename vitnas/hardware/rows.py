@@ -1,9 +1,13 @@
-"""Published latencies of whole networks, one a CSV row."""
+"""Published latencies of whole networks, one a CSV row.
+
+Rows of throughputs are milliseconds an image, with the batch in a column of its own.
+"""
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -12,17 +16,21 @@ from vitnas.errors import InvalidData
 
 REQUIRED_COLUMNS = ("timm_name_if_any", "resolution", "latency_ms")
 
+Fail = Callable[[str, str], NoReturn]
+"""Column and problem -> raises, naming file, line and column."""
+
 
 @dataclass(frozen=True)
 class LatencyRow:
     """One published latency.
 
     Attributes:
-        timm_name: empty if timm has no such network.
+        timm_name: empty if timm has no such network; ``torchvision:NAME`` is one of torchvision's.
         resolution_px: None if the source does not say it; the network's default is taken then.
-        latency_ms: at batch 1.
+        latency_ms: of a call; of a throughput, of an image.
         model, family, device, runtime, source: as the file says, empty if it does not.
         line: in the file, the header being line 1.
+        batch: images a call; None if the file does not say it.
     """
 
     timm_name: str
@@ -34,6 +42,7 @@ class LatencyRow:
     runtime: str = ""
     source: str = ""
     line: int = 0
+    batch: int | None = None
 
 
 def read_rows(path: str | Path, device_filter: str = "") -> list[LatencyRow]:
@@ -88,11 +97,12 @@ def _parse(path: Path, line: int, cells: dict[str | None, str | list[str] | None
     if cells.get(None):
         extra = ",".join(cells[None] or [])
         raise InvalidData(
-            f"{path}:{line}: more cells than columns ('{extra}'); quote text that holds a comma"
+            f"{path}:{line}: more cells than columns ('{extra}'); quote text that holds a comma, and write "
+            f"decimals with a point"
         )
     return LatencyRow(
         timm_name=cell("timm_name_if_any"),
-        resolution_px=_resolution(cell("resolution"), fail),
+        resolution_px=_whole(cell("resolution"), "resolution", "number of pixels", fail),
         latency_ms=_latency(cell("latency_ms"), fail),
         model=cell("model"),
         family=cell("family"),
@@ -100,29 +110,29 @@ def _parse(path: Path, line: int, cells: dict[str | None, str | list[str] | None
         runtime=cell("runtime"),
         source=cell("source"),
         line=line,
+        batch=_whole(cell("batch"), "batch", "number of images", fail),
     )
 
 
-def _latency(text: str, fail: object) -> float:
-    assert callable(fail)
+def _latency(text: str, fail: Fail) -> float:
     try:
         value = float(text)
     except ValueError:
         hint = "; write decimals with a point" if "," in text else ""
+        hint = hint or ("; leave the unit out" if text[:1].isdigit() else "")
         fail("latency_ms", f"'{text}' is no number{hint}")
     if not math.isfinite(value) or value <= 0:
         fail("latency_ms", f"{text} is no latency; it must be positive")
     return value
 
 
-def _resolution(text: str, fail: object) -> int | None:
-    assert callable(fail)
+def _whole(text: str, column: str, what: str, fail: Fail) -> int | None:
     if not text:
         return None
     try:
         value = float(text)
     except ValueError:
-        fail("resolution", f"'{text}' is no number of pixels")
+        fail(column, f"'{text}' is no {what}")
     if not value.is_integer() or value < 1:
-        fail("resolution", f"{text} is no number of pixels; it must be a whole number above 0")
+        fail(column, f"{text} is no {what}; it must be a whole number above 0")
     return int(value)

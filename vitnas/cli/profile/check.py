@@ -12,6 +12,7 @@ from vitnas.cli.profile._common import Progress, print_skipped, print_summary, p
 
 if TYPE_CHECKING:
     from vitnas.hardware.check import CheckResult
+    from vitnas.hardware.load import ProfiledDevice
 
 
 def check(
@@ -34,10 +35,20 @@ def check(
     with Progress("tracing") as progress:
         result = run_check(priced, truth, device_filter=device_filter, progress=progress)
     if as_json:
-        typer.echo(json.dumps({"device": priced.profile.name, **result.to_dict()}))
+        head = {"device": priced.profile.name, "metric": priced.metric, "batch": priced.batch}
+        typer.echo(json.dumps({**head, **result.to_dict()}))
     else:
         typer.echo(priced.label)
+        typer.echo(_what_is_compared(priced))
         _print_check(result, worst)
+
+
+def _what_is_compared(device: ProfiledDevice) -> str:
+    unit = "an image" if device.metric == "throughput" else "a call"
+    from_what = (
+        "" if device.kind == "fitted" else "; networks priced from their kernels, no block was looked up"
+    )
+    return f"milliseconds {unit}, batch {device.batch}, {device.dtype}{from_what}"
 
 
 def _print_check(result: CheckResult, worst: int) -> None:

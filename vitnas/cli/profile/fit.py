@@ -28,26 +28,45 @@ def fit(
         float | None,
         typer.Option(help="Mean difference between laboratories, e.g. 0.096; no claim goes below."),
     ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="latency, or throughput: then rows are milliseconds an image.")
+    ] = None,
+    batch: Annotated[int | None, typer.Option(help="Images a call in the rows [default: 1].")] = None,
+    hardware: Annotated[
+        str | None,
+        typer.Option(
+            help="What the prior knows: accelerator, hexagon, processor, gpu [default: accelerator]."
+        ),
+    ] = None,
 ) -> None:
     """Fit a roofline to published latencies and write it as a device.
 
-    A profile of that name in the folder keeps its headings (title, description, conditions, noise) unless
-    they are given here.
+    Writes NAME.yaml, and NAME.check.csv with the prediction of every row by a fit without its family. A
+    profile of that name in the folder keeps its headings (all options but --rows and --out) unless they are
+    given here.
     """
     from vitnas.hardware.fit_profile import Headings, fit_profile
 
-    headings = Headings(title, description, device, runtime, os, compute_units, dtype, noise)
+    headings = Headings(
+        title, description, device, runtime, os, compute_units, dtype, noise, metric, batch, hardware
+    )
     with Progress("tracing") as progress:
         made = fit_profile(rows, name, out, headings, progress)
     _print_fit(made)
 
 
 def _print_fit(made: FittedProfile) -> None:
+    from vitnas.hardware.check_file import check_path
+
     error = made.profile.error
     assert error is not None
     typer.echo(f"{made.profile.name}: {made.profile.source}")
     typer.echo(f"\nerror, {error.method}:")
     print_summary(made.result.error)
+    macs_only = made.result.macs_only
+    typer.echo(
+        f"MACs only, same method: MAPE {100 * macs_only.mape:.1f} %   Spearman {macs_only.spearman:.3f}"
+    )
     families = sorted(error.families.items(), key=lambda item: -item[1][1])
     print_table(("family", "rows", "MAPE %"), [(f, str(n), f"{100 * e:.1f}") for f, (n, e) in families])
     typer.echo(f"\nband ±{100 * error.band:.1f} %; 80 % of the truths within x{error.interval_80[0]:.2f} to "
@@ -56,4 +75,4 @@ def _print_fit(made: FittedProfile) -> None:
     print_skipped(made.skipped)
     if made.warning:
         typer.echo(f"warning: {made.warning}", err=True)
-    typer.echo(f"\nwrote {made.path}")
+    typer.echo(f"\nwrote {made.path} and {check_path(made.path).name}")
