@@ -26,7 +26,7 @@ FASTEST_MACS_S, SLOWEST_MACS_S = 100e12, 50e6
 SHORTEST_EMPTY_MS, LONGEST_EMPTY_MS = 3e-4, 5.0
 SHORTEST_MS = 1e-3
 LEAST_SHARE = 0.5
-FOLDS = 5
+FOLDS = 3
 OUTLIER = 3.0
 FASTER = 0.1
 
@@ -148,7 +148,7 @@ def outliers(
         noise_ms: differences below it say nothing.
     """
     blocks = list(table)
-    if len(blocks) < 2 * FOLDS:
+    if len(blocks) < 2 * LEAST_BLOCKS:
         return []
     found = []
     folds = np.random.default_rng(0).permutation(len(blocks)) % FOLDS

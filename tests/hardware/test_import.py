@@ -1,0 +1,458 @@
+"""Results of a kit become a device, or are refused in words."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vitnas import plugins
+from vitnas.arch.build import Network
+from vitnas.cost.table import CostTable
+from vitnas.errors import InvalidData, InvalidInput, UnknownName
+from vitnas.hardware.block_table import Measured
+from vitnas.hardware.kit import write
+from vitnas.hardware.kit.checks import larger_but_faster, unit_problem
+from vitnas.hardware.kit.import_results import ImportSettings, call_cost_ms, import_results
+from vitnas.hardware.kit.manifest import read_manifest, write_manifest
+from vitnas.hardware.kit.probes import kit_probes
+from vitnas.hardware.kit.results import InvalidResults, one_each, read_results
+from vitnas.hardware.kit.write import KitSettings, write_kit
+from vitnas.hardware.load import load_device
+from vitnas.hardware.measure.plan import make_plan
+from vitnas.hardware.measure.run import MeasureSettings, measure_profile
+from vitnas.hardware.measure.runtime import RuntimeConditions
+from vitnas.hardware.measure.session import Session
+from vitnas.hardware.measure.timing import best_visits
+from vitnas.hardware.measured import MeasuredDevice
+from vitnas.space.files import load_space
+
+SPACE = """
+name: tiny
+input: {channels: 3, resolution_px: 32}
+classes: 10
+stem: {op: conv_stem, activation: gelu}
+stages:
+  - width: {choice: [8, 16]}
+    blocks:
+      - {op: conv_ffn, repeat: {range: [1, 2]}, expansion: {choice: [2, 4]}}
+  - down: {op: conv_down}
+    width: {choice: [24, 32]}
+    blocks:
+      - {op: conv_ffn, repeat: {range: [1, 3]}, expansion: {choice: [2, 4]}}
+head: {op: pooled_classifier, distilled: true, norm: batch}
+"""
+EMPTY_MS, BASE_MS, SCALE = 0.01, 0.2, 1.1
+
+
+def work_ms(module: torch.nn.Module) -> float:
+    """A network takes 0.2 ms + 1.1 x its parameters / 10,000; anything else 0.01 ms + its own / 10,000."""
+    work = sum(p.numel() for p in module.parameters()) / 1e4
+    return BASE_MS + SCALE * work if isinstance(module, Network) else EMPTY_MS + work
+
+
+class Stub:
+    suffix = ".stub"
+    dtype = "float32"
+    copies = 1
+    templates: dict[str, str] = {}
+    conditions = {"runtime": "Stub", "compute_units": "CPU"}
+    by_hand = False
+
+    def save(self, module, example, path: Path) -> None:
+        path.write_text("")
+
+
+class Silent:
+    """Hears a measurement and a kit being written."""
+
+    def traced(self, blocks) -> None:
+        pass
+
+    def planned(self, *about) -> None:
+        pass
+
+    def visited(self, *about) -> None:
+        pass
+
+    def written(self, *about) -> None:
+        pass
+
+    def warn(self, text) -> None:
+        pass
+
+
+class Fake:
+    """A runtime whose times are known, but for some noise."""
+
+    eager = False
+
+    def __init__(self, threads: int = 1) -> None:
+        self.random = np.random.default_rng(7)
+
+    def conditions(self) -> RuntimeConditions:
+        return RuntimeConditions("Fake CPU", "Fake 1.0", "Fake OS", "CPU", "float32", 1)
+
+    def prepare(self, module, example):
+        self.ms = work_ms(module)
+        times = FakeTimed()
+        times.ms, times.random = self.ms, self.random
+        return times
+
+
+class FakeTimed:
+    def times_ms(self, runs: int) -> list[float]:
+        return (self.ms * self.random.uniform(0.97, 1.03, runs)).tolist()
+
+
+class Kit:
+    """A kit of the tiny space, and results that agree with it."""
+
+    def __init__(self, folder: Path, **settings) -> None:
+        self.folder = folder
+        space = folder.parent / "tiny.yaml"
+        space.write_text(SPACE)
+        write_kit(KitSettings((str(space),), "stub", folder, **{"networks": 8, **settings}), Silent())
+        self.manifest = read_manifest(folder)
+        plan = make_plan([load_space(str(space))], networks=8, copies=self.manifest.copies)
+        with torch.device("meta"):
+            self.times = {p.id: work_ms(p.module()) for p in kit_probes(plan, self.manifest.blocks)}
+        self.warnings: list[str] = []
+        self.blocks = [p.id for p in self.manifest.probes if p.kind == "block"]
+        self.networks = [p.id for p in self.manifest.probes if p.kind == "network"]
+
+    def write(self, times: dict[str, object] | None = None, header: str = "id,latency_ms") -> Path:
+        path = self.folder / "results.csv"
+        rows = [f"{key},{value}" for key, value in (self.times if times is None else times).items()]
+        path.write_text("\n".join([header, *rows]) + "\n")
+        return path
+
+    def take(self, results: Path | None = None, **changes):
+        settings = {"results": results or self.folder / "results.csv", "name": "phone"}
+        settings |= {"out": self.folder.parent / "out", "device": "Pixel", "os": "Android 14", **changes}
+        return import_results(ImportSettings(**settings), self.warnings.append)
+
+
+@pytest.fixture
+def make_kit(monkeypatch, tmp_path):
+    monkeypatch.setattr(write, "load_exporter", lambda name: Stub())
+    return lambda name="kit", **settings: Kit(tmp_path / name, **settings)
+
+
+@pytest.fixture
+def kit(make_kit) -> Kit:
+    return make_kit()
+
+
+def test_results_become_a_device(kit):
+    kit.write()
+    result = kit.take(runtime="TFLite 2.17", threads=4)
+    profile = result.made.profile
+    assert profile.kind == "imported" and profile.conditions.runtime == "TFLite 2.17"
+    assert (profile.conditions.threads, profile.conditions.dtype) == (4, "float32")
+    assert profile.calibration.scale == pytest.approx(SCALE, rel=1e-3)
+    assert profile.calibration.base_ms == pytest.approx(BASE_MS, rel=1e-2)
+    assert profile.table.empty_ms == pytest.approx(EMPTY_MS) and profile.error.mape < 1e-3
+    assert [(c.op, c.blocks, c.in_kit, c.measured) for c in result.coverage] == [
+        ("conv_down", 4, 4, 4), ("conv_ffn", 8, 8, 8), ("conv_stem", 2, 2, 2), ("pooled_classifier", 2, 2, 2),
+    ]  # fmt: skip
+    device = load_device(str(result.path))
+    assert isinstance(device, MeasuredDevice) and device.kind == "imported"
+    space = load_space(str(kit.folder.parent / "tiny.yaml"))
+    genomes = space.sample(20, np.random.default_rng(3))
+    prices = CostTable.build(space, device).price(genomes)["latency_ms"]
+    assert np.isfinite(prices).all() and (prices > BASE_MS).all()
+    assert not [text for text in kit.warnings if "nobody" in text]
+
+
+def test_an_import_of_visits_is_the_measurement(make_kit, monkeypatch, tmp_path):
+    """The same times give the same table, calibration and error, whichever way they come."""
+    kit = make_kit()
+    load, fake = plugins.load_plugin, Fake()
+    monkeypatch.setattr(
+        plugins,
+        "load_plugin",
+        lambda kind, name: (lambda threads: fake) if name == "fake" else load(kind, name),
+    )
+    space = str(kit.folder.parent / "tiny.yaml")
+    settings = MeasureSettings((space,), "here", "fake", tmp_path / "measured", networks=8)
+    measured = measure_profile(settings, Silent())
+    log = tmp_path / "measured" / "here.measure.jsonl"
+    first = json.loads(log.read_text().split("\n")[0])
+    best = best_visits(Session(log, first["settings"]).visits)
+    rows = {key: f"{v.median_ms!r},{v.iqr_ms!r},{v.runs}" for key, v in best.items()}
+    imported = kit.take(kit.write(rows, "id,latency_ms,iqr_ms,runs"))
+    assert imported.made.table == measured.made.table and len(imported.made.table) == 16
+    assert imported.made.held_out == measured.made.held_out
+    one, other = imported.made.profile, measured.profile
+    assert (one.calibration, one.prediction) == (other.calibration, other.prediction)
+    assert repr(one.error) == repr(other.error)  # some of its figures are nan
+    assert one.table.runs == other.table.runs and one.table.median_iqr == other.table.median_iqr
+    assert math.isnan(one.table.drift) and math.isnan(one.table.seconds)
+
+
+def test_conditions_beside_the_results_are_taken(kit):
+    path = kit.write()
+    beside = {"device": "Nokia", "runtime": "ONNX Runtime 1.31", "threads": 2, "os": "Linux"}
+    path.with_name("results.conditions.json").write_text(json.dumps(beside))
+    conditions = kit.take(device=None, os=None, threads=3).made.profile.conditions
+    assert (conditions.device, conditions.runtime, conditions.os) == ("Nokia", "ONNX Runtime 1.31", "Linux")
+    assert conditions.threads == 3 and conditions.compute_units == "CPU"
+    path.with_name("results.conditions.json").write_text("{")
+    with pytest.raises(InvalidData, match=r"results.conditions.json: cannot be read"):
+        kit.take()
+
+
+def test_what_nobody_states_is_said(kit):
+    kit.write()
+    conditions = kit.take(device=None, os=None).made.profile.conditions
+    assert conditions.device == conditions.os == "not stated"
+    assert any("--device and --os" in text for text in kit.warnings)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,latency_ms\nempty,1,23\n", ":2: 3 cells for 2 columns; decimals take a point"),
+        ('id,latency_ms\nempty,"1,23"\n', "'1,23' is no number; write decimals with a point: 1.23"),
+        (
+            "id,latency_ms,iqr_ms\nempty,1,23\nabc,2,50\n",
+            "decimals with a comma make two columns; write 1.23",
+        ),
+        (
+            "id,latency_ms,iqr_ms\nempty,0,23\n",
+            "decimals with a comma make two columns; write 0.23, not 0,23",
+        ),
+        (
+            "id;latency_ms\nempty;1,23\n",
+            ":1: the column 'id' and 'latency_ms' is missing; the columns must be",
+        ),
+        ("id,latency_us\nempty,1\n", "rename 'latency_us' to latency_ms and say --unit us"),
+        ("id,time\nempty,1\n", "the column 'latency_ms' is missing; found: id, time"),
+        ("", "is missing; found: nothing"),
+        ("id,latency_ms\n", "no row holds a time"),
+        ("id,latency_ms\nempty,\n\n", "no row holds a time"),
+        ("id,latency_ms\nempty,-0.5\n", ":2: latency_ms: -0.5 is no time; it must be above 0"),
+        ("id,latency_ms\nempty,0\n", "must be above 0; was it 0,... with a decimal comma?"),
+        ("id,latency_ms\nempty,fast\n", "latency_ms: 'fast' is no number; write the number alone"),
+        ("id,latency_ms\nempty,nan\n", "latency_ms: nan is no finite number"),
+        ("id,latency_ms\n,0.5\n", ":2: the id is missing"),
+        ("id,latency_ms,iqr_ms,runs\nempty,0.5,0.1,0\n", "is too small"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_named(tmp_path, text, message):
+    path = tmp_path / "results.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidResults, match=re.escape(message)):
+        read_results(path)
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("id,latency_ms\na,0.5\nb,-1\nc,slow\nd,0.25\n")
+    with pytest.raises(InvalidResults, match=r"results.csv:3: .* \(and 1 more\)") as problem:
+        read_results(path)
+    assert [text.split(":")[1] for text in problem.value.problems] == ["3", "4"]
+
+
+def test_other_columns_byte_order_marks_and_units_are_read(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("\ufeffname,id,latency_ms,iqr_ms\nx,a,0.5,0.01,,\ny,b,,\nz,c,0.25\n", encoding="utf-8")
+    results = read_results(path, unit="s")
+    assert [(r.id, r.latency_ms, r.runs, r.line) for r in results] == [("a", 500, 1, 2), ("c", 250, 1, 4)]
+    assert results[0].iqr_ms == pytest.approx(10) and math.isnan(results[1].iqr_ms)
+
+
+def test_rows_that_agree_are_one_and_others_contradict(tmp_path):
+    path = tmp_path / "results.csv"
+    path.write_text("id,latency_ms\na,1.00\nb,2\na,1.04\na,1.01\n")
+    kept, notes = one_each(path, read_results(path))
+    assert kept["a"].latency_ms == 1.01 and len(notes) == 1 and "lines 2, 4, 5; their median" in notes[0]
+    path.write_text("id,latency_ms\na,1.00\nb,2\na,1.06\n")
+    with pytest.raises(InvalidResults, match=r"'a' stands in lines 2, 4 with 1 and 1.06 ms; keep the right"):
+        one_each(path, read_results(path))
+
+
+def test_blocks_of_another_kit_are_refused_by_name(kit):
+    path = kit.write({**kit.times, "0123456789ab": 0.5, "ba9876543210": 0.25})
+    with pytest.raises(
+        InvalidResults, match=r"'0123456789ab' is no model of .*kit; is it of another"
+    ) as found:
+        kit.take()
+    assert len(found.value.problems) == 2 and path.name in found.value.problems[1]
+    assert not (kit.folder.parent / "out").exists()
+
+
+@pytest.mark.parametrize(("factor", "unit", "word"), [(1e-3, "s", "too fast"), (1e3, "us", "too slow")])
+def test_another_unit_is_refused_until_it_is_said(kit, factor, unit, word):
+    kit.write({key: ms * factor for key, ms in kit.times.items()})
+    with pytest.raises(InvalidData, match=f"{word} for milliseconds: .*Say the unit with --unit"):
+        kit.take()
+    result = kit.take(unit=unit)
+    assert result.made.profile.table.empty_ms == pytest.approx(EMPTY_MS)
+
+
+def test_the_unit_is_judged_by_speed_where_the_empty_call_is_missing(kit):
+    plan = make_plan([load_space(str(kit.folder.parent / "tiny.yaml"))], networks=0)
+    big = max(plan.blocks, key=lambda p: plan.traces[p.block].macs)
+    macs = plan.traces[big.block].macs
+    at = {speed: {big.id: 1e3 * macs / speed} for speed in (30e6, 1e9, 50e12, 150e12)}
+    found = [unit_problem(plan, list(plan.probes), raw, "empty") for raw in at.values()]
+    assert "microseconds?" in found[0] and not found[1] and "seconds?" in found[3]
+    assert "150e12 MACs/s" in found[3] and "1e12" not in found[2].split("e12")[0]
+
+
+def test_networks_in_another_unit_are_refused(kit):
+    kit.write({key: ms * (1e3 if key in kit.networks else 1) for key, ms in kit.times.items()})
+    with pytest.raises(InvalidData, match="times as long as their blocks together; are both in milliseconds"):
+        kit.take()
+
+
+def test_half_of_the_blocks_is_enough_and_less_is_not(kit):
+    half = set(kit.blocks[::2])
+    few = set(kit.blocks[:7])
+    kit.write({key: ms for key, ms in kit.times.items() if key not in kit.blocks or key in few})
+    message = r"7 of the kit's 16 blocks have a time, and 8 are needed; measure 1 more of .*\(0 of "
+    with pytest.raises(InvalidData, match=message):
+        kit.take()
+    kit.write({key: ms for key, ms in kit.times.items() if key not in kit.blocks or key in half})
+    result = kit.take()
+    assert result.made.profile.table.blocks == 8 == sum(c.measured for c in result.coverage)
+    assert result.made.profile.error is not None
+
+
+def test_a_kit_of_some_blocks_counts_its_own(make_kit):
+    kit = make_kit(blocks=8)
+    kit.write()
+    result = kit.take()
+    assert sum(c.in_kit for c in result.coverage) == 8 and sum(c.blocks for c in result.coverage) == 16
+    assert "8 of 16 blocks of tiny" in result.made.profile.source
+
+
+def test_models_that_were_refused_are_not_asked_for(kit):
+    refused = set(kit.blocks[:9])
+    write_manifest(kit.folder, kit.manifest.with_problems(dict.fromkeys(refused, "no such operator")))
+    kit.write({key: ms for key, ms in kit.times.items() if key not in refused})
+    assert sum(c.in_kit for c in kit.take().coverage) == 7
+
+
+def test_without_networks_nothing_is_calibrated_and_no_error_stated(kit):
+    kit.write({key: ms for key, ms in kit.times.items() if key not in kit.networks})
+    result = kit.take()
+    profile = result.made.profile
+    assert profile.error is None and (profile.calibration.scale, profile.calibration.networks) == (1.0, 0)
+    assert profile.calibration.base_ms == pytest.approx(EMPTY_MS)
+    assert any("0 of the networks that calibrate were measured" in text for text in kit.warnings)
+    assert any("states no error" in text for text in kit.warnings)
+    assert math.isnan(load_device(str(result.path)).band)
+
+
+def test_a_slow_block_is_warned_of_by_name(kit):
+    name = next(p.name for p in kit.manifest.probes if p.id == kit.blocks[3])
+    kit.write({**kit.times, kit.blocks[3]: 20 * kit.times[kit.blocks[3]]})
+    kit.take()
+    assert any(text.startswith(f"outlier: {name} takes") for text in kit.warnings)
+
+
+def test_a_network_far_from_its_blocks_is_warned_of(kit):
+    key = kit.networks[0]
+    kit.write({**kit.times, key: 4 * kit.times[key]})
+    kit.take()
+    assert next(text for text in kit.warnings if text.startswith("network far from its blocks")).count(key)
+
+
+def test_a_larger_block_that_is_faster_is_warned_of(kit):
+    plan = make_plan([load_space(str(kit.folder.parent / "tiny.yaml"))], networks=0)
+    ffn = sorted(
+        (p for p in plan.blocks if p.block.op == "conv_ffn" and p.block.width == 16),
+        key=lambda p: plan.traces[p.block].macs,
+    )
+    small, large = ffn
+    kit.write({**kit.times, large.id: 0.8 * kit.times[small.id]})
+    kit.take()
+    (warning,) = [text for text in kit.warnings if text.startswith("larger but faster")]
+    assert warning.index(large.name) < warning.index(small.name)
+    table = {p.block: Measured(kit.times[p.id], 0, 1) for p in plan.blocks}
+    assert not larger_but_faster(table, plan.traces, 0.0)
+    table[large.block] = Measured(0.95 * table[small.block].latency_ms, 0, 1)  # within 10 %
+    assert not larger_but_faster(table, plan.traces, 0.0)
+
+
+def test_a_call_is_found_from_blocks_alone_and_in_chains(make_kit):
+    """An accelerator's calls cost 0.5 ms, and the empty model does not run there."""
+    kit = make_kit(copies=8)
+    call = 0.5 - EMPTY_MS
+    raw = {key: ms + (0 if key in ("empty", *kit.networks) else call) for key, ms in kit.times.items()}
+    kit.write(raw)
+    table = kit.take().made.profile.table
+    assert table.empty_ms == pytest.approx(0.5) and table.copies == 8
+    one_copy = make_kit("other")
+    one_copy.write()
+    plain = one_copy.take(name="plain").made.table
+    for block, time in kit.take().made.table.items():
+        assert time.latency_ms == pytest.approx(plain[block].latency_ms, rel=1e-6)
+    assert call_cost_ms([], {"empty": 0.25}) == 0.25 and call_cost_ms([], {}) is None
+
+
+def test_without_any_call_nothing_is_subtracted(kit):
+    kit.write({key: ms for key, ms in kit.times.items() if key != "empty"})
+    assert kit.take().made.profile.table.empty_ms == 0
+    assert any("nothing is subtracted" in text for text in kit.warnings)
+
+
+def test_an_edited_kit_is_refused(kit):
+    kit.write()
+    path = kit.folder / "spaces" / "tiny.yaml"
+    path.write_text(path.read_text().replace("[24, 32]", "[24, 40]"))
+    with pytest.raises(InvalidData, match="its spaces give other models than it lists"):
+        kit.take()
+    with pytest.raises(
+        InvalidData, match=r"is no kit: it holds no kit.json; name the kit's folder with --kit"
+    ):
+        kit.take(kit=kit.folder / "models")
+    (kit.folder / "kit.json").write_text('{"format": 9}')
+    with pytest.raises(InvalidData, match="format 9 is not one that this version reads"):
+        kit.take()
+
+
+def test_a_device_of_another_kind_is_not_overwritten(kit):
+    kit.write()
+    result = kit.take()
+    kit.take()  # an imported one may be imported again
+    result.path.write_text(result.path.read_text().replace("kind: imported", "kind: measured"))
+    with pytest.raises(InvalidInput, match="was not imported; choose another --name"):
+        kit.take()
+
+
+def test_settings_are_checked(kit):
+    with pytest.raises(InvalidInput, match="--name: 'a/b' is no name of a file"):
+        kit.take(name="a/b")
+    with pytest.raises(UnknownName, match="--unit: unknown unit 'min'"):
+        kit.take(unit="min")
+    with pytest.raises(UnknownName, match="--dtype: unknown dtype 'fp16'"):
+        kit.take(dtype="fp16")
+
+
+def test_the_list_of_results_by_hand_can_be_imported(make_kit, monkeypatch, tmp_path):
+    by_hand = Stub()
+    by_hand.by_hand = True
+    monkeypatch.setattr(write, "load_exporter", lambda name: by_hand)
+    kit = Kit(tmp_path / "hand", copies=8)
+    with (kit.folder / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = {p.id: p.kind for p in kit.manifest.probes}
+    order = [kinds[row["id"]] for row in rows]
+    assert order == sorted(order, key=["empty", "single", "network", "block"].index)
+    with pytest.raises(InvalidResults, match="no row holds a time"):
+        kit.take()
+    with (kit.folder / "results.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows({**row, "latency_ms": kit.times[row["id"]]} for row in rows)
+    assert kit.take().made.profile.table.blocks == 16
