@@ -13,7 +13,7 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = "| what | value | beside it | its value | ratio | target | |\n|---|---:|---|---:|---:|---:|---|"
 ORDER = (
     "pricing", "table", "loop_overhead", "proxy_overhead",
-    "help_time", "default_search", "throughput", "strategies",
+    "help_time", "default_search", "throughput", "strategies", "calibration",
 )  # fmt: skip
 
 

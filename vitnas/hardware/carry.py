@@ -5,9 +5,9 @@ base gets a factor of its own; from 15 on all coefficients are fitted again, wit
 three minimise log(predicted / measured) under a soft-L1 loss, so that one bad row pulls little.
 
 The thresholds and the ridge come from carrying AI Hub phones to one another (``benchmarks/calibration.py``):
-with 3 or 5 networks a second parameter gains nothing; with 10 it does, and fitting everything gains hardly
-more; from 15 on fitting everything is never worse. A table of measured blocks keeps its proportions: base and
-scale at most.
+with 3 or 5 networks a second parameter gains less than a point; with 10 it gains one, and fitting everything
+no more; from 15 on fitting everything is never worse. A table of measured blocks keeps its proportions: base
+and scale at most.
 """
 
 from __future__ import annotations

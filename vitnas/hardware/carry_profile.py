@@ -195,7 +195,7 @@ def _error(
     """The leave-one-out error, and a band that adds the source's own error, as independent ones add.
 
     Leaving one out flatters: the source has seen most published networks, and those measured are often
-    relatives. For families unknown to both, the band came within a point of the truth
+    relatives. For families unknown to both, the band came 1 to 3 points above the true error
     (``benchmarks/calibration.py``).
     """
     low, high = np.quantile(found.true_ms / held_out_ms, [0.1, 0.9])

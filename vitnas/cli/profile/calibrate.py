@@ -57,7 +57,7 @@ def _print_carried(made: CarriedProfile) -> None:
     print_summary(made.after)
     print_table(("network", "px", "measured ms", "left out ms", "error %"), _worst(made))
     typer.echo(
-        f"\nband ±{100 * error.band:.1f} %: this error and the source's own, for networks unlike the measured; "
+        f"\nband ±{100 * error.band:.1f} %: this error and the source's own, for networks unlike these; "
         f"80 % of the truths within x{error.interval_80[0]:.2f} to x{error.interval_80[1]:.2f}"
     )
     print_skipped(made.measurements.skipped)
