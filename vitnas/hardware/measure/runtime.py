@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -29,10 +31,14 @@ class RuntimeConditions:
 
 
 class Timed(Protocol):
-    """A module, ready to run."""
+    """A module, ready to run on the example that it was prepared with."""
 
     def times_ms(self, runs: int) -> list[float]:
         """Milliseconds of each of ``runs`` calls, one after the other, each finished before the next."""
+        ...
+
+    def outputs(self) -> Tensor:
+        """What the runtime computes, in float32 on the CPU, so that it can be compared with the module."""
         ...
 
 
@@ -59,6 +65,22 @@ class Runtime(Protocol):
             CannotConvert: it holds something that this runtime cannot run.
         """
         ...
+
+
+def first_line(problem: BaseException) -> str:
+    """What an exception of a runtime says, in short."""
+    lines = str(problem).strip().splitlines()
+    return lines[0] if lines else type(problem).__name__
+
+
+def wall_times_ms(call: Callable[[], object], runs: int) -> list[float]:
+    """Wall time of each of ``runs`` calls that return when they are done."""
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        times.append(1e3 * (time.perf_counter() - start))
+    return times
 
 
 def operating_system() -> str:

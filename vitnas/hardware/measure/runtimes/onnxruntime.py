@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import torch
@@ -10,7 +9,14 @@ from torch import Tensor, nn
 
 from vitnas.errors import missing_extra
 from vitnas.hardware.measure.onnx_file import onnx_bytes
-from vitnas.hardware.measure.runtime import RuntimeConditions, operating_system, processor
+from vitnas.hardware.measure.runtime import (
+    CannotConvert,
+    RuntimeConditions,
+    first_line,
+    operating_system,
+    processor,
+    wall_times_ms,
+)
 
 
 class Onnxruntime:
@@ -52,16 +58,16 @@ class _Session:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = package.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        name = self._session.get_inputs()[0].name
-        generator = torch.Generator().manual_seed(0)
-        self._feed = {name: torch.randn(example.shape, generator=generator).numpy()}
+        try:
+            self._session = package.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # of classes that the package does not export
+            raise CannotConvert(f"ONNX Runtime refuses it: {first_line(problem)}") from None
+        self._feed = {self._session.get_inputs()[0].name: example.numpy()}
 
     def times_ms(self, runs: int) -> list[float]:
         """Wall time of each call."""
-        times = []
-        for _ in range(runs):
-            start = time.perf_counter()
-            self._session.run(None, self._feed)
-            times.append(1e3 * (time.perf_counter() - start))
-        return times
+        return wall_times_ms(lambda: self._session.run(None, self._feed), runs)
+
+    def outputs(self) -> Tensor:
+        """The first output."""
+        return torch.from_numpy(self._session.run(None, self._feed)[0])
