@@ -46,7 +46,6 @@ AIHUB_DEVICES = {  # profile -> device there, runtime there (tflite holds one cl
     "snapdragon_8_elite_gen5": ("Snapdragon 8 Elite Gen 5 QRD", "tflite"),
     "snapdragon_x_elite": ("Snapdragon X Elite CRD", "qnn_dlc"),
     "qcs8275": ("QCS8275 (Proxy)", "tflite"),
-    "qcs8450": ("QCS8450 (Proxy)", "tflite"),
     "qcs8550": ("QCS8550 (Proxy)", "tflite"),
     "iq9075": ("Dragonwing IQ-9075 EVK", "tflite"),
     "sa8295p": ("SA8295P ADP", "tflite"),

@@ -117,8 +117,9 @@ def test_the_shipped_profile_is_what_its_rows_give(tmp_path: Path) -> None:
     assert made.warning == ""
     error = made.profile.error
     assert error is not None
-    assert error.mape <= 0.11
+    assert error.mape <= 0.105
     assert error.spearman >= 0.98
+    assert error.mape < 0.6 * error.macs_only_mape
     assert error.band >= error.noise == 0.096
     again = fit_profile(SHIPPED_ROWS, "iphone12", tmp_path)
     assert again.profile == made.profile  # what stands there keeps its headings, and a fit is deterministic
