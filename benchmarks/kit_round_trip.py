@@ -31,7 +31,7 @@ stages:
     width: {choice: [64, 96]}
     blocks:
       - {op: conv_ffn, repeat: {range: [1, 2]}, expansion: {choice: [2, 4]}}
-      - {op: attention_ffn, repeat: {range: [0, 1]}, expansion: {choice: [2, 4]}, tied: true}
+      - {op: attention_ffn, repeat: {range: [0, 1]}, expansion: {choice: [2, 4]}}
 head: {op: pooled_classifier, distilled: true, norm: batch}
 """
 

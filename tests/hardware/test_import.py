@@ -400,6 +400,20 @@ def test_a_call_is_found_from_blocks_alone_and_in_chains(make_kit):
     assert call_cost_ms([], {"empty": 0.25}) == 0.25 and call_cost_ms([], {}) is None
 
 
+def test_a_kit_for_another_resolution_and_batch_is_imported_as_such(make_kit, tmp_path):
+    kit = make_kit("large", resolution_px=64, batch=4)
+    shapes = {p.shape for p in kit.manifest.probes if p.kind == "network"}
+    assert shapes == {(4, 3, 64, 64)}
+    space = load_space(str(tmp_path / "tiny.yaml")).at_resolution(64)
+    plan = make_plan([space], networks=8, batch=4)
+    with torch.device("meta"):
+        kit.times = {p.id: work_ms(p.module()) for p in plan.probes}
+    kit.write()
+    profile = kit.take().made.profile
+    assert (profile.conditions.batch, profile.resolution_px) == (4, (64, 64))
+    assert profile.calibration.scale == pytest.approx(SCALE, rel=1e-3)
+
+
 def test_without_any_call_nothing_is_subtracted(kit):
     kit.write({key: ms for key, ms in kit.times.items() if key != "empty"})
     assert kit.take().made.profile.table.empty_ms == 0
