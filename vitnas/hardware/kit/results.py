@@ -89,8 +89,9 @@ def _check_header(path: Path, header: list[str]) -> None:
         if "latency_ms" in missing and f"latency_{unit}" in header:
             hint = f"; rename 'latency_{unit}' to latency_ms and say --unit {unit.removesuffix('ec')[:2]}"
     found = ", ".join(header) or "nothing"
-    wanted = "' and '".join(missing)
-    raise InvalidResults([f"{path}:1: the column '{wanted}' is missing{hint}; found: {found}"])
+    wanted = " and ".join(f"'{column}'" for column in missing)
+    are = "columns are" if len(missing) > 1 else "column is"
+    raise InvalidResults([f"{path}:1: {wanted}: the {are} missing{hint}; found: {found}"])
 
 
 def _result(header: list[str], line: int, cells: list[str], factor: float) -> Result | None:
