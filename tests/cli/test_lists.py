@@ -29,6 +29,19 @@ def test_devices_as_json(run: Run) -> None:
     assert 0.05 < entry["band"] < 0.15
     assert entry["dtype"] == "float16"
     assert entry["problem"] is None
+    assert (entry["metric"], entry["batch"], entry["limits"]) == ("latency", 1, {})
+    assert entry["resolution_px"] == [224, 512]
+    assert entry["measurements"] == 63
+
+
+def test_every_device_says_what_it_holds(run: Run) -> None:
+    entries = json.loads(run("devices", "--json")[1])
+    lines = run("devices")[1].splitlines()
+    for entry in entries:
+        (line,) = [line for line in lines if line.split()[:1] == [entry["name"]]]
+        assert line.split()[1:3] == [entry["kind"], entry["metric"]]
+        assert entry["measurements"] > 0 or entry["kind"] == "limits"
+        assert (entry["kind"] == "limits") == bool(entry["limits"])
 
 
 def test_a_broken_profile_of_the_user_is_listed_with_its_problem(

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+
+from vitnas import plugins
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 S0, S2 = "efficientformer:s0", "efficientformer:s2"
@@ -40,12 +43,41 @@ def test_proxies_are_asked_for_by_name(run: Run) -> None:
     assert row["latency_ms"] is None
 
 
+def test_batch_and_resolution_change_what_is_priced(run: Run) -> None:
+    plain, batch, large = (
+        json.loads(run("score", S0, *more, "--json")[1])[0]
+        for more in ((), ("--batch", "4"), ("--resolution-px", "256"))
+    )
+    assert batch["peak_bytes"] == 4 * plain["peak_bytes"]
+    assert (batch["macs"], batch["params"]) == (plain["macs"], plain["params"])
+    assert large["macs"] > 1.2 * plain["macs"]
+    assert large["id"] != plain["id"]
+
+
+def test_several_devices(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hardware_profiles").mkdir()
+    shipped = plugins.find_data("hardware_profiles", "iphone12").read_text()
+    other = shipped.replace("name: iphone12-coreml", "name: other-coreml")
+    (tmp_path / "hardware_profiles" / "other.yaml").write_text(other)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run("score", S0, S2, "--target", "iphone12,other")
+    assert (code, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+    assert "latency: other-coreml-ios16-fit-v1 (fitted, not measured, ±10 %)" in out
+    (row, _) = json.loads(run("score", S0, S2, "--target", "iphone12,other", "--json")[1])
+    assert row["latency_ms@iphone12"] == row["latency_ms@other"]
+    assert [target["name"] for target in row["targets"]] == ["iphone12", "other"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nowhere.yaml"], "nowhere.yaml"),
         (["efficientformer:s9"], "s9"),
         ([S0, "--target", "iphone-12"], "did you mean 'iphone12'?"),
+        ([S0, "--target", "iphone12", "--batch", "8"], "iphone12 holds latency at batch 1, not 8"),
+        ([S0, "--target", "iphone12", "--resolution-px", "128"], "at 224 to 512 px, not 128 px"),
+        ([S0, "--resolution-px", "250"], "250 px"),
         ([S0, "--proxy", "naswott"], "did you mean 'naswot'?"),
     ],
 )

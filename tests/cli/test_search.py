@@ -66,8 +66,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
     code, _, _ = run(
-        *("search", "--space", "s", "--target", "d", "--quality", "naswot", "--strategy", "local"),
-        *("--max-latency", "1.6ms", "--max-activation-memory", "2MB", "--trials", "500k", "--time", "2m"),
+        *("search", "--space", "s", "--target", "d,e", "--quality", "naswot", "--strategy", "local"),
+        *("--max-latency", "d=1.6ms", "--max-activation-memory", "2MB", "--trials", "500k", "--time", "2m"),
+        *("--min-throughput", "5k", "--batch", "8", "--resolution-px", "256"),
         *("--objective", "quality", "--objective", "params", "--seed", "3", "--population", "64"),
         *("--front", "5", "--no-random-arm", "--workers", "2", "--name", "n", "--out", "o"),
     )
@@ -75,17 +76,19 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
     assert jobs.options == {"root": "o", "name": "n", "workers": 2}
     assert jobs.config == SearchConfig(
         space="s",
-        target="d",
+        target="d,e",
         quality="naswot",
         strategy="local",
         objectives=("quality", "params"),
-        budgets=(("max-latency", "1.6ms"), ("max-activation-memory", "2MB")),
+        budgets=(("max-latency", "d=1.6ms"), ("min-throughput", "5k"), ("max-activation-memory", "2MB")),
         trials=500_000,
         time_s=120.0,
         seed=3,
         population=64,
         front=5,
         random_arm=False,
+        batch=8,
+        resolution_px=256,
     )
 
 
@@ -105,6 +108,9 @@ def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -
         (["--space", "s", "--time", "2 parsecs"], "--time: '2 parsecs' is not a time"),
         (["--space", "s", "--workers", "0"], "--workers: expected at least 1, got 0"),
         (["--space", "s", "--front", "0"], "--front: expected at least 1, got 0"),
+        (["--space", "s", "--batch", "0"], "--batch: expected at least 1, got 0"),
+        (["--space", "s", "--resolution-px", "0"], "--resolution-px: expected at least 1, got 0"),
+        (["--resume", "r", "--batch", "2"], "--batch cannot stand beside --resume"),
         (["--resume", "r", "--space", "s"], "--space cannot stand beside --resume"),
         (["--resume", "r", "--max-latency", "1ms"], "--max-latency cannot stand beside --resume"),
         (["--resume", "r", "--seed", "0"], "--seed cannot stand beside --resume"),

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from vitnas.arch.schema import save_architecture
 from vitnas.cli.spaces import _choices
 from vitnas.space.files import load_architecture, load_space
 
@@ -141,3 +143,11 @@ def test_a_file_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "missing" / "x.yaml"
     code, _, err = run("spaces", "open", "efficientformer:s0", "--out", str(path))
     assert (code, err) == (2, f"error: {path}: No such file or directory\n")
+
+
+def test_a_space_is_opened_around_a_network_of_another_resolution(run: Run, tmp_path: Path) -> None:
+    network = dataclasses.replace(load_architecture("efficientformer:s0"), resolution_px=256)
+    save_architecture(network, tmp_path / "s0.yaml")
+    code, _, err = run("spaces", "open", str(tmp_path / "s0.yaml"), "--out", str(tmp_path / "near.yaml"))
+    assert (code, err) == (0, "")
+    assert load_space(str(tmp_path / "near.yaml")).resolutions_px == (256,)

@@ -30,7 +30,7 @@ RANK = [
     "--space",
     "tiny",
     "--target",
-    "iphone12",
+    "phone",
     "--max-params",
     "100k",
     "--trials",
@@ -102,7 +102,7 @@ def state(name: str):
     return file.stat().st_mtime_ns if file.exists() else 0
 
 
-def test_killed_while_ranking(folder):
+def test_killed_while_ranking(devices):
     run(*RANK, "--name", "whole")
     process = start(*RANK, "--name", "cut")
     for wanted in (1, 4, 9):  # kills after some checkpoints each
@@ -120,7 +120,7 @@ def test_killed_while_ranking(folder):
 
 
 @pytest.mark.parametrize("strategy", ["evolution", "optuna-tpe"])
-def test_killed_while_measuring(folder, strategy):
+def test_killed_while_measuring(devices, strategy):
     arguments = [*PROXY, "--strategy", strategy]
     run(*arguments, "--name", "whole", "--workers", "2")
     log = Path("runs/cut/evaluations.jsonl")
@@ -137,7 +137,7 @@ def test_killed_while_measuring(folder, strategy):
     assert len(tasks) == len(set(tasks)), "nothing is measured twice"
 
 
-def test_interrupted_it_writes_the_front_so_far_and_goes_on(folder):
+def test_interrupted_it_writes_the_front_so_far_and_goes_on(devices):
     long = [*RANK[:-4], "--trials", "10m", "--front", "2", "--name", "long"]
     process = start(*long)
     while state("long") == 0 and process.poll() is None:
@@ -152,7 +152,7 @@ def test_interrupted_it_writes_the_front_so_far_and_goes_on(folder):
     assert manifest["state"] == "interrupted"
 
 
-def test_a_second_search_on_one_folder_is_refused(folder):
+def test_a_second_search_on_one_folder_is_refused(devices):
     process = start(*[*RANK[:-4], "--trials", "10m", "--name", "busy"])
     while state("busy") == 0 and process.poll() is None:
         pass
@@ -164,7 +164,7 @@ def test_a_second_search_on_one_folder_is_refused(folder):
     assert str(process.pid) in out and "Traceback" not in out
 
 
-def test_a_changed_space_is_refused(folder):
+def test_a_changed_space_is_refused(devices):
     run(*RANK, "--name", "whole")
     copy = Path("runs/whole/space.yaml")
     copy.write_text(copy.read_text().replace("classes: 10", "classes: 11"))
@@ -173,7 +173,7 @@ def test_a_changed_space_is_refused(folder):
     assert second.returncode == 2 and "space.yaml" in out
 
 
-def test_a_finished_run_can_be_extended(folder):
+def test_a_finished_run_can_be_extended(devices):
     run(*RANK, "--name", "short")
     before = report("short")
     run("search", "--resume", "runs/short", "--trials", "30000")
@@ -182,7 +182,7 @@ def test_a_finished_run_can_be_extended(folder):
     assert after["hypervolume"] >= before["hypervolume"]
 
 
-def test_resuming_a_finished_run_changes_nothing(folder):
+def test_resuming_a_finished_run_changes_nothing(devices):
     run(*RANK, "--name", "done")
     before, log = front("done"), Path("runs/done/evaluations.jsonl").read_bytes()
     run("search", "--resume", "runs/done")

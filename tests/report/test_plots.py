@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from vitnas.report.axes import plot_axes
-from vitnas.report.plots import Canvas, Mark, Scale, Scatter
+from vitnas.report.plots import Canvas, Mark, Scale, Scatter, _edge
 
 
 def draw(scatter: Scatter, width: int = 80, encoding: str = "utf-8") -> list[str]:
@@ -102,7 +102,15 @@ def test_ticks_are_few_inside_and_distinct(low: float, high: float) -> None:
         (("params", "latency"), ("latency", "params")),
         (("quality",), None),
         (("latency",), None),
+        (("quality", "params", "throughput@gpu", "latency@a"), ("latency@a", "quality")),
+        (("quality", "params", "throughput"), ("throughput", "quality")),
     ],
 )
 def test_axes(objectives: tuple[str, ...], axes: tuple[str, str] | None) -> None:
     assert plot_axes(objectives) == axes
+
+
+def test_where_more_is_better_the_front_bends_the_other_way() -> None:
+    points = np.array([[1.0, 2.0], [2.0, 1.0], [2.5, 1.5]])  # throughput, quality
+    assert _edge(points, True, False).tolist() == [True, False, False]
+    assert _edge(points, True, True).tolist() == [True, False, True]

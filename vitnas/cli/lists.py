@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from vitnas import plugins
 from vitnas.cli import _common
 from vitnas.errors import InvalidInput
 
+INDENT = "    "
 ABOUT_DEVICE = (
     *("kind", "metric", "band", "dtype", "description", "runtime", "batch", "threads", "resolution_px"),
     *("limits", "measurements", "full_name", "source", "problem"),
@@ -23,19 +25,24 @@ def devices(as_json: Json = False) -> None:
     if as_json:
         _common.print_json(found)
         return
-    rows = [
+    heads = [
         (
             entry["name"],
             entry["kind"],
             entry["metric"] or "",
             "" if entry["band"] is None else f"±{100 * entry['band']:.0f} %",
             entry["dtype"] or "",
-            entry["problem"] or f"{entry['description']}; {entry['runtime']}",
         )
         for entry in found
     ]
-    headers = ("device", "kind", "holds", "error", "dtype", "what it is")
-    _common.print_table(headers, rows, right={"error"})
+    headers = ("device", "kind", "holds", "error", "dtype")
+    head, *lines = _common.table_lines(headers, heads, right={"error"}, width=_common.width())
+    typer.echo(head)
+    for line, entry in zip(lines, found, strict=True):
+        typer.echo(line)
+        about = entry["problem"] or f"{entry['description']}; {entry['runtime']}"
+        for part in textwrap.wrap(about, _common.width() - len(INDENT)):
+            typer.echo(INDENT + part)
 
 
 def _device(name: str) -> dict[str, Any]:

@@ -40,9 +40,9 @@ def score(
     Returns:
         one object a file: name, id, params, macs, activations, peak_bytes, latency_ms (None without a
         device; of several devices, figures as named in `vitnas.cost.figures`), scores (proxy -> value, None
-        where it could not be computed), failures. With devices also: device (their labels), latency_band
-        (of the only one), targets (each with its coverage, where it has measured blocks) and exceeds (their
-        own limits that the network does not keep).
+        where it could not be computed), failures, batch if it was given. With devices also: device (their
+        labels), latency_band (of the only one), targets (each with its coverage, where it has measured
+        blocks) and exceeds (their own limits that the network does not keep).
 
     Raises:
         InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution.
@@ -58,6 +58,7 @@ def score(
         check_answers(devices, batch, [architecture.resolution_px])
         costs = price_architecture(architecture, devices, batch=batch)
         row: dict[str, Any] = {"name": architecture.name, "id": architecture.id, **costs, "scores": {}}
+        row |= {"batch": batch} if batch else {}
         if devices:
             row |= _about_devices(architecture, devices, Figures(devices, batch), costs)
         if proxies:

@@ -65,9 +65,7 @@ def copies(names: Sequence[str], devices: Sequence[ProfiledDevice]) -> dict[str,
             continue
         copy = f"{FOLDER}/{Path(table.file).name}"
         if copy in found or Path(table.file).name != table.file:
-            raise InvalidInput(
-                f"{source}: its table needs a name of its own beside it, not '{table.file}'"
-            )
+            raise InvalidInput(f"{source}: its table needs a name of its own beside it, not '{table.file}'")
         found[copy] = (source.parent / table.file).read_text(encoding="utf-8")
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from rich.text import Text
 
@@ -29,7 +30,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
     lines = [
         _about_size(result),
         *_about_times(result.targets, members),
-        _about_memory(result, members),
+        about_memory(result.targets, result.config.batch, [m.costs for m in members]),
         *(f"budget of a device itself: {limit}." for limit in result.limits),
         _about_quality(result),
         *_about_marks(result.targets, members),
@@ -81,15 +82,12 @@ def _covered(coverages: Sequence[Coverage]) -> str:
     return f"; {span} of it measured, the rest predicted{error}"
 
 
-def _about_memory(result: SearchResult, members: Sequence[Member]) -> str:
-    """Of how many images, where it is not one; of which device, where they differ in it."""
-    whole = [m.costs.get("peak_bytes") for m in members]
-    peaks = [
-        [m.costs.get(f"peak_bytes@{t.name}", m.costs.get("peak_bytes")) for m in members]
-        for t in result.targets
-    ]
-    largest = next((t for t, own in zip(result.targets, peaks, strict=True) if own == whole), None)
-    images = largest.batch if largest else result.config.batch or 1
+def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[Mapping[str, Any]]) -> str:
+    """Of how many images the peak is, where it is not one; of which device, where they differ in it."""
+    whole = [row.get("peak_bytes") for row in costs]
+    peaks = [[row.get(f"peak_bytes@{t.name}", row.get("peak_bytes")) for row in costs] for t in targets]
+    largest = next((t for t, own in zip(targets, peaks, strict=True) if own == whole), None)
+    images = largest.batch if largest else batch or 1
     call = f"a call of {images} images" if images > 1 else "one image"
     if largest and any(own != whole for own in peaks):
         return f"memory: of {largest.name}, which needs the most ({largest.dtype}, {call})."

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from vitnas.report.axes import cost_axis
 from vitnas.report.columns import Column, FittedTable
-from vitnas.report.notes import origins
+from vitnas.report.notes import about_memory, origins
 from vitnas.report.tables import time_columns
 from vitnas.search.events import Coverage, Target
 
@@ -26,6 +26,7 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     targets = _targets(rows)
     coverages = [_coverages(rows, k) for k in range(len(targets))]
     lines = origins(targets, coverages)
+    lines += [note] if (note := about_memory(targets, rows[0].get("batch"), rows)) else []
     lines += [f"× {row['name']} exceeds {limit}" for row in rows for limit in row.get("exceeds") or ()]
     if lines:
         parts += [Text(), *map(Text, lines)]
