@@ -12,9 +12,9 @@ from vitnas.job import finish, targets
 from vitnas.job.rating import Rating, check_quality, make_rating
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
+from vitnas.lock import RunLock
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, SearchResult, Silent
-from vitnas.search.lock import RunLock
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
 from vitnas.workers import make_workers

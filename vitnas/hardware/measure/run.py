@@ -22,6 +22,7 @@ from vitnas.hardware.measure.session import Session, Visit
 from vitnas.hardware.measure.timing import RUNS, Timer, Watcher, best_visits
 from vitnas.hardware.profile import Profile, save_profile
 from vitnas.hardware.profile_file import read_profile
+from vitnas.lock import RunLock
 from vitnas.space.files import load_space
 from vitnas.space.slots import Context
 from vitnas.space.space import Space
@@ -115,6 +116,7 @@ def measure_profile(settings: MeasureSettings, listener: Listener) -> MeasureRes
         InvalidInput: a setting is wrong, or differs from those that this name was begun with.
         MissingExtra: the runtime is not installed; names the extra.
         InvalidSpace: a space cannot be built.
+        RunLocked: another process measures under this name.
         KeyboardInterrupt: with a line that says how to go on.
     """
     runtime: Runtime = plugins.load_plugin("runtime", settings.runtime)(settings.threads)
@@ -126,6 +128,14 @@ def measure_profile(settings: MeasureSettings, listener: Listener) -> MeasureRes
             f"{settings.runtime} runs networks as Python says; compiled or exported ones rank differently. "
             "Take its figures for what they are"
         )
+    settings.out.mkdir(parents=True, exist_ok=True)
+    with RunLock(settings.out, f".{settings.name}.lock"):
+        return _measure(settings, runtime, path, log, listener)
+
+
+def _measure(
+    settings: MeasureSettings, runtime: Runtime, path: Path, log: Path, listener: Listener
+) -> MeasureResult:
     if settings.fresh:
         log.unlink(missing_ok=True)
     session = Session(log, _fixed(settings, runtime))

@@ -1,4 +1,4 @@
-"""One driver for each run folder."""
+"""One writer for each run folder, and for each measurement."""
 
 from __future__ import annotations
 
@@ -16,30 +16,31 @@ NAME = ".lock"
 
 
 class RunLock:
-    """Held by the process that writes a run folder; the system lets go of it when that process ends.
+    """Held by the process that writes a folder; the system lets go of it when that process ends.
 
     The file stays, and says who holds or held it. A dead process' lock is free at once, whatever killed
     it, and worker processes do not keep it alive.
 
     Args:
-        folder: the run folder, which exists.
+        folder: exists.
+        name: of the lock's file in it.
 
     Raises:
         RunLocked: another process holds it; names that process.
         RunError: the folder cannot be written.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.path = Path(folder) / NAME
+    def __init__(self, folder: str | Path, name: str = NAME) -> None:
+        self.path = Path(folder) / name
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
         except OSError as problem:
-            raise RunError(f"cannot lock the run folder {folder}: {problem.strerror}") from None
+            raise RunError(f"cannot lock the folder {folder}: {problem.strerror}") from None
         try:
             free = _try_lock(self._fd)
         except OSError as problem:  # a file system without locks
             self._close()
-            raise RunError(f"cannot lock the run folder {folder}: {problem.strerror}") from None
+            raise RunError(f"cannot lock the folder {folder}: {problem.strerror}") from None
         if not free:
             holder = _holder(self.path)
             self._close()
@@ -58,7 +59,7 @@ class RunLock:
             os.write(self._fd, json.dumps(holder).encode())
         except OSError as problem:
             self._close()
-            raise RunError(f"cannot lock the run folder {self.path.parent}: {problem.strerror}") from None
+            raise RunError(f"cannot lock the folder {self.path.parent}: {problem.strerror}") from None
 
     def release(self) -> None:
         """Let go; a second time does nothing."""

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from vitnas.errors import RunError, RunLocked
-from vitnas.search.lock import NAME, RunLock
+from vitnas.lock import NAME, RunLock
 
 HOLD = """
 import os, sys, time
-from vitnas.search.lock import RunLock
+from vitnas.lock import RunLock
 lock = RunLock(sys.argv[1])
 print("held", flush=True)
 """
@@ -87,5 +87,5 @@ def test_workers_do_not_keep_the_lock_of_a_killed_driver(tmp_path: Path) -> None
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot lock the run folder"):
+    with pytest.raises(RunError, match="cannot lock the folder"):
         RunLock(tmp_path / "missing")
