@@ -22,10 +22,28 @@ SURFACE = {
     "devices": {"--json"},
     "export": {"FILE", "--to", "--out", "--resolution-px", "--num-classes", "--weights", "--json"},
     "profile check": {"DEVICE", "--truth", "--device-filter", "--worst", "--json"},
+    "profile calibrate": {
+        *("DEVICE", "--measurements", "--name", "--out", "--title", "--description", "--device"),
+        *("--runtime", "--os", "--compute-units"),
+    },
     "profile fit": {
         *("--rows", "--name", "--out", "--title", "--description", "--device", "--runtime", "--os"),
-        *("--compute-units", "--dtype", "--noise"),
+        *("--compute-units", "--dtype", "--noise", "--metric", "--batch", "--hardware"),
     },
+    "profile import": {
+        *("RESULTS", "--name", "--kit", "--device", "--runtime", "--os", "--compute-units"),
+        *("--threads", "--dtype", "--unit", "--out"),
+    },
+    "profile kit": {
+        *("--space", "--runtime", "--out", "--batch", "--resolution-px", "--copies", "--networks"),
+        "--blocks",
+    },
+    "profile measure": {
+        *("--space", "--name", "--runtime", "--threads", "--batch", "--resolution-px", "--networks"),
+        *("--runs", "--copies", "--out", "--fresh"),
+    },
+    "profile memory": {"FILES", "--target", "--resolution-px", "--json"},
+    "profile report": {"DEVICES", "--out"},
     "proxies": {"--json"},
     "score": {"--batch", "--json", "--proxy", "--resolution-px", "--seed", "--target", "FILES"},
     "search": {
