@@ -77,7 +77,7 @@ def test_the_order_is_shuffled_and_reproducible(tmp_path, fake, watched, probes)
 
 
 def test_noisy_probes_are_visited_again_but_not_for_ever(tmp_path, fake, watched, probes):
-    prepare = fake.prepare
+    prepare, noisy = fake.prepare, probes[2]
 
     def unsteady(module, example):
         timed = prepare(module, example)
@@ -91,11 +91,27 @@ def test_noisy_probes_are_visited_again_but_not_for_ever(tmp_path, fake, watched
     assert len(twice) == 1 and watcher.seen[-1] == twice[0]
     assert best_visits(session.visits)[twice[0]].iqr_ms == 0
 
+    unlucky = fake.prepare(noisy.module(), noisy.example()).ms
+
     def never_calm(module, example):
         timed = prepare(module, example)
-        timed.spread = 0.5
+        timed.spread = 0.5 if timed.ms == unlucky else 0.0
         return timed
 
     fake.prepare = never_calm
     session = session_of(tmp_path / "never", probes, fake, watched())
-    assert {len(visits) for visits in session.by_probe().values()} == {VISITS}
+    counts = {key: len(visits) for key, visits in session.by_probe().items()}
+    assert counts == {p.id: VISITS if p is noisy else 1 for p in probes}
+
+
+def test_a_machine_that_is_always_noisy_is_not_measured_three_times(tmp_path, fake, watched, probes):
+    prepare = fake.prepare
+
+    def always(module, example):
+        timed = prepare(module, example)
+        timed.spread = 0.5
+        return timed
+
+    fake.prepare = always
+    session = session_of(tmp_path / "always", probes, fake, watched())
+    assert {len(visits) for visits in session.by_probe().values()} == {1}

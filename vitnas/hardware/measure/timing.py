@@ -20,6 +20,7 @@ LEAST_MS = 25.0  # short blocks are run more often, for so long
 MOST_RUNS = 300
 REFERENCE_RUNS = 15
 NOISY = 0.05  # IQR / median, or distance of the reference from its median over the session
+UNUSUAL = 1.5  # times the usual noise of this machine: below it another visit is no better
 VISITS = 3
 
 
@@ -89,14 +90,11 @@ class Timer:
     def _noisy(self, probes: Iterable[Probe]) -> list[Probe]:
         """Those whose best visit is noisy and that have been visited fewer than ``VISITS`` times."""
         level = reference_level(self.session.visits)
-        seen = self.session.by_probe()
-        return [
-            probe
-            for probe in probes
-            if seen[probe.id][0].runs
-            and len(seen[probe.id]) < VISITS
-            and min(noise(visit, level) for visit in seen[probe.id]) > NOISY
-        ]
+        seen = {key: visits for key, visits in self.session.by_probe().items() if visits[0].runs}
+        best = {key: min(noise(visit, level) for visit in visits) for key, visits in seen.items()}
+        usual = float(np.median([noise(visits[0], level) for visits in seen.values()])) if seen else 0.0
+        limit = max(NOISY, UNUSUAL * usual)
+        return [p for p in probes if p.id in seen and len(seen[p.id]) < VISITS and best[p.id] > limit]
 
 
 def time_probe(timed: Timed, least_runs: int) -> tuple[float, float, int]:
