@@ -41,8 +41,8 @@ AIHUB_SOURCE = "github.com/quic/ai-hub-models@52c080d performance results of {}"
 TIMM_SOURCE = "github.com/huggingface/pytorch-image-models@aa4b585 results/{}"
 
 # Float models: Qualcomm's QNN FAQ (docs.qualcomm.com, 80-62010-1) says that its NPU runs in FP16 what is not
-# quantized, so the profiles are of float16. Left out: QCS8450 (its rows carry no fit: 27 %), SA7255P (its cells
-# repeat QCS8275's).
+# quantized, so the profiles are of float16. Left out: QCS8450 (its rows carry no fit: 27 %), SA7255P (its
+# cells repeat QCS8275's), SA8775P (seven networks take four times as long in TensorFlow Lite as in QNN).
 AIHUB_DEVICES = {  # profile -> device there, runtime there (tflite holds one classifier more than qnn_dlc)
     "galaxy_s24": ("Samsung Galaxy S24", "tflite"),
     "galaxy_s25": ("Samsung Galaxy S25", "tflite"),
