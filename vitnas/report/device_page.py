@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import math
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitnas.hardware.check_file import HeldOut, check_path, read_check
+from vitnas.hardware.measure.plan import PUBLISHED, RANDOM
 from vitnas.hardware.metrics import ErrorSummary, summarize
 from vitnas.hardware.profile import Profile
 from vitnas.hardware.profile_file import read_profile
@@ -21,13 +23,13 @@ HEAD = """# Devices
 
 <!-- Written by `vitnas profile report`; change the profiles or devices/NAME.notes.md instead. -->
 
-A latency is worth what its origin is worth. This page is written from the shipped profiles by
-`vitnas profile report`. How a device is fitted, measured on this machine or on a phone, checked, or carried to its
-sister: [measuring.md](measuring.md).
+A latency is worth what its origin is worth. `vitnas profile report` writes this page from the profiles, so it
+says what they say. How a device is fitted, measured here or on a phone, checked, or carried to its sister:
+[measuring.md](measuring.md).
 
-Errors are relative (MAPE: mean of |predicted / true - 1|), on networks that the prediction was not made from. `MACs
-only` is `base + rate x MACs`, fitted and left out in the same way: what a profile has to beat. **Candidates closer
-than a device's MAPE cannot be told apart by its latency.**
+Errors are relative (MAPE: mean of |predicted / true - 1|), of networks that the prediction was not made
+from. `MACs only` is `base + rate x MACs`, fitted and left out in the same way: what a profile has to beat.
+**Candidates closer than a device's MAPE cannot be told apart by its figures.**
 """
 
 
@@ -68,9 +70,17 @@ def read_entry(name: str, path: Path, notes_folder: Path) -> Entry:
     return Entry(
         name,
         read_profile(path),
-        tuple(read_check(check)) if check.is_file() else (),
+        tuple(map(_with_space, read_check(check))) if check.is_file() else (),
         notes.read_text(encoding="utf-8").strip() if notes.is_file() else "",
     )
+
+
+def _with_space(row: HeldOut) -> HeldOut:
+    """A network of a space (``vit-31``, ``vit:deit_tiny``) is told apart by its space too."""
+    if row.family not in (RANDOM, PUBLISHED):
+        return row
+    space = row.network.rpartition(":" if row.family == PUBLISHED else "-")[0]
+    return dataclasses.replace(row, family=f"{space}, {row.family}")
 
 
 def doubts(entry: Entry) -> str:

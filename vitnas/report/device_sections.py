@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from vitnas.hardware.check_file import HeldOut
+from vitnas.hardware.metrics import summarize
 from vitnas.hardware.profile import KINDS, METRICS, Domain, Error, Profile
 from vitnas.hardware.roofline import BASE, CALL
 from vitnas.report.words import duration
@@ -25,7 +26,7 @@ def section(name: str, profile: Profile, held_out: Sequence[HeldOut], notes: str
         notes: hand-written Markdown that goes in as it is.
         picture: path of the scatter plot from the page; empty if there is none.
     """
-    parts = [f"## {name}\n\n**{profile.kind.capitalize()}**: {KINDS[profile.kind]}. {profile.source}.\n"]
+    parts = [f"## {name}\n\n**{profile.kind.capitalize()}**: {KINDS[profile.kind]}.\n"]
     parts.append(_facts(profile))
     if profile.error is not None:
         parts.append(_error(profile.error, len(held_out)))
@@ -33,9 +34,8 @@ def section(name: str, profile: Profile, held_out: Sequence[HeldOut], notes: str
         parts.append(f"![{name}: predicted against true]({picture})\n")
     if profile.error is not None:
         parts.append(_by_part(profile, profile.error, held_out))
-    parts += [_table(profile), _coefficients(profile), _limits(profile.limits)]
-    parts.append(_domain(profile.domain) if profile.domain else "")
-    parts.append(f"{notes}\n" if notes else "")
+    parts += [_table(profile), _limits(profile.limits), f"{notes}\n" if notes else ""]
+    parts += [_coefficients(profile), _domain(profile.domain) if profile.domain else ""]
     return "\n".join(part for part in parts if part)
 
 
@@ -55,16 +55,10 @@ def _facts(profile: Profile) -> str:
         "threads": str(c.threads or ""),
         "images": pixels,
         "date": c.date,
-        "made from": _origin(profile),
+        "from": profile.source,
+        "families": str(profile.rows.families) if profile.rows else "",
     }
     return table(("", ""), [(key, text) for key, text in facts.items() if text])
-
-
-def _origin(profile: Profile) -> str:
-    rows, blocks = profile.rows, profile.table
-    if rows is not None:
-        return f"{rows.number} rows, {rows.networks} networks, {rows.families} families (`{rows.file}`)"
-    return f"{blocks.blocks} blocks (`{blocks.file}`)" if blocks is not None else ""
 
 
 def _error(error: Error, count: int) -> str:
@@ -87,7 +81,7 @@ def _error(error: Error, count: int) -> str:
 def _by_part(profile: Profile, error: Error, held_out: Sequence[HeldOut]) -> str:
     if profile.kind == "fitted" and error.families:
         return _by_family(error.families)
-    return _by_network(held_out) if held_out else ""
+    return "\n".join((_by_group(held_out), _by_network(held_out))) if held_out else ""
 
 
 def _by_family(families: Mapping[str, tuple[int, float]]) -> str:
@@ -99,6 +93,17 @@ def _by_family(families: Mapping[str, tuple[int, float]]) -> str:
     lines = [sum((c[k] if k < len(c) else empty for c in columns), ()) for k in range(height)]
     header = ("family left out", "rows", "MAPE %") * len(columns)
     return _folded("Families", table(header, lines, right={"rows", "MAPE %"}), height)
+
+
+def _by_group(held_out: Sequence[HeldOut]) -> str:
+    lines = []
+    for group in sorted({r.family for r in held_out}):
+        rows = [r for r in held_out if r.family == group]
+        found = summarize([r.predicted_ms for r in rows], [r.true_ms for r in rows])
+        within = f"{100 * found.within_10:.0f}"
+        lines.append((group, str(found.n), f"{100 * found.mape:.1f}", within, figure(found.spearman, 3)))
+    header = ("networks not seen", "number", "MAPE %", "within 10 %", "Spearman")
+    return table(header, lines, right=set(header[1:]))
 
 
 def _by_network(held_out: Sequence[HeldOut]) -> str:
@@ -159,7 +164,7 @@ def _reading(name: str, value: float) -> str:
     if name == CALL:
         return "what every kernel pays"
     if name.endswith("_ms_per_gmac"):
-        return f"{2 / value:.3g} TFLOP/s"
+        return f"{2 / value:.3g} TFLOP/s" if value < 2 else f"{2e3 / value:,.0f} GFLOP/s"
     return f"{1 / value:,.0f} GB/s" if value < 1e-1 else f"{1 / value:.2g} GB/s"
 
 
@@ -171,7 +176,7 @@ def _limits(limits: Mapping[str, float]) -> str:
 
 
 def _limit(name: str, most: float) -> str:
-    return format_quantity(most, "bytes") if name.endswith("bytes") else f"{most:,.0f}"
+    return format_quantity(name, most) if name.endswith("bytes") else f"{most:,.0f}"
 
 
 def _domain(domain: Domain) -> str:
@@ -179,8 +184,9 @@ def _domain(domain: Domain) -> str:
     ranges = table(("quantity of a network", "least", "most"), rows, right={"least", "most"})
     calls = ", ".join(f"`{call}`" for call in domain.calls)
     text = (
-        "A network beyond these ranges, or with another call that moves, pools or resizes, is flagged wherever "
-        f"its figure is printed:\n\n{ranges}\nCalls of the networks that it was made from: {calls or 'none'}.\n"
+        "A network beyond these ranges, or with another call that moves, pools or resizes, is flagged "
+        f"wherever its figure is printed:\n\n{ranges}\n"
+        f"Calls of the networks that it was made from: {calls or 'none'}.\n"
     )
     return _folded("Where it is a guess", text, LONG + 1)
 

@@ -11,6 +11,7 @@ from vitnas.cli.profile.import_ import import_
 from vitnas.cli.profile.kit import kit
 from vitnas.cli.profile.measure import measure
 from vitnas.cli.profile.memory import memory
+from vitnas.cli.profile.report import report
 
 app = typer.Typer(no_args_is_help=True, help="Make a device, or check one against measured latencies.")
 app.command()(measure)
@@ -20,3 +21,4 @@ app.command()(fit)
 app.command()(calibrate)
 app.command()(check)
 app.command()(memory)
+app.command()(report)
