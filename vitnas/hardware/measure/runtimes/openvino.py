@@ -37,7 +37,7 @@ class Openvino:
         """Version and threads."""
         return RuntimeConditions(
             device=processor(),
-            runtime=f"OpenVINO {self._package.__version__}",
+            runtime=f"OpenVINO {self._package.__version__.partition('-')[0]}",  # without the build
             os=operating_system(),
             compute_units="CPU",
             dtype="float32",
