@@ -11,6 +11,7 @@ import vitnas
 def test_the_public_names_are_these() -> None:
     assert vitnas.__all__ == [
         "Architecture",
+        "MeasureSettings",
         "Network",
         "SearchConfig",
         "SearchResult",
@@ -27,6 +28,7 @@ def test_the_public_names_are_these() -> None:
         "load_device",
         "load_space",
         "load_timm_weights",
+        "measure_profile",
         "resume_search",
         "run_search",
         "save_architecture",

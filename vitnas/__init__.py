@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vitnas.export.torch_program import export_torch
     from vitnas.export.weights import load_timm_weights
     from vitnas.hardware.load import load_device
+    from vitnas.hardware.measure.run import MeasureSettings, measure_profile
     from vitnas.job.search import resume_search, run_search
     from vitnas.models import create_model
     from vitnas.search.config import SearchConfig
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Architecture",
+    "MeasureSettings",
     "Network",
     "SearchConfig",
     "SearchResult",
@@ -44,6 +46,7 @@ __all__ = [
     "load_device",
     "load_space",
     "load_timm_weights",
+    "measure_profile",
     "resume_search",
     "run_search",
     "save_architecture",
@@ -51,6 +54,7 @@ __all__ = [
 
 _MODULES = {
     "Architecture": "vitnas.arch.schema",
+    "MeasureSettings": "vitnas.hardware.measure.run",
     "Network": "vitnas.arch.build",
     "SearchConfig": "vitnas.search.config",
     "SearchResult": "vitnas.search.events",
@@ -66,6 +70,7 @@ _MODULES = {
     "load_device": "vitnas.hardware.load",
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
+    "measure_profile": "vitnas.hardware.measure.run",
     "resume_search": "vitnas.job.search",
     "run_search": "vitnas.job.search",
     "save_architecture": "vitnas.arch.schema",

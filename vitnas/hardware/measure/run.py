@@ -87,6 +87,22 @@ class Listener(Watcher, Protocol):
         ...
 
 
+class Silent:
+    """A listener that does nothing."""
+
+    def traced(self, blocks: int) -> None:
+        """Ignore."""
+
+    def planned(self, plan: Plan, left: int) -> None:
+        """Ignore."""
+
+    def visited(self, done: int, total: int, probe: Probe, visit: Visit) -> None:
+        """Ignore."""
+
+    def warn(self, text: str) -> None:
+        """Ignore."""
+
+
 @dataclass(frozen=True)
 class MeasureResult:
     """What was made.
@@ -107,7 +123,7 @@ class MeasureResult:
         return self.made.profile
 
 
-def measure_profile(settings: MeasureSettings, listener: Listener) -> MeasureResult:
+def measure_profile(settings: MeasureSettings, listener: Listener | None = None) -> MeasureResult:
     """Measure every distinct block of the spaces and whole networks, and write a device.
 
     What an interrupted measurement of the same name did is not done again; another space adds to it.
@@ -119,6 +135,7 @@ def measure_profile(settings: MeasureSettings, listener: Listener) -> MeasureRes
         RunLocked: another process measures under this name.
         KeyboardInterrupt: with a line that says how to go on.
     """
+    listener = listener or Silent()
     runtime: Runtime = plugins.load_plugin("runtime", settings.runtime)(settings.threads)
     path = settings.out / f"{settings.name}.yaml"
     log = settings.out / f"{settings.name}.measure.jsonl"
