@@ -26,7 +26,10 @@ MAY_IMPORT = {
     "strategies": {"arch", "space", "search"},
     "models": {"arch", "space"},
     "export": {"arch", "space", "models"},
-    "job": {"arch", "space", "cost", "hardware", "quality", "workers", "search", "strategies", "units", "lock"},
+    "job": {
+        *("arch", "space", "cost", "hardware", "quality", "workers", "search", "strategies", "units"),
+        "lock",
+    },
     "report": {"search", "units", "arch", "hardware"},
 }
 ONLY_IN = {

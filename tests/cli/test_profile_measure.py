@@ -43,7 +43,9 @@ def test_a_measured_device_is_a_target_at_once(run, tmp_path):
     assert {path.name for path in (tmp_path / "hardware_profiles").iterdir()} == {
         "lap.yaml", "lap.csv", "lap.check.csv", "lap.measure.jsonl", ".lap.lock",
     }  # fmt: skip
-    code, out, _ = run("search", "--space", "tiny.yaml", "--target", "lap", "--trials", "50", "--front", "1", "--json")
+    code, out, _ = run(
+        "search", "--space", "tiny.yaml", "--target", "lap", "--trials", "50", "--front", "1", "--json"
+    )
     assert code == 0
     assert json.loads(out)["config"]["target"] == "lap"
     code, out, _ = run("devices", "--json")
