@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -90,6 +91,9 @@ def print_made(result: MeasureResult) -> None:
         typer.echo(f"\nerror, {profile.error.method}:")
         rows = result.made.held_out
         print_summary(summarize([r.predicted_ms for r in rows], [r.true_ms for r in rows]))
+        if not math.isnan(profile.error.macs_only_mape):
+            macs_only = f"{100 * profile.error.macs_only_mape:.1f} %"
+            typer.echo(f"a line through MACs, on the same networks: MAPE {macs_only}")
         families = profile.error.families.items()
         print_table(
             ("networks", "number", "MAPE %"), [(f, str(n), f"{100 * e:.1f}") for f, (n, e) in families]

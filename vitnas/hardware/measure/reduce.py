@@ -18,6 +18,7 @@ from vitnas.cost.trace import Trace
 from vitnas.errors import InvalidData
 from vitnas.hardware.block_table import Measured
 from vitnas.hardware.check_file import HeldOut
+from vitnas.hardware.fit import fit_macs_only
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
 from vitnas.hardware.measure.predict import BlockPredictor, fit_predictor
 from vitnas.hardware.metrics import summarize
@@ -90,7 +91,7 @@ def make_table_profile(
         table=_summary(plan, times, table, f"{name}.csv", copies),
         calibration=calibration,
         prediction=predictor.summary,
-        error=_error(held_out) if held_out else None,
+        error=_error(held_out, _macs_only_ms(plan, times.networks, used)) if held_out else None,
     )
     return Made(profile, table, held_out)
 
@@ -139,7 +140,19 @@ def _held_out(
     return tuple(rows)
 
 
-def _error(held_out: Sequence[HeldOut]) -> Error:
+def _macs_only_ms(
+    plan: Plan, networks: Mapping[str, float], used: Sequence[str]
+) -> NDArray[np.float64] | None:
+    """What a line through the MACs of the calibration networks says of the held-out ones; None if too few."""
+    if len(used) < 3:
+        return None
+    gmacs = {key: sum(plan.traces[b].macs for b in plan.chains[key]) / 1e9 for key in networks}
+    truth = np.array([networks[key] for key in used])
+    base_ms, rate = fit_macs_only(np.array([gmacs[key] for key in used]), truth, np.ones(len(used)))
+    return np.array([base_ms + rate * gmacs[key] for key in networks if plan.roles[key] != CALIBRATION])
+
+
+def _error(held_out: Sequence[HeldOut], macs_only_ms: NDArray[np.float64] | None) -> Error:
     predicted = np.array([row.predicted_ms for row in held_out])
     truth = np.array([row.true_ms for row in held_out])
     summary = summarize(predicted.tolist(), truth.tolist()).to_dict()
@@ -155,6 +168,9 @@ def _error(held_out: Sequence[HeldOut]) -> Error:
         band=float(summary["mape"]),
         interval_80=(float(low), float(high)),
         families=families,
+        macs_only_mape=(
+            float("nan") if macs_only_ms is None else float(np.abs(macs_only_ms / truth - 1).mean())
+        ),
         **{key: value for key, value in summary.items() if key != "n"},
     )
 

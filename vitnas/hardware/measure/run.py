@@ -245,8 +245,8 @@ def _refuse_overwriting(path: Path) -> None:
 
 def _description(settings: MeasureSettings, runtime: Runtime) -> str:
     c = runtime.conditions()
-    threads = f"{c.threads} thread{'s' if c.threads != 1 else ''}"
-    return f"{c.device}, {c.runtime}, {threads}, batch {settings.batch}"
+    threads = f"{c.threads} thread{'s' if c.threads != 1 else ''}, " if c.threads else ""
+    return f"{c.device}, {c.runtime}, {threads}batch {settings.batch}"
 
 
 def _problems(plan: Plan, session: Session) -> tuple[tuple[Probe, str], ...]:
