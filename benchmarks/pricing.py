@@ -33,11 +33,18 @@ def main() -> None:
     rng = np.random.default_rng(0)
     genomes = space.sample(100_000 if args.quick else 1_000_000, rng)
 
-    def price() -> None:
-        for start in range(0, len(genomes), BATCH):
-            table.price(genomes[start : start + BATCH])
+    def rate_of(table: CostTable) -> float:
+        def price() -> None:
+            for start in range(0, len(genomes), BATCH):
+                table.price(genomes[start : start + BATCH])
 
-    rate = len(genomes) / common.median_seconds(price, 3 if args.quick else 9)
+        return len(genomes) / common.median_seconds(price, 3 if args.quick else 9)
+
+    rate = rate_of(table)
+    others = {
+        "with a measured table (xeon_ort)": ("xeon_ort",),
+        "for three devices": ("iphone12", "galaxy_s24", "xeon_ort"),
+    }
     alone = common.median_seconds(lambda: table.price(genomes[:1]), 200)
 
     names = ["s0"] if args.quick else list(space.references)
@@ -53,6 +60,9 @@ def main() -> None:
         f"candidates priced (batches of {BATCH:,})", rate, "/s", target=">= 500000",
         beside="fvcore on the built networks, mean", other=1 / mean_s,
     )  # fmt: skip
+    for what, names in others.items():
+        other = rate_of(CostTable.cached(space, [load_device(name) for name in names]))
+        report.add(f"  {what}", other, "/s", target=">= 500000", beside="iphone12 alone", other=rate)
     for name, row in rows.items():
         report.add(f"one count: {name}", 1e3 / rate, "ms", beside="fvcore", other=1e3 * row["fvcore_s"])
     report.add(

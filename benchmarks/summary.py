@@ -13,7 +13,8 @@ BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = "| what | value | beside it | its value | ratio | target | |\n|---|---:|---|---:|---:|---:|---|"
 ORDER = (
     "pricing", "table", "loop_overhead", "proxy_overhead",
-    "help_time", "default_search", "throughput", "strategies", "calibration",
+    "help_time", "default_search", "throughput", "strategies",
+    "measured_latency", "kit_round_trip", "calibration",
 )  # fmt: skip
 
 
