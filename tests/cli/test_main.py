@@ -23,7 +23,7 @@ SURFACE = {
     "export": {"FILE", "--to", "--out", "--resolution-px", "--num-classes", "--weights", "--json"},
     "profile check": {"DEVICE", "--truth", "--device-filter", "--worst", "--json"},
     "profile calibrate": {
-        *("DEVICE", "--measurements", "--name", "--out", "--title", "--description", "--device"),
+        *("SOURCE", "--measurements", "--name", "--out", "--title", "--description", "--device"),
         *("--runtime", "--os", "--compute-units"),
     },
     "profile fit": {
