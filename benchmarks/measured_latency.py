@@ -17,13 +17,15 @@ import _common as common
 import numpy as np
 
 from vitnas.cost.device import BYTES_OF_DTYPE
-from vitnas.cost.pricer import trace_architecture
+from vitnas.cost.pricer import price_architecture, trace_architecture
 from vitnas.cost.trace import Trace
 from vitnas.hardware.features import roofline_features
 from vitnas.hardware.fit import fit_roofline
 from vitnas.hardware.load import load_device
 from vitnas.hardware.measure.plan import CALIBRATION, PUBLISHED, Plan, make_plan
 from vitnas.hardware.measure.predict import BLOCK_PRIOR
+from vitnas.hardware.measure.probe import Probe
+from vitnas.hardware.measure.reduce import Times, make_table_profile
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile, times_of
 from vitnas.hardware.measure.session import Session
 from vitnas.hardware.measured import MeasuredDevice
@@ -109,6 +111,11 @@ def _compare(report: common.Report, settings: MeasureSettings, device: MeasuredD
         spent = sum(visit.seconds for visit in visits if visit.probe in members)
         label = f"{name} alone: {len(part.blocks)} blocks, {len(part.networks)} networks"
         report.add(label, spent, "s", target="<= 1200")
+        others = [p for p in plan.networks if plan.roles[p.id] == PUBLISHED and p.id not in members]
+        if others:
+            missed = _missed_elsewhere(part, times_of(part, visits, settings.runs), others, times, device)
+            label = f"  {len(others)} published networks of other spaces, predicted from its blocks"
+            report.add(label, 100 * missed, "% off")
     for space in plan.spaces:
         own = [k for k in times if spaces[k] == space and plan.roles[k] != CALIBRATION]
         _add(report, space, own, times, methods, TARGETS.get(space))
@@ -139,6 +146,19 @@ def _compare(report: common.Report, settings: MeasureSettings, device: MeasuredD
         for p in plan.networks
         if p.id in times
     ]
+
+
+def _missed_elsewhere(
+    part: Plan, own: Times, others: Sequence[Probe], true_ms: dict[str, float], device: MeasuredDevice
+) -> float:
+    """Mean relative error of a table on networks of operators that it lacks."""
+    conditions = device.profile.conditions
+    made = make_table_profile(
+        part, own, name="part", kind="measured", description="", conditions=conditions, copies=1
+    )
+    alone = MeasuredDevice(made.profile, made.table)
+    said = [price_architecture(p.architecture, alone)["latency_ms"] for p in others if p.architecture]
+    return float(np.mean([abs((ms or 0) / true_ms[p.id] - 1) for ms, p in zip(said, others, strict=True)]))
 
 
 def _visits(log: Path) -> list:  # type: ignore[type-arg]
