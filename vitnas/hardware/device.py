@@ -80,4 +80,4 @@ class ProfileDevice:
     def _advice(self, option: str, value: int) -> str:
         if self.kind == "fitted":
             return "its rows have none: choose another device (see 'vitnas devices')"
-        return f"measure a device for it: vitnas profile measure {option} {value} --name NAME"
+        return f"measure a device for it: vitnas profile measure --space SPACE {option} {value} --name NAME"
