@@ -14,7 +14,7 @@ HEAD = "| what | value | beside it | its value | ratio | target | |\n|---|---:|-
 ORDER = (
     "pricing", "table", "loop_overhead", "proxy_overhead",
     "help_time", "default_search", "throughput", "strategies",
-    "measured_latency", "kit_round_trip", "calibration",
+    "measured_latency", "measured_again", "kit_round_trip", "calibration",
 )  # fmt: skip
 
 
