@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
 if TYPE_CHECKING:
+    from vitnas.hardware.measure.reduce import Made
     from vitnas.hardware.metrics import ErrorSummary
+    from vitnas.hardware.profile import Profile
     from vitnas.hardware.rows import LatencyRow
 
 
@@ -70,3 +74,98 @@ class Progress:
 
     def __call__(self, row: LatencyRow) -> None:
         self._status.update(f"{self._verb} {row.timm_name or row.model}")
+
+
+def names_of(text: str) -> tuple[str, ...]:
+    """The names of a list with commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def print_calibration(profile: Profile) -> None:
+    """How a table's blocks make a network, and how wrong its predictions are."""
+    calibration, prediction = profile.calibration, profile.prediction
+    assert calibration is not None and prediction is not None
+    typer.echo(
+        f"a network: {calibration.base_ms:.3g} ms + {calibration.scale:.3f} x the sum of its blocks "
+        f"({calibration.networks} networks)\n"
+        f"a block that is not in the table: predicted, {100 * prediction.error:.0f} % off "
+        f"({100 * prediction.unseen_error:.0f} % where its operator is not either)"
+    )
+
+
+def print_held_out(made: Made) -> None:
+    """Errors on networks that a table was not made from, if there are any."""
+    from vitnas.hardware.metrics import summarize
+
+    if made.profile.error is None:
+        return
+    typer.echo(f"\nerror, {made.profile.error.method}:")
+    print_summary(summarize([r.predicted_ms for r in made.held_out], [r.true_ms for r in made.held_out]))
+
+
+class Bar:
+    """A bar with the time left on a terminal; a line every twentieth elsewhere, all on stderr.
+
+    Args:
+        doing: such as ``measuring``, beside the bar.
+        did: such as ``measured``, in the lines.
+    """
+
+    def __init__(self, doing: str, did: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        console = Console(file=sys.stderr)  # by value: converters are silenced by replacing sys.stderr
+        self._doing, self._did = doing, did
+        self._live = console.is_terminal and not console.is_dumb_terminal
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[last]}[/dim]"),
+            console=console,
+            disable=not self._live,
+            redirect_stderr=False,
+        )
+        self._task: Any = None
+        self._start = time.monotonic()
+        self._first = 0
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def traced(self, blocks: int) -> None:
+        """Show that blocks are listed."""
+        if self._task is None:
+            self._task = self._bar.add_task("listing blocks", total=None, last="")
+        self._bar.update(self._task, completed=blocks)
+
+    def begin(self, text: str, total: int, left: int) -> None:
+        """Say what there is to do, and begin with what is left of it."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._first, self._start = total - left, time.monotonic()
+        self.say(text)
+        self._task = self._bar.add_task(self._doing, total=total, completed=total - left, last="")
+
+    def move(self, done: int, total: int, last: str) -> None:
+        """Move on."""
+        if self._live:
+            self._bar.update(self._task, completed=done, total=total, last=last[:34])
+        elif done == total or done % max(1, total // 20) == 0:
+            spent = time.monotonic() - self._start
+            left_s = spent / max(1, done - self._first) * (total - done)
+            typer.echo(f"{self._did} {done} of {total}, about {left_s:.0f} s left", err=True)
+
+    def say(self, text: str) -> None:
+        """A line beside the bar."""
+        if self._live:
+            self._bar.console.print(text, markup=False, highlight=False)
+        else:
+            typer.echo(text, err=True)

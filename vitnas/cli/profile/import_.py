@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitnas.cli.profile._common import print_summary, print_table
+from vitnas.cli.profile._common import print_calibration, print_held_out, print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.kit.import_results import ImportResult
@@ -60,25 +60,16 @@ def import_(
 
 def _print_import(result: ImportResult) -> None:
     from vitnas.hardware.load import load_device
-    from vitnas.hardware.metrics import summarize
 
     profile = result.made.profile
-    table, calibration, prediction = profile.table, profile.calibration, profile.prediction
-    assert table is not None and calibration is not None and prediction is not None
+    table = profile.table
+    assert table is not None
     typer.echo(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}\n")
     print_table(
         ("operator", "blocks", "in the kit", "measured"),
         [(row.op, str(row.blocks), str(row.in_kit), str(row.measured)) for row in result.coverage],
     )
-    typer.echo(
-        f"\na call: {table.empty_ms:.3g} ms, subtracted from every block; chains of {table.copies}\n"
-        f"a network: {calibration.base_ms:.3g} ms + {calibration.scale:.3f} x the sum of its blocks "
-        f"({calibration.networks} networks)\n"
-        f"a block that is not in the table: predicted, {100 * prediction.error:.0f} % off "
-        f"({100 * prediction.unseen_error:.0f} % where its operator is not either)"
-    )
-    if profile.error is not None:
-        typer.echo(f"\nerror, {profile.error.method}:")
-        rows = result.made.held_out
-        print_summary(summarize([r.predicted_ms for r in rows], [r.true_ms for r in rows]))
+    typer.echo(f"\na call: {table.empty_ms:.3g} ms, subtracted from every block; chains of {table.copies}")
+    print_calibration(profile)
+    print_held_out(result.made)
     typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")

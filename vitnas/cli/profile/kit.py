@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from vitnas.cli.profile._common import Bar, names_of
 
 if TYPE_CHECKING:
     from vitnas.hardware.kit.manifest import KitProbe, Manifest
@@ -44,7 +44,7 @@ def kit(
     from vitnas.hardware.kit.write import KitSettings, write_kit
 
     settings = KitSettings(
-        spaces=tuple(part.strip() for part in space.split(",") if part.strip()),
+        spaces=names_of(space),
         runtime=runtime,
         out=out,
         batch=batch,
@@ -80,62 +80,18 @@ def _print_kit(result: KitResult) -> None:
     )
 
 
-class KitView:
-    """A bar with the time left on a terminal; a line every twentieth elsewhere, all on stderr."""
+class KitView(Bar):
+    """A listener with a bar."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(file=sys.stderr)  # by value: converters are silenced by replacing sys.stderr
-        self._live = console.is_terminal and not console.is_dumb_terminal
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[last]}[/dim]"),
-            console=console,
-            disable=not self._live,
-            redirect_stderr=False,
-        )
-        self._task: Any = None
-        self._start = time.monotonic()
-        self._first = 0
-
-    def __enter__(self) -> KitView:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def traced(self, blocks: int) -> None:
-        """Show that blocks are listed."""
-        if self._task is None:
-            self._task = self._bar.add_task("listing blocks", total=None, last="")
-        self._bar.update(self._task, completed=blocks)
+        super().__init__("writing", "wrote")
 
     def planned(self, manifest: Manifest, left: int, size_bytes: int) -> None:
         """Say what there is to do."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
         total = len(manifest.probes)
-        self._first, self._start = total - left, time.monotonic()
         text = f"{total} models, about {size_bytes / 1e6:,.0f} MB in all"
-        text += f"; {total - left} stand there already" if left < total else ""
-        if self._live:
-            self._bar.console.print(text, markup=False, highlight=False)
-        else:
-            typer.echo(text, err=True)
-        self._task = self._bar.add_task("writing", total=total, completed=total - left, last="")
+        self.begin(text + (f"; {total - left} stand there already" if left < total else ""), total, left)
 
     def written(self, done: int, total: int, probe: KitProbe) -> None:
         """Move on."""
-        last = f"refused {probe.name}" if probe.problem else probe.name
-        if self._live:
-            self._bar.update(self._task, completed=done, last=last[:34])
-        elif done == total or done % max(1, total // 20) == 0:
-            spent = time.monotonic() - self._start
-            left_s = spent / max(1, done - self._first) * (total - done)
-            typer.echo(f"wrote {done} of {total}, about {left_s:.0f} s left", err=True)
+        self.move(done, total, f"refused {probe.name}" if probe.problem else probe.name)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitnas.cli.profile._common import print_summary, print_table
+from vitnas.cli.profile._common import Bar, names_of, print_calibration, print_held_out, print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.measure.plan import Plan
@@ -51,7 +50,7 @@ def measure(
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
 
     settings = MeasureSettings(
-        spaces=tuple(part.strip() for part in space.split(",") if part.strip()),
+        spaces=names_of(space),
         name=name,
         runtime=runtime,
         out=out,
@@ -65,32 +64,23 @@ def measure(
     )
     with MeasureView() as view:
         result = measure_profile(settings, view)
-    print_made(result)
+    _print_made(result)
 
 
-def print_made(result: MeasureResult) -> None:
+def _print_made(result: MeasureResult) -> None:
     """What a profile of a table says of itself."""
     from vitnas.hardware.load import load_device
 
     profile, table = result.profile, result.profile.table
-    assert table is not None and profile.calibration is not None and profile.prediction is not None
+    assert table is not None
     typer.echo(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}")
     typer.echo(
         f"{table.seconds:.0f} s; median IQR of a block {100 * table.median_iqr:.1f} %; "
         f"drift of the reference block {100 * table.drift:.1f} %"
     )
-    c, p = profile.calibration, profile.prediction
-    typer.echo(
-        f"a network: {c.base_ms:.3g} ms + {c.scale:.3f} x the sum of its blocks ({c.networks} networks)\n"
-        f"a block that is not in the table: predicted, {100 * p.error:.0f} % off "
-        f"({100 * p.unseen_error:.0f} % where its operator is not either)"
-    )
+    print_calibration(profile)
+    print_held_out(result.made)
     if profile.error is not None:
-        from vitnas.hardware.metrics import summarize
-
-        typer.echo(f"\nerror, {profile.error.method}:")
-        rows = result.made.held_out
-        print_summary(summarize([r.predicted_ms for r in rows], [r.true_ms for r in rows]))
         if not math.isnan(profile.error.macs_only_mape):
             macs_only = f"{100 * profile.error.macs_only_mape:.1f} %"
             typer.echo(f"a line through MACs, on the same networks: MAPE {macs_only}")
@@ -111,69 +101,24 @@ def print_made(result: MeasureResult) -> None:
     typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")
 
 
-class MeasureView:
-    """A bar with the time left on a terminal; a line every twentieth elsewhere, all on stderr."""
+class MeasureView(Bar):
+    """A listener with a bar."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        console = Console(stderr=True)
-        self._live = console.is_terminal and not console.is_dumb_terminal
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[last]}[/dim]"),
-            console=console,
-            disable=not self._live,
-        )
-        self._task: Any = None
-        self._start = time.monotonic()
-        self._first = 0
-
-    def __enter__(self) -> MeasureView:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def traced(self, blocks: int) -> None:
-        """Show that blocks are listed."""
-        if self._task is None:
-            self._task = self._bar.add_task("listing blocks", total=None, last="")
-        self._bar.update(self._task, completed=blocks)
+        super().__init__("measuring", "measured")
 
     def planned(self, plan: Plan, left: int) -> None:
         """Say what there is to do."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
         total = len(plan.probes)
-        self._first, self._start = total - left, time.monotonic()
-        self._say(
-            f"{len(plan.blocks)} blocks and {len(plan.networks)} networks of {', '.join(plan.spaces)}"
-            + (f"; {total - left} measured before" if left < total else "")
-        )
-        self._task = self._bar.add_task("measuring", total=total, completed=total - left, last="")
+        text = f"{len(plan.blocks)} blocks and {len(plan.networks)} networks of {', '.join(plan.spaces)}"
+        self.begin(text + (f"; {total - left} measured before" if left < total else ""), total, left)
 
     def visited(self, done: int, total: int, probe: Probe, visit: Visit) -> None:
         """Move on."""
-        last = f"{visit.median_ms:.2f} ms {probe.name}" if visit.runs else f"failed {probe.name}"
-        if self._live:
-            self._bar.update(self._task, completed=done, total=total, last=last[:34])
-        elif done == total or done % max(1, total // 20) == 0:
-            spent = time.monotonic() - self._start
-            left_s = spent / max(1, done - self._first) * (total - done)
-            typer.echo(f"measured {done} of {total}, about {left_s:.0f} s left", err=True)
+        self.move(
+            done, total, f"{visit.median_ms:.2f} ms {probe.name}" if visit.runs else f"failed {probe.name}"
+        )
 
     def warn(self, text: str) -> None:
         """Say it at once."""
-        self._say(f"warning: {text}")
-
-    def _say(self, text: str) -> None:
-        if self._live:
-            self._bar.console.print(text, markup=False, highlight=False)
-        else:
-            typer.echo(text, err=True)
+        self.say(f"warning: {text}")
