@@ -24,13 +24,15 @@ MAY_IMPORT = {
     "workers": set(),
     "search": {"arch", "space", "cost", "units"},
     "strategies": {"arch", "space", "search"},
+    "scale": {"arch", "space", "cost"},
+    "training": {"arch", "cost"},
     "models": {"arch", "space"},
     "export": {"arch", "space", "models"},
     "job": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "search", "strategies", "units"),
-        "lock",
+        *("lock", "scale"),
     },
-    "report": {"search", "units", "arch", "hardware"},
+    "report": {"search", "units", "arch", "hardware", "quality"},
 }
 ONLY_IN = {
     "optuna": {"strategies"},

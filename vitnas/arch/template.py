@@ -14,7 +14,7 @@ from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidInput, UnknownName, _unknown_message
 
 STRUCTURE = ("name", "input", "classes", "vars", "stem", "stages", "head")
-NOTES = ("description", "source", "recipe", "metrics", "provenance", "references")
+NOTES = ("description", "source", "recipe", "metrics", "provenance", "references", "columns")
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -168,15 +169,18 @@ def run_proxies(network: nn.Module, proxies: dict[str, Proxy], images: Tensor, l
             handle.remove()
     for name, proxy in proxies.items():
         reason = broken["backward"] if proxy.needs == "backward" else broken["forward"]
-        _keep(outcome, name, proxy, gradients, reason)
+        if proxy.needs == "network":
+            _keep(outcome, name, functools.partial(proxy.measure, network, images), "")
+        else:
+            _keep(outcome, name, functools.partial(proxy.score, gradients), reason)
     return outcome
 
 
-def _keep(outcome: Pass, name: str, proxy: Proxy, gradients: Gradients | None, reason: str) -> None:
+def _keep(outcome: Pass, name: str, scored: Callable[[], float], reason: str) -> None:
     """Put one proxy's score or the reason of its absence into ``outcome``."""
     if not reason:
         try:
-            value = proxy.score(gradients)
+            value = scored()
         except Exception as error:
             reason = f"{type(error).__name__}: {error}"
         else:

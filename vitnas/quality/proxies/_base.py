@@ -1,12 +1,17 @@
 """What a proxy is: a score of an untrained network, read from passes that several proxies share.
 
-A proxy is one file here (or in the user's ``./proxies``) with one class. It never runs the network itself:
+A proxy is one file here (or in the user's ``./proxies``) with one class. What it ``needs`` says which pass
+it reads, and so what the caller (`vitnas.quality.measure`) does for it:
 
-1. ``attach`` registers hooks before the passes;
-2. the caller runs the batch forward, and backward if any proxy needs gradients;
-3. ``score`` makes one number of what the hooks saw and of the gradients.
+- ``forward``: ``attach`` hooks, the batch runs forward, ``score(None)``;
+- ``backward``: the same, then backward from the loss with random labels, ``score(gradients)``;
+- ``samples``: forward and one backward pass in which the gradient of every image is kept apart;
+  ``see(layer, gradients)`` gets them layer by layer, then ``score(None)``;
+- ``synaptic``: absolute weights, one all-ones image, float64, the summed logits backward,
+  ``score(gradients)``; the network has its own weights and precision again afterwards;
+- ``network``: nothing is shared, ``measure(network, images)`` runs the network and leaves it as it was.
 
-A new object is made for every network and every seed. ``score`` may raise or return something that is not
+A new object is made for every network and every seed. What it does may raise or return something that is not
 finite: the caller records it as a failure with its reason.
 """
 
@@ -20,14 +25,16 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 ACTIVATIONS = (nn.GELU, nn.ReLU, nn.SiLU, nn.Hardswish)
+Needs = Literal["forward", "backward", "samples", "synaptic", "network"]
 
 
 class Gradients:
-    """Gradients of the loss with respect to the weights of all convolutions and linear layers.
+    """Gradients with respect to the weights of all convolutions and linear layers, and these weights.
 
     Args:
-        network: whose weights.
-        batches: for each part of the batch, the gradient of its mean loss by layer name.
+        network: whose weights; as they are in the pass (absolute and float64 in the synaptic one).
+        batches: for each part of the batch, the gradient of its mean loss by layer name (one part, of the
+            summed logits, in the synaptic pass).
     """
 
     def __init__(self, network: nn.Module, batches: list[dict[str, Tensor]]) -> None:
@@ -49,7 +56,7 @@ class Proxy:
     """Base class of proxies; the first line of a proxy's docstring is what ``vitnas proxies`` prints.
 
     Attributes:
-        needs: "forward", or "backward" if ``score`` reads gradients.
+        needs: which pass it reads, see above.
         higher_is_better: whether a search maximises the score or minimises it.
         resolution_px: side of the square images that it was found to work at.
         batch: images.
@@ -57,7 +64,7 @@ class Proxy:
         repeats: fresh initialisations to average over.
     """
 
-    needs: ClassVar[Literal["forward", "backward"]] = "forward"
+    needs: ClassVar[Needs] = "forward"
     higher_is_better: ClassVar[bool] = True
     resolution_px: ClassVar[int] = 64
     batch: ClassVar[int] = 8
@@ -65,14 +72,28 @@ class Proxy:
     repeats: ClassVar[int] = 1
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
-        """Register hooks; the caller removes them. By default there are none."""
+        """Register hooks before the pass; the caller removes them. By default there are none."""
         return []
+
+    def see(self, layer: str, gradients: Tensor) -> None:
+        """Look at one layer's gradients (B, *weight's shape), of each image's own loss; don't keep them."""
 
     def score(self, gradients: Gradients | None) -> float:
         """The score after the passes.
 
         Args:
-            gradients: None unless ``needs`` is "backward".
+            gradients: None unless ``needs`` is "backward" or "synaptic".
+
+        Raises:
+            ValueError: the network has nothing that this proxy looks at.
+        """
+        raise NotImplementedError
+
+    def measure(self, network: nn.Module, images: Tensor) -> float:
+        """The score of a network for images (B, C, H, W), if ``needs`` is "network".
+
+        Draw from torch's global generator, which is seeded, and compute on the images' device. The network
+        is in training mode; parameters, buffers and mode are afterwards what they were.
 
         Raises:
             ValueError: the network has nothing that this proxy looks at.

@@ -1,0 +1,1 @@
+"""S, M, L from one seed: rules that grow, widen or contract an architecture."""

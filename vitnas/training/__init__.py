@@ -1,0 +1,1 @@
+"""What a training loop calls: helpers that no search needs."""
