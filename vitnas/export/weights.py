@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import warnings
 from collections.abc import Mapping
@@ -10,17 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vitnas.arch.resize import OFFSET_BIASES, POSITIONS, resize
 from vitnas.errors import InvalidData, missing_extra, unknown
 
 State = dict[str, Tensor]
 
 FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 CLASSIFIERS = ("head.head.", "head.head_distilled.")
-BIAS_TABLE = "bias.table"
-POSITIONS = "stem.positions"
 _SHOWN_KEYS = 4
 
 # timm's name -> ours, applied in this order. v1 and V2 spell convolution and norm differently; those without
@@ -30,7 +27,7 @@ _RENAMES = tuple(
     for pattern, name in (
         (r"^patch_embed\.proj\.", "stem.proj."),
         (r"^cls_token$", "stem.class_token"),
-        (r"^pos_embed$", POSITIONS),
+        (r"^pos_embed$", f"stem.{POSITIONS}"),
         (r"^blocks\.", "stages.0.blocks."),
         (r"(^stages\.0\.blocks\.\d+)\.attn\.", r"\1.attention."),
         (r"^stem\.conv(\d)\.(weight|bias)$", r"stem.conv\1.conv.\2"),
@@ -42,7 +39,7 @@ _RENAMES = tuple(
         (r"\.downsample\.attn\.", ".down.attention."),
         (r"\.downsample\.", ".down."),
         (r"\.token_mixer\.", ".attention."),
-        (r"\.attention_biases$", f".{BIAS_TABLE}"),
+        (r"\.attention_biases$", f".{OFFSET_BIASES}"),
         (r"\.mlp\.fc(\d)\.conv\.", r".mlp.fc\1."),
         (r"\.mlp\.fc(\d)\.bn\.", r".mlp.norm\1."),
         (r"\.mlp\.mid\.", ".mlp.local."),
@@ -80,7 +77,6 @@ def load_timm_weights(
     _merge_classifiers(state, target)
     _keep_classifiers(state, target, label)
     _resize_tables(state, target)
-    _resize_positions(state, target)
     for key, value in target.items():
         if key.endswith("num_batches_tracked"):
             state.setdefault(key, value)
@@ -126,11 +122,11 @@ def _split_qkv(state: State, key: str) -> None:
     """
     prefix, leaf = key.split(".qkv.")
     joint = state.pop(key)
-    if f"{prefix}.{BIAS_TABLE}" not in state:
+    if f"{prefix}.{OFFSET_BIASES}" not in state:
         for name, part in zip("qkv", joint.chunk(3), strict=True):
             state[f"{prefix}.{name}.{leaf}"] = part
         return
-    heads = state[f"{prefix}.{BIAS_TABLE}"].shape[0]
+    heads = state[f"{prefix}.{OFFSET_BIASES}"].shape[0]
     value_dim = state[f"{prefix}.proj.weight"].shape[1] // heads
     by_head = joint.reshape(heads, -1, *joint.shape[1:])  # (heads, 2 * key_dim + value_dim, ...)
     key_dim = (by_head.shape[1] - value_dim) // 2
@@ -161,28 +157,10 @@ def _keep_classifiers(state: State, target: Mapping[str, Tensor], label: str) ->
 
 
 def _resize_tables(state: State, target: Mapping[str, Tensor]) -> None:
-    """Resize tables of offset biases; the smallest and the largest offset keep their values."""
+    """Tables of attention biases and of positions, for the network's resolution."""
     for key, wanted in target.items():
-        table = state.get(key)
-        if not key.endswith(BIAS_TABLE) or table is None or table.shape == wanted.shape:
-            continue
-        side, new_side = math.isqrt(table.shape[1]), math.isqrt(wanted.shape[1])
-        plane = table.float().reshape(1, -1, side, side)
-        plane = F.interpolate(plane, size=(new_side, new_side), mode="bilinear", align_corners=True)
-        state[key] = plane.reshape(-1, new_side**2).to(table.dtype)
-
-
-def _resize_positions(state: State, target: Mapping[str, Tensor]) -> None:
-    """Resize a table of positions; that of a class token, which stands before the others, stays."""
-    table, wanted = state.get(POSITIONS), target.get(POSITIONS)
-    if table is None or wanted is None or table.shape == wanted.shape:
-        return
-    side, new_side = math.isqrt(table.shape[1]), math.isqrt(wanted.shape[1])
-    extra = table.shape[1] - side**2
-    plane = table[:, extra:].float().reshape(1, side, side, -1).permute(0, 3, 1, 2)  # (1, C, H, W)
-    plane = F.interpolate(plane, size=(new_side, new_side), mode="bicubic", antialias=True)
-    resized = plane.flatten(2).transpose(1, 2).to(table.dtype)
-    state[POSITIONS] = torch.cat((table[:, :extra], resized), dim=1)
+        if key in state and key.endswith((OFFSET_BIASES, POSITIONS)):
+            state[key] = resize(key, state[key], wanted.shape)
 
 
 def _check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str) -> None:
