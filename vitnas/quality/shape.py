@@ -68,7 +68,8 @@ def _bins(values: NDArray[np.float64]) -> NDArray[np.intp]:
     levels = np.unique(values)
     if len(levels) > MAX_BINS:
         levels = np.unique(np.quantile(values, np.arange(MAX_BINS) / MAX_BINS))
-    return np.asarray(np.searchsorted(levels, values, side="right"))
+    found: NDArray[np.intp] = np.searchsorted(levels, values, side="right")
+    return found
 
 
 def _shares(sizes: NDArray[np.intp], number: int) -> NDArray[np.intp]:
