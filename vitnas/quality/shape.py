@@ -68,14 +68,14 @@ def _bins(values: NDArray[np.float64]) -> NDArray[np.intp]:
     levels = np.unique(values)
     if len(levels) > MAX_BINS:
         levels = np.unique(np.quantile(values, np.arange(MAX_BINS) / MAX_BINS))
-    found: NDArray[np.intp] = np.searchsorted(levels, values, side="right")
-    return found
+    return np.searchsorted(levels, values, side="right")
 
 
 def _shares(sizes: NDArray[np.intp], number: int) -> NDArray[np.intp]:
     """Whole numbers that add up to ``number``, in proportion to ``sizes`` (k,) and not above them."""
     exact = sizes * (number / sizes.sum())
-    counts = np.maximum(np.floor(exact), 1 if number >= len(sizes) else 0).astype(np.intp)
+    least = 1 if number >= len(sizes) else 0
+    counts: NDArray[np.intp] = np.maximum(np.floor(exact), least).astype(np.intp)
     while counts.sum() != number:
         step = 1 if counts.sum() < number else -1
         room = counts < sizes if step > 0 else counts > 1
