@@ -35,6 +35,10 @@ CASES: list[tuple[str, Features, int, dict[str, Any]]] = [
     ("transformer_block", TOKENS, 16, {}),
     ("token_classifier", CLASS_TOKEN, 5, {}),
     ("token_classifier", CLASS_TOKEN, 5, {"pool": "mean"}),
+    ("overlap_patch_embed", Features(3, 32), 16, {"kernel_px": 7}),
+    ("patch_merging", TOKENS, 24, {"kernel_px": 3}),
+    ("window_block", TOKENS, 16, {"splits": 2, "heads": 3}),
+    ("mlp_classifier", TOKENS, 5, {}),
 ]
 
 

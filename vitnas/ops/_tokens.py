@@ -18,6 +18,13 @@ def require_tokens(op: str, inputs: Features) -> None:
         )
 
 
+def require_places(op: str, inputs: Features) -> None:
+    """Raise InvalidArchitecture unless ``inputs`` are tokens that all stand for a place in a map."""
+    require_tokens(op, inputs)
+    if inputs.extra_tokens:
+        raise InvalidArchitecture(f"{op} needs tokens that make up a map: it takes no class token")
+
+
 def layer_norm(width: int) -> nn.LayerNorm:
     """Normalisation of each token."""
     return nn.LayerNorm(width, eps=EPSILON)
