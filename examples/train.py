@@ -5,13 +5,14 @@
 
 FOLDER holds CLASS/*.jpg, or train/CLASS/*.jpg, val/CLASS/*.jpg and perhaps test/CLASS/*.jpg; the npz file
 JPEGs end to end (jpeg_train, offset_train, y_train, ...), the last 5,000 of them for validation. Learning
-rate, weight decay, warm-up and stochastic depth come from the file's `recipe`. The same --out goes on where
-it stopped.
+rate, weight decay, warm-up, stochastic depth and progressive tokens come from the file's `recipe`. The same
+--out goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import math
 from concurrent.futures import ThreadPoolExecutor
@@ -97,7 +98,13 @@ def accuracy(model: nn.Module, batches: Batches, batch: int) -> float:
     return 100 * right / len(batches.labels)
 
 
-def train(model: nn.Module, splits: dict[str, Split], recipe: dict[str, Any], o: argparse.Namespace) -> None:
+def train(
+    model: nn.Module,
+    tokens: vitnas.ProgressiveTokens,
+    splits: dict[str, Split],
+    recipe: dict[str, Any],
+    o: argparse.Namespace,
+) -> None:
     """Up to ``o.steps`` steps; writes weights and a checkpoint after each epoch and at the end."""
     rate = (o.learning_rate or recipe["learning_rate"]) * o.batch / recipe["learning_rate_batch"]
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=recipe["weight_decay"])
@@ -107,11 +114,15 @@ def train(model: nn.Module, splits: dict[str, Split], recipe: dict[str, Any], o:
     warmup, last = min(recipe["warmup_epochs"] * each, total // 10), min(o.steps, total)
     if checkpoint.exists():
         saved = torch.load(checkpoint, map_location=o.device, weights_only=True)
+        tokens.update(model, saved["progress"], optimizer)  # the tables have the sizes that were saved
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         step = saved["step"]
     while step < last:
         epoch, k = divmod(step, each)
+        progress = step / total
+        if tokens.update(model, progress, optimizer):
+            print(f"step {step}/{total}  tokens: stride x{tokens.schedule.phase_at(progress).stride}")
         torch.manual_seed(o.seed + epoch)  # a resumed run draws what an uninterrupted one would have drawn
         order = torch.randperm(len(images.labels))
         torch.manual_seed(o.seed + step)
@@ -125,13 +136,16 @@ def train(model: nn.Module, splits: dict[str, Split], recipe: dict[str, Any], o:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         step += 1
+        if step == total:
+            tokens.update(model, 1.0, optimizer)  # what is kept in the end takes all tokens
         if step % 50 == 0:
             print(f"step {step}/{total}  loss {loss.item():.3f}", flush=True)
         if step % each == 0 or step == last:
             print(f"step {step}/{total}  validation {accuracy(model, val, o.batch):.2f} %", flush=True)
             weights = model.state_dict()
             save_file(weights, o.out / "weights.safetensors")
-            torch.save({"model": weights, "optimizer": optimizer.state_dict(), "step": step}, checkpoint)
+            saved = {"model": weights, "optimizer": optimizer.state_dict(), "step": step}
+            torch.save(saved | {"progress": progress if step < total else 1.0}, checkpoint)
 
 
 def main() -> None:
@@ -144,6 +158,7 @@ def main() -> None:
     add("--epochs", type=int, default=30)
     add("--batch", type=int, default=128)
     add("--learning-rate", type=float, help="at the recipe's batch [default: the recipe's]")
+    add("--tokens", help="progressive, as UNTIL:STRIDE,...: 0.3:4,0.6:2; or none [default: the recipe's]")
     add("--steps", type=int, default=10**9, help="stop after so many steps in all")
     add("--out", type=Path, default=Path("trained"), help="folder of weights and checkpoint")
     add("--seed", type=int, default=0)
@@ -155,10 +170,15 @@ def main() -> None:
     o.resolution_px = o.resolution_px or plan.resolution_px
     recipe = RECIPE | plan.metadata.get("recipe", {})
     torch.manual_seed(o.seed)
-    size = {"num_classes": classes, "resolution_px": o.resolution_px}
-    model = vitnas.create_model(plan, **size, drop_path_rate=recipe.get("drop_path_rate", 0.0))
+    plan = dataclasses.replace(plan, classes=classes, resolution_px=o.resolution_px)
+    schedule = vitnas.TokenSchedule.from_recipe(recipe)
+    schedule = vitnas.TokenSchedule.parse(o.tokens) if o.tokens else schedule
+    tokens = vitnas.ProgressiveTokens(plan, schedule)
+    if schedule.phases:
+        print(schedule.describe(plan), flush=True)
+    model = vitnas.create_model(plan, drop_path_rate=recipe.get("drop_path_rate", 0.0))
     o.out.mkdir(parents=True, exist_ok=True)
-    train(model.to(o.device), splits, recipe, o)
+    train(model.to(o.device), tokens, splits, recipe, o)
     if o.test:
         print(f"test {accuracy(model, Batches(splits['test'], o.resolution_px, o.device), o.batch):.2f} %")
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vitnas.search.events import SearchResult
     from vitnas.space.files import load_architecture, load_space
     from vitnas.space.space import Space
+    from vitnas.training.schedule import TokenSchedule
+    from vitnas.training.tokens import ProgressiveTokens
 
 __version__ = "0.1.0"
 
@@ -31,10 +33,12 @@ __all__ = [
     "Architecture",
     "MeasureSettings",
     "Network",
+    "ProgressiveTokens",
     "SearchConfig",
     "SearchResult",
     "Space",
     "TimmSpec",
+    "TokenSchedule",
     "VitnasError",
     "__version__",
     "build",
@@ -56,10 +60,12 @@ _MODULES = {
     "Architecture": "vitnas.arch.schema",
     "MeasureSettings": "vitnas.hardware.measure.run",
     "Network": "vitnas.arch.build",
+    "ProgressiveTokens": "vitnas.training.tokens",
     "SearchConfig": "vitnas.search.config",
     "SearchResult": "vitnas.search.events",
     "Space": "vitnas.space.space",
     "TimmSpec": "vitnas.export.timm",
+    "TokenSchedule": "vitnas.training.schedule",
     "VitnasError": "vitnas.errors",
     "build": "vitnas.arch.build",
     "create_model": "vitnas.models",

@@ -93,6 +93,19 @@ def test_it_learns_resumes_exactly_and_writes_weights_that_load(
     assert isinstance(model.train()(torch.randn(2, 3, 32, 32)), tuple)  # two heads took part
 
 
+def test_coarse_tokens_first_and_all_of_them_in_the_end(train: Callable[..., list[str]], npz: Path) -> None:
+    data = ("--data", npz.name, "--epochs", "6", "--tokens", "0.5:2")
+    said = train(*data, "--out", "whole")
+    assert said[0].startswith("tokens: stride x2 until 50 %, then all; ")
+    assert "% of full tokens" in said[0]
+    assert said[1] == "step 0/24  tokens: stride x2"
+    assert "step 12/24  tokens: stride x1" in said
+    for steps in (6, 16, 24):  # stopped within each phase
+        train(*data, "--out", "parts", "--steps", str(steps))
+    whole, parts = (load_file(npz.parent / name / "weights.safetensors") for name in ("whole", "parts"))
+    assert all(torch.equal(whole[key], parts[key]) for key in whole)
+
+
 @pytest.mark.parametrize("splits", [(("train", 8), ("val", 2)), ((".", 10),)], ids=["splits", "bare"])
 def test_a_folder_of_images_at_another_resolution(
     splits: tuple[tuple[str, int], ...], train: Callable[..., list[str]], folder: Path

@@ -1,0 +1,164 @@
+"""Changes the tokens of a network while it trains; its weights, and the optimizer's state, stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vitnas.arch.build import build
+from vitnas.arch.resize import resize
+from vitnas.arch.schema import Architecture
+from vitnas.errors import InvalidArchitecture
+from vitnas.training.schedule import FULL, Phase, TokenSchedule, coarse
+
+
+class ProgressiveTokens:
+    """Sets a network's tokens as its schedule says; call ``update`` before each step or epoch.
+
+    A coarser phase gives the stem's first convolution longer steps, and the network what it would have been
+    built with for the smaller maps: sides, indices, and positions and attention biases resized. All other
+    parameters stay the same tensors, so weights carry over at each switch. It leaves alone what the caller
+    has changed (a new head, frozen weights, stochastic depth).
+
+    Args:
+        architecture: of the network, at the training's resolution.
+        schedule: of its tokens.
+
+    Raises:
+        InvalidInput: the resolution is no multiple of a stride.
+        InvalidArchitecture: an operator cannot work with the coarser maps, or the stem has no convolution.
+    """
+
+    def __init__(self, architecture: Architecture, schedule: TokenSchedule) -> None:
+        self.architecture = architecture
+        self.schedule = schedule
+        self._twins = {p.stride: _built(coarse(architecture, p.stride)) for p in (*schedule.phases, FULL)}
+        self._first = first_convolution(self._twins[1])
+        for phase in schedule.phases:
+            self._check(phase)
+
+    def update(
+        self, model: nn.Module, progress: float, optimizer: torch.optim.Optimizer | None = None
+    ) -> bool:
+        """Give ``model`` the tokens of the phase after a share of the training (0 to 1).
+
+        Args:
+            model: a network of `vitnas.create_model` for the architecture, not wrapped (of a
+                ``DistributedDataParallel`` or compiled model, pass what is inside and wrap or compile again).
+            progress: share of the training that is done.
+            optimizer: that trains the model; it goes on with its state, of resized tables with a fresh one.
+
+        Returns:
+            whether the tokens were changed.
+        """
+        phase = self.schedule.phase_at(progress)
+        convolution = model.get_submodule(self._first)
+        assert isinstance(convolution, nn.Conv2d)
+        wanted = self._settings(phase)
+        now = {name: getattr(convolution, name) for name in wanted}
+        if now == wanted:
+            return False
+        twin = self._twins[phase.stride]
+        for name, module in model.named_modules():
+            _adapt(module, name, self._twins.values(), twin, optimizer)
+        for name, value in wanted.items():
+            setattr(convolution, name, value)
+        return True
+
+    def _settings(self, phase: Phase) -> dict[str, Any]:
+        """Of the first convolution: its padding grows with the dilation, which keeps it in place."""
+        plain = self._twins[1].get_submodule(self._first)
+        assert isinstance(plain, nn.Conv2d)
+        return {
+            "stride": tuple(phase.stride * s for s in plain.stride),
+            "dilation": tuple(phase.dilation * d for d in plain.dilation),
+            "padding": tuple(phase.dilation * int(p) for p in plain.padding),
+        }
+
+    def _check(self, phase: Phase) -> None:
+        """The first convolution gives, with longer steps, the map that the rest is built for."""
+        plain = self._twins[1].get_submodule(self._first)
+        assert isinstance(plain, nn.Conv2d)
+        kernel, side = plain.kernel_size[0], self.architecture.resolution_px
+        longer = {name: value[0] for name, value in self._settings(phase).items()}
+        usual = {name: int(getattr(plain, name)[0]) for name in longer}
+        given, wanted = _side(side, kernel, **longer), _side(side // phase.stride, kernel, **usual)
+        if given != wanted:
+            raise InvalidArchitecture(
+                f"tokens: with stride x{phase.stride} and dilation {phase.dilation} the stem gives a map of "
+                f"{given} px, the network needs {wanted} px: make the dilation equal to the stride"
+            )
+
+
+def _side(image_px: int, kernel: int, *, stride: int, dilation: int, padding: int) -> int:
+    """Side of what a convolution gives."""
+    return (image_px + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def first_convolution(network: nn.Module) -> str:
+    """Name of the stem's first convolution.
+
+    Raises:
+        InvalidArchitecture: there is none.
+    """
+    for name, module in network.get_submodule("stem").named_modules(prefix="stem"):
+        if isinstance(module, nn.Conv2d):
+            return str(name)
+    raise InvalidArchitecture("tokens: the stem has no convolution whose stride could change")
+
+
+def _built(architecture: Architecture) -> nn.Module:
+    """The network with real buffers; the caller's random state stays as it is."""
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        return build(architecture)
+
+
+def _adapt(
+    module: nn.Module, name: str, twins: Any, wanted: nn.Module, optimizer: torch.optim.Optimizer | None
+) -> None:
+    """Give a module what depends on the size of the maps: what differs between the twins."""
+    try:
+        versions = [twin.get_submodule(name) for twin in twins]
+        goal = wanted.get_submodule(name)
+    except AttributeError:
+        return  # a module that the caller has added
+    if any(type(version) is not type(module) for version in versions):
+        return  # one that the caller has replaced
+    for key, value in vars(goal).items():
+        if not key.startswith("_") and any(vars(version).get(key) != value for version in versions):
+            setattr(module, key, value)
+    for key, buffer in goal._buffers.items():
+        old = module._buffers.get(key)
+        if buffer is not None and old is not None and old.shape != buffer.shape:
+            module._buffers[key] = buffer.to(old.device).clone()
+    for key, parameter in goal._parameters.items():
+        old_parameter = module._parameters.get(key)
+        if parameter is None or old_parameter is None or old_parameter.shape == parameter.shape:
+            continue
+        if (
+            len({getattr(version, key).shape for version in versions}) > 1
+        ):  # else it is the caller's own shape
+            _replace(module, key, _resized(f"{name}.{key}", old_parameter, parameter.shape), optimizer)
+
+
+def _resized(name: str, value: Tensor, shape: torch.Size) -> nn.Parameter:
+    try:
+        return nn.Parameter(
+            resize(name, value.detach(), shape).contiguous(), requires_grad=value.requires_grad
+        )
+    except ValueError as problem:
+        raise InvalidArchitecture(f"tokens: {problem}") from None
+
+
+def _replace(module: nn.Module, key: str, new: nn.Parameter, optimizer: torch.optim.Optimizer | None) -> None:
+    """Put a parameter in another's place, in the optimizer as well."""
+    old = module._parameters[key]
+    assert old is not None
+    module._parameters[key] = new
+    if optimizer is None:
+        return
+    for group in optimizer.param_groups:
+        group["params"] = [new if p is old else p for p in group["params"]]
+    optimizer.state.pop(old, None)
