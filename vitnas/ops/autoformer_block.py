@@ -1,0 +1,87 @@
+"""AutoFormer's block: a plain vision transformer's, with relative positions."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from vitnas.arch.features import Features
+from vitnas.ops._layers import DropPath, hidden_width, require_positive, require_same_width
+from vitnas.ops._relative import RelativePosition
+from vitnas.ops._tokens import layer_norm, require_tokens
+from vitnas.ops.attention_mlp import TokenMlp
+
+
+class RelativeAttention(nn.Module):
+    """Self-attention with relative positions on keys and values; see ``AutoformerBlock``."""
+
+    def __init__(self, inputs: Features, *, heads: int, head_dim: int) -> None:
+        super().__init__()
+        width, inner = inputs.channels, heads * head_dim
+        self.heads = heads
+        self.scale = head_dim**-0.5
+        self.q = nn.Linear(width, inner)
+        self.k = nn.Linear(width, inner)
+        self.v = nn.Linear(width, inner)
+        self.key_positions = RelativePosition(inputs.side_px, head_dim, extra_tokens=inputs.extra_tokens)
+        self.value_positions = RelativePosition(inputs.side_px, head_dim, extra_tokens=inputs.extra_tokens)
+        self.proj = nn.Linear(inner, width)
+
+    def _split(self, x: Tensor) -> Tensor:
+        """Give each head its channels: (B, N, heads * head_dim) to (B, heads, N, head_dim)."""
+        batch, tokens, channels = x.shape
+        return x.reshape(batch, tokens, self.heads, channels // self.heads).transpose(1, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, N, width) to the same shape."""
+        q, k, v = self._split(self.q(x)), self._split(self.k(x)), self._split(self.v(x))
+        scores = (q @ k.transpose(-2, -1) + self.key_positions.scores(q)) * self.scale  # (B, heads, N, N)
+        weights = scores.softmax(dim=-1)
+        mixed = weights @ v + self.value_positions.mixed(weights)  # (B, heads, N, head_dim)
+        y: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
+        return y
+
+
+class AutoformerBlock(nn.Module):
+    """Pre-norm attention with relative positions, and an MLP, on tokens (AutoFormer, arXiv 2107.00651).
+
+    A pair of places has a vector for its row offset and one for its column offset, up to 14 each way, which
+    are added to its key and, from tables of their own, to its value. Heads share the tables: 4 * 30 *
+    ``head_dim`` parameters a block.
+
+    Args:
+        inputs: tokens of ``width`` channels, with or without a class token.
+        width: channels.
+        expansion: hidden channels of the MLP over ``width``.
+        heads: attention heads.
+        head_dim: channels of a head's query, key and value (64 in AutoFormer, whatever the width).
+        drop_path: share of samples whose branches are dropped in training.
+
+    Raises:
+        InvalidArchitecture: a feature map, another width, or an argument that is not positive.
+    """
+
+    def __init__(
+        self,
+        inputs: Features,
+        width: int,
+        *,
+        expansion: float = 4.0,
+        heads: int = 3,
+        head_dim: int = 64,
+        drop_path: float = 0.0,
+    ) -> None:
+        super().__init__()
+        require_tokens("autoformer_block", inputs)
+        require_same_width("autoformer_block", inputs, width)
+        require_positive("autoformer_block", heads=heads, head_dim=head_dim)
+        self.norm1 = layer_norm(width)
+        self.attention = RelativeAttention(inputs, heads=heads, head_dim=head_dim)
+        self.norm2 = layer_norm(width)
+        self.mlp = TokenMlp(width, hidden_width("autoformer_block", width, expansion))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, N, width) to the same shape."""
+        x = x + self.drop_path(self.attention(self.norm1(x)))
+        x = x + self.drop_path(self.mlp(self.norm2(x)))
+        return x
