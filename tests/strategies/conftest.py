@@ -39,6 +39,9 @@ class FakeProblem:
     def sample_feasible(self, n: int, rng: np.random.Generator) -> Genomes:
         return self._sampler.sample(n, rng)
 
+    def feasible(self, genomes: Genomes) -> NDArray[np.bool_]:
+        return self.violation(genomes) == 0
+
     def evaluate(self, genomes: Genomes) -> Batch:
         quality = np.sqrt(genomes * self._weights[2]).sum(axis=1)
         objectives = np.column_stack([-quality, self._costs(genomes)])

@@ -133,6 +133,7 @@ def test_one_objective_is_enough(name: str, make_problem: MakeProblem) -> None:
         space = problem.space
         n_objectives = 1
         sample_feasible = staticmethod(problem.sample_feasible)
+        feasible = staticmethod(problem.feasible)
 
         @staticmethod
         def evaluate(genomes: Genomes) -> Batch:

@@ -124,6 +124,10 @@ class NetworkScorer:
         records = self.bench.measure(genomes, [self.proxy])
         return np.array([oriented(self.proxy, self.sample, record) for record in records], dtype=np.float64)
 
+    def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
+        """None: one proxy."""
+        return None
+
 
 def oriented(proxy: str, sample: ReferenceSample, record: Mapping[str, Any]) -> float:
     """The standardised score of a record, turned so that higher is better; nan if there is none."""

@@ -25,7 +25,11 @@ State = dict[str, NDArray[Any]]
 
 
 class Strategy(Protocol):
-    """Proposes genomes and learns from what they score; see ``vitnas.strategies``."""
+    """Proposes genomes and learns from what they score; see ``vitnas.strategies``.
+
+    It may have the attributes ``counts_repeats`` (a candidate told again is a trial too) and ``takes_parts``
+    (it learns from `Batch.parts`), both False where they are missing.
+    """
 
     def ask(self, n: int) -> Genomes:
         """Up to ``n`` canonical proposals."""
@@ -49,7 +53,7 @@ class Progress:
     """How far a loop has come.
 
     Attributes:
-        trials: distinct feasible candidates that were scored.
+        trials: feasible candidates that were scored; distinct, unless the strategy ``counts_repeats``.
         asked: candidates that were priced.
         rounds: asks.
         empty: asks in a row that brought nothing new.
@@ -119,7 +123,7 @@ class Loop:
         p.empty = 0 if new else p.empty + 1
 
     def _told(self, genomes: Genomes, *, tell: bool) -> int:
-        """Price, score and tell; the number of candidates scored for the first time."""
+        """Price, score and tell; the number of trials."""
         problem = self.problem
         costs = problem.table.price(genomes)
         violation = problem.violation(costs, len(genomes))
@@ -133,8 +137,20 @@ class Loop:
         self.archive.add(genomes[kept], keys[kept], objectives[kept])
         self.progress.failed += int((new & ~kept).sum())
         if tell:
-            self.strategy.tell(Batch(genomes, objectives, violation))
-        return int(new.sum())
+            parts = self._parts(genomes, feasible, objectives)
+            self.strategy.tell(Batch(genomes, objectives, violation, parts))
+        return int((feasible if getattr(self.strategy, "counts_repeats", False) else new).sum())
+
+    def _parts(
+        self, genomes: Genomes, feasible: NDArray[np.bool_], objectives: NDArray[np.float64]
+    ) -> NDArray[np.float64] | None:
+        wanted = getattr(self.strategy, "takes_parts", False)
+        known = self.scorer.members(genomes[feasible]) if wanted else None
+        if known is None:
+            return None
+        members = np.full((len(genomes), known.shape[1]), np.nan)
+        members[feasible] = known
+        return self.problem.parts(objectives, members)
 
     def _quality(
         self,

@@ -26,11 +26,14 @@ class Batch:
         objectives: (n, M), all minimised (quality and throughput enter negated); nan where infeasible or
             failed.
         violation: (n,) 0 within all budgets, else the sum of relative excesses.
+        parts: (n, K) all that is maximised: the members of a combined quality in its place, costs negated;
+            only for a strategy that ``takes_parts``, and None where quality has no members.
     """
 
     genomes: Genomes
     objectives: NDArray[np.float64]
     violation: NDArray[np.float64]
+    parts: NDArray[np.float64] | None = None
 
 
 class Problem(Protocol):
@@ -48,6 +51,10 @@ class Problem(Protocol):
 
     def sample_feasible(self, n: int, rng: np.random.Generator) -> Genomes:
         """At most ``n`` distinct canonical genomes within the budgets, quickly however few there are."""
+        ...
+
+    def feasible(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Whether canonical genomes (n, G) are within the budgets."""
         ...
 
 
@@ -92,12 +99,23 @@ class SearchProblem:
         """At most ``n`` distinct canonical genomes within the budgets."""
         return self.sampler.sample(n, rng)
 
+    def feasible(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Whether canonical genomes (n, G) are within the budgets."""
+        return np.asarray(self._violation(genomes) == 0)
+
     def matrix(self, costs: Costs, quality: NDArray[np.float64]) -> NDArray[np.float64]:
         """Objectives (n, M), minimised; a row with a non-finite entry becomes nan throughout."""
         columns = [quality if name == QUALITY else costs[cost_of(name)] for name in self.objectives]
         matrix: NDArray[np.float64] = np.stack(columns, axis=1) * self.signs
         matrix[~np.isfinite(matrix).all(axis=1)] = np.nan
         return matrix
+
+    def parts(self, objectives: NDArray[np.float64], members: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Objectives (n, M) negated, the quality replaced by its oriented members (n, k): (n, M - 1 + k)."""
+        columns = [
+            members if name == QUALITY else -objectives[:, [k]] for k, name in enumerate(self.objectives)
+        ]
+        return np.concatenate(columns, axis=1)
 
     def natural(self, objectives: NDArray[np.float64]) -> NDArray[np.float64]:
         """Objectives (n, M) in their natural signs: quality and throughput up, the others down."""
