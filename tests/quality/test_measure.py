@@ -9,7 +9,7 @@ import torch
 
 from vitnas.errors import InvalidArchitecture, InvalidInput, UnknownName
 from vitnas.quality.fallback import log_capacity
-from vitnas.quality.measure import load_proxy, measure
+from vitnas.quality.measure import Setting, load_proxy, measure
 from vitnas.quality.reference import ReferenceSample
 
 PROXY = '''
@@ -41,7 +41,8 @@ def test_seeds_decide_and_repeats_average(s0):
         assert value == pytest.approx(sum(values) / 2, rel=1e-6)
         assert both.spreads[name] == pytest.approx(abs(values[0] - values[1]) / 2, rel=1e-3)
     assert single[0].spreads == {"token_entropy": 0, "naswot": 0}
-    assert (both.resolution_px, both.batch, both.repeats, both.seed, both.notes) == (64, 8, 2, 3, ())
+    assert both.settings == dict.fromkeys(both.scores, Setting(resolution_px=64, batch=8, repeats=2))
+    assert (both.seed, both.notes) == (3, ())
     assert json.loads(json.dumps(both.to_dict(), allow_nan=False))["scores"] == both.scores
 
 
@@ -55,7 +56,7 @@ def test_the_callers_random_state_is_left_alone(s0):
 
 def test_a_resolution_that_an_operator_refuses_grows(s0):
     measured = measure(s0, ["naswot"], resolution_px=50, batch=2)
-    assert measured.resolution_px == 64
+    assert measured.settings["naswot"].resolution_px == 64
     assert "64 px instead of 50 px" in measured.notes[0]
 
 

@@ -1,26 +1,42 @@
-"""Scores of a built network by several proxies, which share one forward and at most one backward pass."""
+"""Scores of an architecture, built with fresh weights once for every seed and resolution asked for."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
-import math
+import statistics
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from vitnas import plugins
-from vitnas.arch.build import build
+from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
-from vitnas.quality.proxies._base import Gradients, Proxy, weight_layers
+from vitnas.quality.images import Images
+from vitnas.quality.passes import Outcome, derived_seed, loss_of, run_proxies
+from vitnas.quality.proxies._base import Proxy
+
+__all__ = ["Measurement", "Setting", "fitted_resolution", "load_proxy", "loss_of", "measure", "run_proxies"]
 
 FALLBACK_SIDES_PX = (64, 96, 128, 160, 192, 224)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a proxy was computed with.
+
+    Attributes:
+        resolution_px: side of the images.
+        batch: images.
+        repeats: fresh initialisations.
+    """
+
+    resolution_px: int
+    batch: int
+    repeats: int
 
 
 @dataclass(frozen=True)
@@ -31,32 +47,26 @@ class Measurement:
         scores: by proxy, averaged over the repeats; as defined, so not always higher is better.
         spreads: standard deviation over the repeats (0 for one).
         failures: proxy -> why it has no score.
-        resolution_px: side of the images that were used.
+        settings: of each proxy.
+        seed: of the first repeat.
         seconds: for all of it, building included.
+        seconds_by_proxy: of the passes that a proxy needs, undivided where others share them, and of its
+            own work, all repeats together; without building the network.
         notes: what differed from what was asked for.
     """
 
     scores: dict[str, float]
     spreads: dict[str, float]
     failures: dict[str, str]
-    resolution_px: int
-    batch: int
+    settings: dict[str, Setting]
     seed: int
-    repeats: int
     seconds: float
+    seconds_by_proxy: dict[str, float]
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {**dataclasses.asdict(self), "notes": list(self.notes)}
-
-
-@dataclass
-class Pass:
-    """One initialisation: scores and failures by proxy."""
-
-    scores: dict[str, float] = field(default_factory=dict)
-    failures: dict[str, str] = field(default_factory=dict)
 
 
 def load_proxy(name: str) -> type[Proxy]:
@@ -80,44 +90,91 @@ def measure(
     repeats: int | None = None,
     resolution_px: int | None = None,
     batch: int | None = None,
+    images: Images | None = None,
+    device: str = "cpu",
 ) -> Measurement:
     """Score a network at initialisation.
+
+    Every proxy gets the resolution, batch and repeats that it declares, unless they are given here, so its
+    score does not depend on which others are asked for. Those that agree share networks and passes.
 
     Args:
         architecture: what to build.
         proxies: their names.
-        seed: of weights, images (Gaussian) and labels (uniform); repeat k uses seed + k.
-        repeats: fresh initialisations; None is what the most demanding proxy wants, and likewise below.
+        seed: of weights, images and labels (uniform); repeat k uses seed + k. All are drawn on the CPU, so
+            that a seed means the same on every device, and every architecture sees the same images.
+        repeats: fresh initialisations.
         resolution_px: side of the images. If an operator refuses it, the smallest usual side that works.
         batch: images.
+        images: real ones to draw from; None for Gaussian ones.
+        device: where to compute: "cpu", "cuda" or "cuda:1".
 
     Raises:
         UnknownName: no such proxy.
         InvalidArchitecture: the network cannot be built at any resolution.
+        InvalidInput: the device is not there, or there are too few images, or of other channels.
     """
     started = time.perf_counter()
+    target = torch_device(device)
     classes = {name: load_proxy(name) for name in proxies}
-    wanted = resolution_px or max((c.resolution_px for c in classes.values()), default=64)
-    repeats = repeats or max((c.repeats for c in classes.values()), default=1)
-    batch = batch or max((c.batch for c in classes.values()), default=8)
-    sized, notes = fitted_resolution(architecture, wanted)
-    runs = []
-    for k in range(repeats):
-        # the caller's random state stays as it is
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + k)
-            network = build(sized)
-            images = torch.randn(batch, sized.in_channels, sized.resolution_px, sized.resolution_px)
-            labels = torch.randint(sized.classes, (batch,))
-            runs.append(run_proxies(network, {n: c() for n, c in classes.items()}, images, labels))
-    failures = {name: why for run in reversed(runs) for name, why in run.failures.items()}
-    values = {n: [run.scores[n] for run in runs] for n in classes if n not in failures}
-    means = {name: sum(v) / len(v) for name, v in values.items()}
-    spreads = {n: math.sqrt(sum((x - means[n]) ** 2 for x in v) / len(v)) for n, v in values.items()}
+    settings = {
+        name: Setting(resolution_px or cls.resolution_px, batch or cls.batch, repeats or cls.repeats)
+        for name, cls in classes.items()
+    }
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in classes}
+    notes: list[str] = []
+    # the caller's random state stays as it is
+    with torch.random.fork_rng(devices=[target] if target.type == "cuda" else []):
+        for side in dict.fromkeys(setting.resolution_px for setting in settings.values()):
+            members = {name: s for name, s in settings.items() if s.resolution_px == side}
+            for k in range(max(s.repeats for s in members.values())):
+                network, sized, noted = build_fitted(architecture, side, seed + k)
+                network = network.to(target)
+                for count in dict.fromkeys(s.batch for s in members.values() if s.repeats > k):
+                    wanted = {
+                        n: classes[n]() for n, s in members.items() if s.batch == count and s.repeats > k
+                    }
+                    outcome = _score(network, sized, wanted, count, seed + k, images, target)
+                    for name in wanted:
+                        outcomes[name].append(outcome)
+            notes += noted
+            for name, setting in members.items():
+                settings[name] = dataclasses.replace(setting, resolution_px=sized.resolution_px)
     seconds = time.perf_counter() - started
-    return Measurement(
-        means, spreads, failures, sized.resolution_px, batch, seed, repeats, seconds, tuple(notes)
-    )
+    return _summary(settings, outcomes, seed=seed, seconds=seconds, notes=tuple(notes))
+
+
+def torch_device(name: str) -> torch.device:
+    """Where to compute.
+
+    Raises:
+        InvalidInput: it is no processor or CUDA device of this machine.
+    """
+    kind, _, index = name.partition(":")
+    if kind not in ("cpu", "cuda") or (index and not (kind == "cuda" and index.isdecimal())):
+        raise InvalidInput(f"device '{name}': expected cpu, cuda, or cuda:N")
+    if kind == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if int(index or 0) >= count:
+        raise InvalidInput(
+            f"device '{name}': this machine has {count} CUDA devices that torch can use; take cpu"
+        )
+    return torch.device(kind, int(index or 0))
+
+
+def build_fitted(
+    architecture: Architecture, wanted_px: int, seed: int
+) -> tuple[Network, Architecture, list[str]]:
+    """The network with weights drawn from ``seed``, as it was sized, and what `fitted_resolution` notes."""
+    sized = dataclasses.replace(architecture, resolution_px=wanted_px)
+    torch.manual_seed(seed)
+    try:
+        return build(sized), sized, []
+    except InvalidArchitecture:  # only then is another side searched for, without weights
+        sized, notes = fitted_resolution(architecture, wanted_px)
+    torch.manual_seed(seed)
+    return build(sized), sized, notes
 
 
 def fitted_resolution(architecture: Architecture, wanted_px: int) -> tuple[Architecture, list[str]]:
@@ -138,68 +195,44 @@ def fitted_resolution(architecture: Architecture, wanted_px: int) -> tuple[Archi
     raise problem
 
 
-def run_proxies(network: nn.Module, proxies: dict[str, Proxy], images: Tensor, labels: Tensor) -> Pass:
-    """Attach all proxies, run the batch once, and score; nothing that goes wrong here is raised.
-
-    The network is in training mode (batch normalisation uses the batch: the running statistics of an
-    untrained network mean nothing). Its gradients are cleared.
-    """
-    outcome = Pass()
-    backward = any(p.needs == "backward" for p in proxies.values())
-    parts = max((p.passes for p in proxies.values()), default=1)
-    network.train()
-    handles = [handle for proxy in proxies.values() for handle in proxy.attach(network)]
-    gradients: Gradients | None = None
-    broken = {"forward": "", "backward": ""}
-    try:
-        batches = []
-        for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            with torch.set_grad_enabled(backward):
-                loss = loss_of(network(part), targets)
-            if backward and not broken["backward"]:
-                try:
-                    batches.append(_gradients(network, loss))
-                except RuntimeError as error:
-                    broken["backward"] = f"the backward pass failed: {error}"
-        gradients = Gradients(network, batches) if backward and not broken["backward"] else None
-    except (RuntimeError, ValueError) as error:
-        broken = dict.fromkeys(broken, f"the forward pass failed: {error}")
-    finally:
-        for handle in handles:
-            handle.remove()
-    for name, proxy in proxies.items():
-        reason = broken["backward"] if proxy.needs == "backward" else broken["forward"]
-        if proxy.needs == "network":
-            _keep(outcome, name, functools.partial(proxy.measure, network, images), "")
-        else:
-            _keep(outcome, name, functools.partial(proxy.score, gradients), reason)
-    return outcome
+def _score(
+    network: Network,
+    sized: Architecture,
+    proxies: Mapping[str, Proxy],
+    batch: int,
+    seed: int,
+    images: Images | None,
+    device: torch.device,
+) -> Outcome:
+    """Draw a batch (the same for every architecture of this resolution) and run the proxies on it."""
+    generator = torch.Generator().manual_seed(derived_seed(seed, "images and labels"))
+    labels = torch.randint(sized.classes, (batch,), generator=generator)
+    if images is None:
+        shape = (batch, sized.in_channels, sized.resolution_px, sized.resolution_px)
+        drawn = torch.randn(shape, generator=generator)
+    else:
+        drawn = images.draw(batch, sized.in_channels, sized.resolution_px, seed)
+    return run_proxies(network, proxies, drawn.to(device), labels.to(device), seed=seed)
 
 
-def _keep(outcome: Pass, name: str, scored: Callable[[], float], reason: str) -> None:
-    """Put one proxy's score or the reason of its absence into ``outcome``."""
-    if not reason:
-        try:
-            value = scored()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-        else:
-            if math.isfinite(value):
-                outcome.scores[name] = value
-                return
-            reason = f"the score is {value}"
-    outcome.failures[name] = " ".join(reason.split())
-
-
-def loss_of(output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor:
-    """Cross-entropy with ``labels`` (B,), the mean over the heads (distillation has two)."""
-    heads = (output,) if isinstance(output, Tensor) else output
-    losses = [F.cross_entropy(logits, labels) for logits in heads]
-    return torch.stack(losses).mean()
-
-
-def _gradients(network: nn.Module, loss: Tensor) -> dict[str, Tensor]:
-    """Gradients of the loss by layer name; those of the network are cleared."""
-    layers = [(name, layer) for name, layer in weight_layers(network) if layer.weight.requires_grad]
-    found = torch.autograd.grad(loss, [layer.weight for _, layer in layers], allow_unused=True)
-    return {name: g for (name, _), g in zip(layers, found, strict=True) if g is not None}
+def _summary(
+    settings: Mapping[str, Setting],
+    outcomes: Mapping[str, Sequence[Outcome]],
+    *,
+    seed: int,
+    seconds: float,
+    notes: tuple[str, ...],
+) -> Measurement:
+    """Means and spreads over the repeats; a proxy that failed in one of them has no score."""
+    failures = {n: o.failures[n] for n, found in outcomes.items() for o in reversed(found) if n in o.failures}
+    values = {n: [o.scores[n] for o in found] for n, found in outcomes.items() if n not in failures}
+    return Measurement(
+        scores={n: statistics.fmean(v) for n, v in values.items()},
+        spreads={n: statistics.pstdev(v) for n, v in values.items()},
+        failures=failures,
+        settings=dict(settings),
+        seed=seed,
+        seconds=seconds,
+        seconds_by_proxy={n: sum(o.seconds[n] for o in found) for n, found in outcomes.items()},
+        notes=notes,
+    )

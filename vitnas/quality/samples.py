@@ -1,0 +1,108 @@
+"""The gradient of every image's own loss, layer by layer, from one forward and one backward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from vitnas.quality.proxies._base import weight_layers
+
+Layer = nn.Conv2d | nn.Linear
+
+
+class SampleGradients:
+    """Hooks that form each image's gradient of a layer's weight where the backward pass comes by.
+
+    A weight's gradient is a product of the layer's input and its output's gradient, summed over images; the
+    hooks take that product image by image. At most one layer's gradients are held (of a layer that is used
+    several times, from its last use to its first).
+
+    The images must lie first and outermost in every layer's input: (B, ...), or (B * windows, ...) with the
+    windows of one image together. Where batch normalisation couples the images, the gradient is the image's
+    part of the gradient of the summed loss: through that layer's output at the image's own places. A layer
+    that no image reaches (a constant's) has no part and is not shown.
+
+    Args:
+        network: whose convolutions and linear layers are watched.
+        images: B.
+        show: gets a layer's name and its gradients (B, *weight's shape) of each image's own loss.
+    """
+
+    def __init__(self, network: nn.Module, images: int, show: Callable[[str, Tensor], None]) -> None:
+        self._images = images
+        self._show = show
+        self._left: dict[str, int] = {}  # uses of a layer that the backward pass has yet to reach
+        self._sums: dict[str, Tensor] = {}
+        self.handles: list[RemovableHandle] = [
+            layer.register_forward_hook(self._hook(name)) for name, layer in weight_layers(network)
+        ]
+
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            if not output.requires_grad:
+                return
+            x = inputs[0].detach()
+            self._left[name] = self._left.get(name, 0) + 1
+            output.register_hook(lambda gradient: self._add(name, layer, x, gradient))  # type: ignore[no-untyped-call]
+
+        return watch
+
+    def _add(self, name: str, layer: nn.Module, x: Tensor, gradient: Tensor) -> None:
+        with torch.no_grad():
+            if x.shape[0] % self._images:
+                raise ValueError(f"layer {name} gets {x.shape[0]} rows, no multiple of {self._images} images")
+            # the loss is a mean over images, an image's own loss is not divided
+            scaled = gradient.detach() * self._images
+            found = (
+                _of_convolution(layer, x, scaled, self._images)
+                if isinstance(layer, nn.Conv2d)
+                else _of_linear(x, scaled, self._images)
+            )
+            known = self._sums.get(name)
+            self._sums[name] = found if known is None else known.add_(found)
+            self._left[name] -= 1
+            if not self._left[name]:
+                self._show(name, self._sums.pop(name))
+
+    def finish(self) -> None:
+        """After the backward pass: show layers some of whose uses did not matter for the loss; unhook."""
+        for handle in self.handles:
+            handle.remove()
+        while self._sums:
+            self._show(*self._sums.popitem())
+        self._left.clear()
+
+
+def _of_linear(x: Tensor, gradient: Tensor, images: int) -> Tensor:
+    """(B, out, in) from (B * k, ..., in) and (B * k, ..., out): summed over tokens."""
+    return gradient.reshape(images, -1, gradient.shape[-1]).mT @ x.reshape(images, -1, x.shape[-1])
+
+
+def _of_convolution(layer: nn.Conv2d, x: Tensor, gradient: Tensor, images: int) -> Tensor:
+    """(B, *weight's shape): the weight's gradient of a convolution with every image as groups of its own.
+
+    3 to 13 times faster than unfolding the input for depthwise layers, and never slower than a fifth.
+    """
+    padding = layer.padding
+    if isinstance(padding, str) or layer.padding_mode != "zeros":
+        mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+        x, padding = F.pad(x, layer._reversed_padding_repeated_twice, mode=mode), (0, 0)
+    rows, shape = x.shape[0], layer.weight.shape
+    found: Tensor = torch.ops.aten.convolution_backward(
+        gradient.reshape(1, -1, *gradient.shape[2:]),
+        x.reshape(1, -1, *x.shape[2:]),
+        layer.weight.detach().new_empty(1).expand(rows * shape[0], *shape[1:]),  # only its shape is read
+        None,
+        layer.stride,
+        padding,
+        layer.dilation,
+        False,
+        [0, 0],
+        rows * layer.groups,
+        [False, True, False],
+    )[1]
+    return found.view(images, -1, *shape).sum(dim=1)
