@@ -85,7 +85,7 @@ class Capacity:
             if column is None:
                 self._powers.append((resource, term))
             else:
-                values = self._part(term, column.values)
+                values = self.part(term, column.values)
                 self._tabulated.append(Column(column.genes, column.shape, values))
         self._lookup = Lookup(self._tabulated, sums=1)
 
@@ -131,11 +131,11 @@ class Capacity:
         """Quality (n,) of canonical genomes (n, G)."""
         total = self._lookup(genomes)[:, 0]
         for resource, term in self._powers:
-            total += self._part(term, resource.values(genomes))
+            total += self.part(term, resource.values(genomes))
         return total
 
-    def _part(self, term: Term, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One term of the score, of any shape."""
+    def part(self, term: Term, amounts: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One term of the score for amounts of its resource, of any shape."""
         ratio = (amounts + term.offset) * (1.0 / (term.reference + term.offset))
         logarithm = np.log(ratio)
         if not self.exponent:
