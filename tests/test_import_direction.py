@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "workers": set(),
     "search": {"arch", "space", "cost", "units"},
     "strategies": {"arch", "space", "search"},
-    "scale": {"arch", "space", "cost"},
+    "scale": {"arch", "space", "cost", "units"},
     "training": {"arch", "cost"},
     "models": {"arch", "space"},
     "export": {"arch", "space", "models"},

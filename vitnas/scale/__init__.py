@@ -1,1 +1,1 @@
-"""S, M, L from one seed: rules that grow, widen or contract an architecture."""
+"""Families from one network: rules over architectures, which neither measure nor write anything."""

@@ -1,0 +1,193 @@
+"""Compound scaling (EfficientNet, Tan and Le, arXiv 1905.11946): depth, width and resolution together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from vitnas.arch.schema import Architecture
+from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.scale.family import Bound, Child, Costs, Judge, Network, Outcome, first_broken, line
+from vitnas.scale.moves import places, round_to, segment_at, set_depth, widen, with_resolution
+from vitnas.units import format_quantity
+
+DEPTH_RATIO, WIDTH_RATIO, RESOLUTION_RATIO = 1.2, 1.1, 1.15  # EfficientNet's alpha, beta, gamma
+NOTCHES = 64  # tried values of the coefficient between two whole ones
+LOW, HIGH = -40 * NOTCHES, 24 * NOTCHES  # from one block a segment to some hundred times as many
+SKIPPED = 24  # notches that are passed over where a network cannot be built
+NEAR = 0.1  # bounds that leave less than this share of a size free have not stopped it
+
+
+@dataclass(frozen=True)
+class CompoundSettings:
+    """What one unit of the compound coefficient does.
+
+    Attributes:
+        depth_ratio, width_ratio, resolution_ratio: factors for one unit; at least 1, not all of them 1.
+        multiple: widths are multiples of it.
+        most: no stage is wider.
+    """
+
+    depth_ratio: float = DEPTH_RATIO
+    width_ratio: float = WIDTH_RATIO
+    resolution_ratio: float = RESOLUTION_RATIO
+    multiple: int = 8
+    most: int | None = None
+
+
+def scaled(seed: Architecture, coefficient: float, settings: CompoundSettings) -> Architecture:
+    """The seed with depths, widths and resolution times their ratio to the power of ``coefficient``.
+
+    Depths are rounded segment by segment (at least one block), the blocks of a longer segment repeat the
+    pattern of its arguments; the resolution stays a multiple of the power of two, up to 32, that it is.
+    """
+    if coefficient == 0:
+        return seed
+    network = seed
+    for place in places(seed):
+        depth = int(segment_at(seed, place).repeat * settings.depth_ratio**coefficient + 0.5)
+        network = set_depth(network, place, max(depth, 1))
+    if settings.width_ratio != 1:
+        factor = settings.width_ratio**coefficient
+        network = widen(network, factor, multiple=settings.multiple, most=settings.most)
+    side = seed.resolution_px * settings.resolution_ratio**coefficient
+    return with_resolution(network, round_to(side, resolution_step(seed.resolution_px)))
+
+
+def resolution_step(resolution_px: int) -> int:
+    """The largest power of two up to 32 that divides a resolution."""
+    return next(step for step in (32, 16, 8, 4, 2, 1) if resolution_px % step == 0)
+
+
+class _Ladder:
+    """Networks by notch of the coefficient; each is priced once."""
+
+    def __init__(self, seed: Architecture, judge: Judge, settings: CompoundSettings) -> None:
+        self.seed = seed
+        self.judge = judge
+        self.settings = settings
+        self._costs: dict[str, Costs | None] = {}
+
+    def at(self, notch: int) -> Network | None:
+        """The network at the first notch from here down that can be built; None if it takes too long."""
+        for lower in range(notch, notch - SKIPPED, -1):
+            architecture = scaled(self.seed, lower / NOTCHES, self.settings)
+            costs = self._priced(architecture, lower)
+            if costs is not None:
+                move = f"coefficient {lower / NOTCHES:+.2f}"
+                return Network(architecture, costs, lower, move)
+        return None
+
+    def _priced(self, architecture: Architecture, notch: int) -> Costs | None:
+        key = architecture.id
+        if key not in self._costs:
+            child = Child(architecture, f"coefficient {notch / NOTCHES:+.2f}")
+            try:
+                self._costs[key] = self.judge.price(architecture)
+                self._note(child, {"outcome": "priced"}, notch)
+            except InvalidArchitecture as problem:
+                self._costs[key] = None
+                self._note(child, {"outcome": "dropped", "reason": f"cannot be built: {problem}"}, notch)
+        return self._costs[key]
+
+    def _note(self, child: Child, outcome: dict[str, str], notch: int) -> None:
+        costs = self._costs[child.architecture.id] or {}
+        broken = first_broken(self.judge.bounds, costs) if costs else None
+        if broken is not None:
+            outcome = {"outcome": "dropped", "reason": f"breaks {broken}"}
+        self.judge.record(line(notch, self.seed, child, costs) | outcome)
+
+    def highest(self, fits: Callable[[Network], bool], low: int, high: int) -> Network | None:
+        """By halving, the largest network that fits; costs grow with the coefficient."""
+        best: Network | None = None
+        while low <= high:
+            middle = (low + high) // 2
+            network = self.at(middle)
+            if network is not None and fits(network):
+                best, low = network, middle + 1
+            else:
+                high = middle - 1
+        return best
+
+
+def compound(
+    seed: Architecture,
+    sizes: Sequence[int],
+    judge: Judge,
+    settings: CompoundSettings,
+    *,
+    watch: Callable[[Network], None] = lambda network: None,
+) -> Outcome:
+    """Scale a seed up and down to sizes.
+
+    A size's member is the largest network of the ladder that has no more parameters and keeps all bounds.
+
+    Args:
+        seed: coefficient 0.
+        sizes: numbers of parameters, ascending.
+        judge: prices, bounds; nothing is scored.
+        settings: the ratios.
+        watch: told of each member.
+
+    Raises:
+        InvalidInput: a size lies outside what the rule reaches; says from where to where that is.
+    """
+    ladder = _Ladder(seed, judge, settings)
+    _check_reach(ladder, sizes)
+    members: dict[int, Network] = {}
+    missed: dict[int, str] = {}
+    for size in sizes:
+        network, why = _member(ladder, size)
+        if network is not None and any(
+            network.architecture.id == m.architecture.id for m in members.values()
+        ):
+            why = "the largest network not above it is that of a smaller size; ask for fewer sizes"
+        if network is None or why:
+            missed[size] = f"{format_quantity('params', size)}: {why}"
+            continue
+        members[size] = network
+        watch(network)
+    return Outcome((Network(seed, judge.price(seed)), *members.values()), members, missed)
+
+
+def _member(ladder: _Ladder, size: int) -> tuple[Network | None, str]:
+    """The size's network, and why it is none."""
+    whole = Bound("params", size)
+    largest = ladder.highest(lambda n: not whole.broken(n.costs), LOW, HIGH)
+    bounds = ladder.judge.bounds
+    broken = first_broken(bounds, largest.costs) if largest is not None else None
+    if largest is None or broken is None:
+        return largest, "" if largest is not None else "nothing so small can be built"
+    allowed = ladder.highest(lambda n: first_broken((whole, *bounds), n.costs) is None, LOW, largest.step)
+    if allowed is None:
+        return None, f"no network of the rule keeps {broken}"
+    if allowed.params < (1 - NEAR) * largest.params:
+        reached = format_quantity("params", allowed.params)
+        return None, f"{broken} allows {reached} parameters at most by this rule"
+    return allowed, ""
+
+
+def _check_reach(ladder: _Ladder, sizes: Sequence[int]) -> None:
+    """Whether all sizes lie between the smallest and the largest network."""
+    low = ladder.at(LOW)
+    smallest = low.params if low is not None else ladder.judge.price(ladder.seed)["params"]
+    asked = format_quantity("params", sizes[0])
+    if smallest is not None and sizes[0] < smallest:
+        reach = format_quantity("params", smallest)
+        raise InvalidInput(
+            f"--to {asked}: compound scaling of {ladder.seed.name} reaches {reach} parameters at the least "
+            f"(one block a segment, widths of {ladder.settings.multiple})"
+        )
+    top = sizes[-1]
+    notch = 0
+    while notch < HIGH:  # upwards step by step: the largest networks are dear to price
+        network = ladder.at(notch)
+        if network is not None and network.params >= top:
+            return
+        notch += 2 * NOTCHES
+    last = ladder.at(HIGH)
+    if last is not None and last.params < top:
+        raise InvalidInput(
+            f"--to {format_quantity('params', top)}: compound scaling of {ladder.seed.name} reaches "
+            f"{format_quantity('params', last.params)} parameters at the most with these ratios"
+        )

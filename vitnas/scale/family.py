@@ -1,0 +1,159 @@
+"""What all rules share: limits, how a candidate is judged, and the networks that a rule passed through."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitnas.arch.schema import Architecture
+from vitnas.errors import InvalidArchitecture
+from vitnas.units import format_quantity
+
+Costs = Mapping[str, float | int | None]
+Scores = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A limit on one cost.
+
+    Attributes:
+        at_least: the limit is a lower one.
+        note: what is special about it, such as whose limit it is.
+    """
+
+    cost: str
+    limit: float
+    at_least: bool = False
+    note: str = ""
+
+    def broken(self, costs: Costs) -> bool:
+        """Whether costs miss it; one that is unknown does."""
+        value = costs.get(self.cost)
+        if value is None or math.isnan(value):
+            return True
+        return value < self.limit if self.at_least else value > self.limit
+
+    def __str__(self) -> str:
+        sign = ">=" if self.at_least else "<="
+        return f"{self.cost} {sign} {format_quantity(self.cost, self.limit)}" + (
+            f" ({self.note})" if self.note else ""
+        )
+
+
+def first_broken(bounds: Sequence[Bound], costs: Costs) -> Bound | None:
+    """The first bound that costs break; None if all hold."""
+    return next((bound for bound in bounds if bound.broken(costs)), None)
+
+
+@dataclass(frozen=True)
+class Child:
+    """A network that a rule proposes.
+
+    Attributes:
+        move: how it differs from its parent, in words.
+        measured: what proxies look at in its place; None for the network itself.
+    """
+
+    architecture: Architecture
+    move: str
+    measured: Architecture | None = None
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network on the way.
+
+    Attributes:
+        step: how many moves it is away from the start.
+        scores: by proxy, as defined; empty where nothing was measured.
+    """
+
+    architecture: Architecture
+    costs: Costs
+    step: int = 0
+    move: str = ""
+    scores: Scores = field(default_factory=dict)
+
+    @property
+    def params(self) -> float:
+        """Number of parameters."""
+        return float(self.costs["params"] or 0)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """How children are priced, scored and written down; rules know no more than this.
+
+    Attributes:
+        price: costs; raises InvalidArchitecture for what cannot be built.
+        score: scores of each child, by proxy; what could not be computed is left out.
+        higher_is_better: of each proxy.
+        bounds: that every network of the family keeps.
+        record: takes a line for the log.
+    """
+
+    price: Callable[[Architecture], Costs]
+    score: Callable[[int, Sequence[Child]], Sequence[Scores]]
+    higher_is_better: Mapping[str, bool]
+    bounds: tuple[Bound, ...] = ()
+    record: Callable[[Mapping[str, Any]], None] = lambda line: None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a rule found.
+
+    Attributes:
+        path: every network that it passed through, from the start.
+        members: size (parameters) -> network.
+        missed: size -> why it is not there.
+    """
+
+    path: tuple[Network, ...]
+    members: Mapping[int, Network]
+    missed: Mapping[int, str]
+
+
+def sift(
+    judge: Judge, step: int, parent: Architecture, children: Sequence[Child], bounds: Sequence[Bound]
+) -> tuple[list[tuple[Child, Costs]], list[str]]:
+    """The children that can be built and keep all bounds; the others are recorded with the reason.
+
+    Returns:
+        children with their costs, and the reasons why the others were dropped.
+    """
+    kept: list[tuple[Child, Costs]] = []
+    reasons: list[str] = []
+    for child in children:
+        costs: Costs = {}
+        try:
+            costs = judge.price(child.architecture)
+            broken = first_broken(bounds, costs)
+            reason = f"breaks {broken}" if broken else ""
+        except InvalidArchitecture as problem:
+            reason = f"cannot be built: {problem}"
+        if reason:
+            reasons.append(reason)
+            judge.record(line(step, parent, child, costs) | {"outcome": "dropped", "reason": reason})
+        else:
+            kept.append((child, costs))
+    return kept, reasons
+
+
+def line(step: int, parent: Architecture, child: Child, costs: Costs) -> dict[str, Any]:
+    """What the log says of any child."""
+    return {
+        "step": step,
+        "parent": parent.id,
+        "child": child.architecture.id,
+        "move": child.move,
+        "costs": dict(costs),
+    }
+
+
+def most_common(reasons: Sequence[str]) -> str:
+    """The reason that stands most often, the first of equals."""
+    return max(dict.fromkeys(reasons), key=reasons.count) if reasons else "there was no child"
