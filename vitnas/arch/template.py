@@ -152,6 +152,8 @@ class _TemplateParser:
         if not isinstance(raw, Mapping):
             self.reader.fail(path, f"expected a segment such as {{op: conv_ffn, repeat: 2}}, got {raw!r:.60}")
         repeat = self._number(raw.get("repeat", 1), f"{path}.repeat", 0)
+        if isinstance(repeat, Open) and repeat.by is not None:
+            self.reader.fail(f"{path}.repeat", "is a product of two variables; a depth is one value")
         longest = max(int(option) for option in self.reader.options(repeat))
         body = {key: value for key, value in raw.items() if key != "repeat"}
         uses = [self.reader.condition(repeat, functools.partial(_exceeds, k)) for k in range(longest)]

@@ -23,10 +23,16 @@ class Gene:
 
 @dataclass(frozen=True)
 class Open:
-    """A value that a gene decides, times a constant factor."""
+    """A value that a gene decides, times a constant factor, or times what a second gene decides."""
 
     gene: int
     times: int | float = 1
+    by: int | None = None
+
+    @property
+    def genes(self) -> tuple[int, ...]:
+        """The genes that decide it."""
+        return (self.gene,) if self.by is None else (self.gene, self.by)
 
 
 Value = Scalar | Open
@@ -45,7 +51,23 @@ def scaled(value: Scalar, times: int | float) -> Scalar:
 
 def close(value: Value, chosen: Sequence[Scalar]) -> Scalar:
     """The scalar that ``value`` is, given the chosen value of every gene."""
-    return scaled(chosen[value.gene], value.times) if isinstance(value, Open) else value
+    if not isinstance(value, Open):
+        return value
+    return _product(value, chosen[value.gene], 1 if value.by is None else chosen[value.by])
+
+
+def options(value: Value, genes: Sequence[Gene]) -> tuple[Scalar, ...]:
+    """All that ``value`` can be, in the order of its genes' choices; of a product, each once."""
+    if not isinstance(value, Open):
+        return (value,)
+    second = (1,) if value.by is None else genes[value.by].choices
+    products = (_product(value, a, b) for a in genes[value.gene].choices for b in second)
+    return tuple(dict.fromkeys(products)) if value.by is not None else tuple(products)
+
+
+def _product(value: Open, first: Scalar, second: Scalar) -> Scalar:
+    product = scaled(first, value.times)
+    return product if value.by is None else scaled(product, second)  # type: ignore[arg-type]
 
 
 class Reader:
@@ -65,20 +87,19 @@ class Reader:
 
     def options(self, value: Value) -> tuple[Scalar, ...]:
         """All that a value can be."""
-        if isinstance(value, Open):
-            return tuple(scaled(c, value.times) for c in self.genes[value.gene].choices)
-        return (value,)
+        return options(value, self.genes)
 
     def condition(self, value: Value, holds: Callable[[Scalar], bool]) -> Use:
         """The condition that ``value`` satisfies ``holds``; empty where nothing is open."""
         if isinstance(value, Open):
+            assert value.by is None, "a product decides no block"
             return ((value.gene, tuple(holds(option) for option in self.options(value))),)
         return ()
 
     def used(self, value: Value, use: Use) -> None:
         """Note that ``value`` has an effect under ``use``."""
-        if isinstance(value, Open):
-            self.uses[value.gene].append(use)
+        for gene in value.genes if isinstance(value, Open) else ():
+            self.uses[gene].append(use)
 
     def read(self, raw: Any, path: str, coerce: Coerce, *, name: str = "") -> Value:
         """One value, which may be open. ``name`` is the gene's, where it differs from ``path``."""
@@ -134,17 +155,42 @@ class Reader:
         extra = set(raw) - {"var", "times"}
         if extra:
             self.fail(path, f"unknown key '{min(extra)}' beside 'var' (known: var, times)")
-        name, times = raw["var"], raw.get("times", 1)
+        variable, times = self._named(raw["var"], path), raw.get("times", 1)
+        if isinstance(times, Mapping) and set(times) == {"var"}:
+            return self._multiplied(variable, self._named(times["var"], path), path, coerce)
+        if not _is_number(times) or times <= 0:
+            self.fail(path, f"'times' takes a number above 0 or {{var: name}}, got {times!r}")
+        if not isinstance(variable, Open):
+            return self._coerced(scaled(variable, times), path, coerce)
+        return self._checked(Open(variable.gene, times), path, coerce)
+
+    def _named(self, name: Any, path: str) -> Value:
         if name not in self.variables:
             known = ", ".join(sorted(self.variables)) or "none"
             self.fail(path, f"unknown variable {name!r} (known: {known})")
-        if not isinstance(times, int | float) or isinstance(times, bool) or times <= 0:
-            self.fail(path, f"'times' takes a number above 0, got {times!r}")
         self.used_variables.add(name)
-        variable = self.variables[name]
-        if not isinstance(variable, Open):
-            return self._coerced(scaled(variable, times), path, coerce)
-        value = Open(variable.gene, times)
+        return self.variables[name]
+
+    def _multiplied(self, first: Value, second: Value, path: str, coerce: Coerce) -> Value:
+        """The product of two variables."""
+        for option in (*self.options(first), *self.options(second)):
+            if not _is_number(option):
+                self.fail(path, f"'times' multiplies numbers; a variable can be {option!r}")
+        if isinstance(first, Open) and isinstance(second, Open):
+            if first.gene == second.gene:
+                self.fail(path, "'times' multiplies two variables; this is one with itself")
+            return self._checked(Open(first.gene, by=second.gene), path, coerce)
+        if not isinstance(first, Open) and not isinstance(second, Open):
+            return self._coerced(scaled(first, second), path, coerce)  # type: ignore[arg-type]
+        varying, constant = (first, second) if isinstance(first, Open) else (second, first)
+        assert isinstance(varying, Open)
+        return self._checked(Open(varying.gene, constant), path, coerce)  # type: ignore[arg-type]
+
+    def _checked(self, value: Open, path: str, coerce: Coerce) -> Open:
         for option in self.options(value):
             self._coerced(option, path, coerce)
         return value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -7,6 +7,7 @@ is understood, wherever it comes from.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar, arguments
-from vitnas.arch.values import Open, Value, scaled
+from vitnas.arch.values import Open, Value, close
 from vitnas.errors import InvalidSpace
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
@@ -170,8 +171,15 @@ def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
 def _width(space: Space, value: Value) -> Column:
     if not isinstance(value, Open):
         return Column((), (), np.array([[float(value)]]))
-    values = np.array([[float(scaled(c, value.times))] for c in space.genes[value.gene].choices])
-    return Column((value.gene,), (len(values),), values)
+    genes = tuple(sorted(value.genes))
+    shape = tuple(len(space.genes[g].choices) for g in genes)
+    chosen = [gene.choices[0] for gene in space.genes]
+    values = []
+    for combination in itertools.product(*(space.genes[g].choices for g in genes)):
+        for gene, choice in zip(genes, combination, strict=True):
+            chosen[gene] = choice
+        values.append([float(close(value, chosen))])
+    return Column(genes, shape, np.array(values))
 
 
 class _Stage:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from vitnas.arch.operators import Scalar, arguments
 from vitnas.arch.schema import Architecture, Block
 from vitnas.arch.template import Part, SegmentTemplate, Template
-from vitnas.arch.values import Open, Value, scaled
+from vitnas.arch.values import Open, Value, close, options
 from vitnas.errors import InvalidArchitecture, InvalidSpace, _unknown_message
 
 _BLOCK_GENE = re.compile(r"^(.*)\[(\d+)\]$")
@@ -32,6 +33,7 @@ class _Encoder:
     def __init__(self, template: Template) -> None:
         self.template = template
         self.found: dict[int, int] = {}
+        self.products: list[tuple[Open, Scalar, str]] = []
 
     def encode(self, a: Architecture) -> NDArray[np.uint8]:
         t = self.template
@@ -52,6 +54,7 @@ class _Encoder:
             if rest:
                 self._fail(f"{path}.blocks", f"{len(rest)} blocks from '{rest[0].op}' on fit no segment")
         self._part(t.head, a.head, "head")
+        self._factors()
         genome = np.zeros(len(t.genes), dtype=np.uint8)
         for gene, choice in self.found.items():
             genome[gene] = choice
@@ -65,13 +68,36 @@ class _Encoder:
             if value != actual:
                 self._fail(path, f"{actual!r} is not {value!r}")
             return
-        options = [scaled(c, value.times) for c in self.template.genes[value.gene].choices]
-        if actual not in options:
-            self._fail(path, f"{actual!r} is not among {options}")
-        choice = options.index(actual)
+        choices = options(value, self.template.genes)
+        if actual not in choices:
+            self._fail(path, f"{actual!r} is not among {list(choices)}")
+        if value.by is not None:
+            self.products.append((value, actual, path))
+            return
+        choice = choices.index(actual)
         if self.found.setdefault(value.gene, choice) != choice:
             gene = self.template.genes[value.gene]
             self._fail(path, f"{actual!r} contradicts another value of '{gene.name}'")
+
+    def _factors(self) -> None:
+        """Find the factors of products, from those that other values have decided first."""
+        for value, actual, path in sorted(self.products, key=lambda p: not set(p[0].genes) & set(self.found)):
+            fitting = [
+                pair
+                for pair in itertools.product(*(self._possible(gene) for gene in value.genes))
+                if close(value, self._chosen(dict(zip(value.genes, pair, strict=True)))) == actual
+            ]
+            if not fitting:
+                names = " and ".join(f"'{self.template.genes[gene].name}'" for gene in value.genes)
+                self._fail(path, f"{actual!r} contradicts other values of {names}")
+            self.found.update(zip(value.genes, fitting[0], strict=True))
+
+    def _possible(self, gene: int) -> Sequence[int]:
+        count = len(self.template.genes[gene].choices)
+        return (self.found[gene],) if gene in self.found else range(count)
+
+    def _chosen(self, positions: Mapping[int, int]) -> list[Scalar]:
+        return [gene.choices[positions.get(k, 0)] for k, gene in enumerate(self.template.genes)]
 
     def _part(self, part: Part, block: Block, path: str) -> None:
         self._match(part.op, block.op, f"{path}.op")
@@ -153,10 +179,10 @@ def narrowed(
 ) -> dict[str, Any]:
     """``document`` with every choice cut to those within ``radius`` positions of an active gene's."""
     kept: dict[str, set[int]] = {}
-    options: dict[str, tuple[Scalar, ...]] = {}
+    choices: dict[str, tuple[Scalar, ...]] = {}
     for gene, choice, counts in zip(template.genes, genome, active, strict=True):
         name = _BLOCK_GENE.sub(r"\1", gene.name)
-        options[name] = gene.choices
+        choices[name] = gene.choices
         near = range(max(0, int(choice) - radius), min(len(gene.choices), int(choice) + radius + 1))
         kept.setdefault(name, set()).update(near if counts else ())
     left_out = ("references", "metrics", "provenance")
@@ -169,5 +195,5 @@ def narrowed(
         old = spot[last]
         if isinstance(old, Mapping) and positions:  # a segment that is left out keeps all choices
             tied = {"tied": True} if old.get("tied") else {}
-            spot[last] = {"choice": [options[name][k] for k in sorted(positions)], **tied}
+            spot[last] = {"choice": [choices[name][k] for k in sorted(positions)], **tied}
     return out

@@ -158,7 +158,7 @@ class _SlotLister:
         entry: Callable[[Sequence[Scalar], Features | None], T],
         path: str = "",
     ) -> Table[T]:
-        own = {value.gene for value in values if isinstance(value, Open)}
+        own = {gene for value in values if isinstance(value, Open) for gene in value.genes}
         genes = tuple(sorted(own | set(state.genes if state else ())))
         shape = tuple(len(self.template.genes[g].choices) for g in genes)
         if math.prod(shape) > MAX_ENTRIES:

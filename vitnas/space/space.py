@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, close_template
 from vitnas.arch.template import Template
-from vitnas.arch.values import Gene, Open, scaled
+from vitnas.arch.values import Gene, options
 from vitnas.arch.yaml_io import FlowDict
 from vitnas.errors import InvalidSpace
 from vitnas.space import encoding
@@ -75,10 +75,7 @@ class Space:
     @property
     def resolutions_px(self) -> tuple[int, ...]:
         """Every side of the images that its networks take."""
-        side = self.template.resolution_px
-        if isinstance(side, Open):
-            return tuple(int(scaled(c, side.times)) for c in self.genes[side.gene].choices)
-        return (int(side),)
+        return tuple(int(side) for side in options(self.template.resolution_px, self.genes))
 
     def at_resolution(self, resolution_px: int) -> Space:
         """The space with images of another side, chosen or not before.
