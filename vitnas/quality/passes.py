@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import Gradients, Needs, Proxy, weight_layers
 from vitnas.quality.samples import SampleGradients
@@ -20,6 +21,7 @@ from vitnas.quality.synaptic import positive_copy, synaptic_gradients
 
 SHARED: tuple[Needs, ...] = ("forward", "backward", "samples")
 Proxies = Mapping[str, Proxy]
+Run = Callable[[Proxies], Gradients | None]
 
 
 @dataclass
@@ -82,17 +84,16 @@ def run_proxies(
     shared = {name: proxy for name, proxy in proxies.items() if proxy.needs in SHARED}
     synaptic = {name: proxy for name, proxy in proxies.items() if proxy.needs == "synaptic"}
     with torch.random.fork_rng(devices=[images.device] if images.is_cuda else []):
-        by_parts = sorted(shared, key=lambda name: shared[name].passes)
-        for _, names in itertools.groupby(by_parts, key=lambda name: shared[name].passes):
-            with _same_buffers(network):
-                _share(outcome, network, {name: shared[name] for name in names}, images, labels, seed)
+        for parts in sorted({proxy.passes for proxy in shared.values()}):
+            members = {name: proxy for name, proxy in shared.items() if proxy.passes == parts}
+            _share(outcome, members, functools.partial(_run_batch, network, images, labels, seed))
         if synaptic:
-            _synaptic(outcome, network, synaptic, images, seed)
+            _share(outcome, synaptic, functools.partial(_run_synaptic, network, images, seed))
         for name, proxy in proxies.items():
             if proxy.needs == "network":
                 torch.manual_seed(derived_seed(seed, name))
                 with _same_buffers(network):
-                    outcome.keep(name, lambda proxy=proxy: proxy.measure(network, images))  # type: ignore[misc]
+                    outcome.keep(name, functools.partial(proxy.measure, network, images))
                 network.train()
     return outcome
 
@@ -109,14 +110,11 @@ def _same_buffers(network: nn.Module) -> Iterator[None]:
                 buffer.copy_(value)
 
 
-def _share(
-    outcome: Outcome, network: nn.Module, proxies: Proxies, images: Tensor, labels: Tensor, seed: int
-) -> None:
+def _share(outcome: Outcome, proxies: Proxies, run: Run) -> None:
     """Score proxies that read one pass; if it fails, each by itself: one's hook must not cost another's."""
     started = time.perf_counter()
-    torch.manual_seed(derived_seed(seed, "passes"))
     try:
-        gradients = _run(network, proxies, images, labels)
+        gradients = run(proxies)
     except _PassFailed as failure:
         if len(proxies) == 1:
             (name,) = proxies
@@ -124,19 +122,18 @@ def _share(
             outcome.seconds[name] = time.perf_counter() - started
             return
         for name, proxy in proxies.items():
-            _share(outcome, network, {name: type(proxy)()}, images, labels, seed)
+            _share(outcome, {name: type(proxy)()}, run)
         return
     passes_s = time.perf_counter() - started
     for name, proxy in proxies.items():
-        outcome.keep(
-            name,
-            lambda proxy=proxy: proxy.score(gradients if proxy.needs == "backward" else None),  # type: ignore[misc]
-            passes_s,
-        )
+        read = gradients if proxy.needs in ("backward", "synaptic") else None
+        outcome.keep(name, functools.partial(proxy.score, read), passes_s)
 
 
-def _run(network: nn.Module, proxies: Proxies, images: Tensor, labels: Tensor) -> Gradients | None:
-    """The pass that these proxies share; gradients of the mean loss if one of them needs them."""
+def _run_batch(
+    network: nn.Module, images: Tensor, labels: Tensor, seed: int, proxies: Proxies
+) -> Gradients | None:
+    """The pass over the images; gradients of the mean loss if one of the proxies needs them."""
     kinds = {proxy.needs for proxy in proxies.values()}
     parts = max(proxy.passes for proxy in proxies.values())
     viewers = [proxy for proxy in proxies.values() if proxy.needs == "samples"]
@@ -145,29 +142,53 @@ def _run(network: nn.Module, proxies: Proxies, images: Tensor, labels: Tensor) -
         for proxy in viewers:
             proxy.see(layer, gradients)
 
-    handles, batches, where = [], [], "forward"
-    try:
-        for proxy in proxies.values():
-            handles += proxy.attach(network)
+    torch.manual_seed(derived_seed(seed, "batch"))
+    batches = []
+    with _attached(network, proxies) as handles, _same_buffers(network):
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            where = "forward"
             watch = SampleGradients(network, len(part), show) if viewers else None
             handles += watch.handles if watch else []
-            # the images' gradient is what makes a backward pass visit every layer without weights' gradients
+            # the images' gradient makes the backward pass visit every layer, without the weights' gradients
             part = part.detach().requires_grad_(watch is not None)
-            with torch.set_grad_enabled(kinds != {"forward"}):
+            with _named("the forward pass failed"), torch.set_grad_enabled(kinds != {"forward"}):
                 loss = loss_of(network(part), targets)
-            where = "backward"
-            if kinds != {"forward"}:
-                batches.append(_gradients(network, loss, part, "backward" in kinds))
-            if watch:
-                watch.finish()
-    except Exception as error:
-        raise _PassFailed(f"the {where} pass failed: {error}") from error
+            with _named("the backward pass failed"):
+                if kinds != {"forward"}:
+                    batches.append(_gradients(network, loss, part, "backward" in kinds))
+                if watch:
+                    watch.finish()
+    return Gradients(network, batches) if "backward" in kinds else None
+
+
+def _run_synaptic(network: nn.Module, images: Tensor, seed: int, proxies: Proxies) -> Gradients:
+    """The pass over the network without signs, for an image of the shape of these."""
+    torch.manual_seed(derived_seed(seed, "synaptic"))
+    copied = positive_copy(network)
+    with _attached(copied, proxies), _named("the synaptic pass failed"):
+        return synaptic_gradients(copied, images.shape[1], images.shape[-1])
+
+
+@contextlib.contextmanager
+def _attached(network: nn.Module, proxies: Proxies) -> Iterator[list[RemovableHandle]]:
+    """The proxies' hooks, while it lasts; what is added to the list is removed with them."""
+    handles: list[RemovableHandle] = []
+    try:
+        for proxy in proxies.values():
+            with _named("it cannot be attached"):
+                handles += proxy.attach(network)
+        yield handles
     finally:
         for handle in handles:
             handle.remove()
-    return Gradients(network, batches) if "backward" in kinds else None
+
+
+@contextlib.contextmanager
+def _named(what: str) -> Iterator[None]:
+    """Say which part of a pass an error broke."""
+    try:
+        yield
+    except Exception as error:
+        raise _PassFailed(f"{what}: {error}") from error
 
 
 def loss_of(output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor:
@@ -184,26 +205,3 @@ def _gradients(network: nn.Module, loss: Tensor, images: Tensor, of_weights: boo
     wanted = [*inputs, images] if images.requires_grad else inputs
     found = torch.autograd.grad(loss, wanted, allow_unused=True)[: len(inputs)]
     return {name: g for (name, _), g in zip(layers, found, strict=False) if g is not None}
-
-
-def _synaptic(outcome: Outcome, network: nn.Module, proxies: Proxies, images: Tensor, seed: int) -> None:
-    """Score the proxies that read the network without signs."""
-    started = time.perf_counter()
-    torch.manual_seed(derived_seed(seed, "synaptic"))
-    handles = []
-    try:
-        copied = positive_copy(network)
-        for proxy in proxies.values():
-            handles += proxy.attach(copied)
-        gradients = synaptic_gradients(copied, images.shape[1], images.shape[-1])
-    except Exception as error:
-        for name in proxies:
-            outcome.fail(name, f"the synaptic pass failed: {error}")
-            outcome.seconds[name] = time.perf_counter() - started
-        return
-    finally:
-        for handle in handles:
-            handle.remove()
-    passes_s = time.perf_counter() - started
-    for name, proxy in proxies.items():
-        outcome.keep(name, lambda proxy=proxy: proxy.score(gradients), passes_s)  # type: ignore[misc]
