@@ -67,11 +67,12 @@ def metadata(setup: Setup, folder: RunFolder, result: SearchResult, member: Memb
 
 
 def _asked(setup: Setup, result: SearchResult) -> dict[str, Any]:
-    """What few runs have: limits of their devices, a batch, a resolution."""
+    """What few runs have: limits of their devices, a batch, a resolution, a combination."""
     found = {
         "limits": list(result.limits),
         "batch": setup.config.batch,
         "resolution_px": setup.config.resolution_px,
+        "combine": setup.config.combine,
     }
     return {name: value for name, value in found.items() if value}
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.job.documents import front_document, metadata, plain
-from vitnas.job.networks import oriented
+from vitnas.job.members import Details, oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
 from vitnas.job.setup import Setup
 from vitnas.job.stage import SearchStage
@@ -75,6 +75,7 @@ class _MemberMaker:
         violation = self.setup.problem.violation(costs, len(genomes))
         skip = interrupted and self.rating.scorer.is_dear  # rating would build networks
         quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
+        said: list[Details] = [{} for _ in genomes] if skip else self.rating.details(genomes)
         shares = self.setup.table.coverage(genomes)
         return [
             self._member(
@@ -84,6 +85,7 @@ class _MemberMaker:
                 bool(violation[k] == 0),
                 {device: float(measured[k]) for device, measured in shares.items()},
                 records[k],
+                said[k],
             )
             for k, genome in enumerate(genomes)
         ]
@@ -96,6 +98,7 @@ class _MemberMaker:
         feasible: bool,
         measured: Mapping[str, float],
         record: Evaluation,
+        said: Details,
     ) -> Member:
         architecture = self.setup.problem.space.decode(genome)
         devices = [device for device in self.setup.devices if device.name in measured]
@@ -106,7 +109,7 @@ class _MemberMaker:
             costs=dict(costs),
             quality=quality if math.isfinite(quality) else None,
             depth=sum(len(stage.blocks()) for stage in architecture.stages),
-            scores=self._scores(record),
+            scores=self._scores(record) | said,
             health=record.get("health")
             or ({"verdict": "failed", "reasons": [record["failure"]]} if "failure" in record else {}),
             feasible=feasible,

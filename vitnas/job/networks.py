@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
 from vitnas.cost.table import CostTable
-from vitnas.quality.measure import load_proxy
-from vitnas.quality.reference import ReferenceSample
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
 from vitnas.space.activity import Genomes
@@ -106,33 +101,3 @@ class NetworkBench:
     def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
         wanted = [*sorted(proxies), *(["health"] if health else [])]
         return f"{architecture.id}:{'+'.join(wanted)}:{self.seed}"
-
-
-class NetworkScorer:
-    """Rates candidates by a proxy that builds and runs each one; higher is always better."""
-
-    is_dear = True
-
-    def __init__(self, bench: NetworkBench, proxy: str, sample: ReferenceSample, batch: int) -> None:
-        self.bench = bench
-        self.proxy = proxy
-        self.sample = sample
-        self.batch = batch
-
-    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """Standardised score (n,); nan where it could not be computed (the log says why)."""
-        records = self.bench.measure(genomes, [self.proxy])
-        return np.array([oriented(self.proxy, self.sample, record) for record in records], dtype=np.float64)
-
-    def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
-        """None: one proxy."""
-        return None
-
-
-def oriented(proxy: str, sample: ReferenceSample, record: Mapping[str, Any]) -> float:
-    """The standardised score of a record, turned so that higher is better; nan if there is none."""
-    value = (record.get("scores") or {}).get(proxy)
-    if value is None or proxy not in sample.proxies:
-        return float("nan")
-    sign = 1.0 if load_proxy(proxy).higher_is_better else -1.0
-    return sign * sample.standardise(proxy, value)

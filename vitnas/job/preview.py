@@ -8,9 +8,10 @@ import numpy as np
 
 from vitnas.cost.table import Costs
 from vitnas.job.networks import run_task
-from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_quality
-from vitnas.job.setup import Setup, is_sequential, make_strategy, prepare, trials_of
-from vitnas.quality.genome import genome_quality, is_genome_quality
+from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_quality, fitted_quality
+from vitnas.job.setup import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
+from vitnas.quality.combine import split_quality
+from vitnas.quality.genome import is_genome_quality
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, Silent
 from vitnas.search.loop import Loop
@@ -29,7 +30,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
-    check_quality(config.quality)
+    check_quality(config.quality, config.combine)
     setup = prepare(config, listener or Silent())
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
@@ -37,7 +38,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
     for name in _shown(setup):
         low, high = extremes(setup.table, name)
         ranges[name] = (low, float(np.median(costs[name])), high)
-    trials = trials_of(config, genome_quality=is_genome_quality(config.quality))
+    trials = trials_of(config, genome_quality=all(map(is_genome_quality, split_quality(config.quality))))
     rate = _rate(setup)
     return DryRun(
         space=setup.problem.space.name,
@@ -72,15 +73,16 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
 def _rate(setup: Setup) -> float:
     """Feasible candidates scored a second, measured on a few."""
     name = setup.config.quality
-    if not is_genome_quality(name):
+    proxies = [member for member in split_quality(name) if not is_genome_quality(member)]
+    if proxies:
         architecture = setup.problem.space.decode(setup.pool[0])
-        task = {"architecture": architecture.to_dict(), "proxies": [name], "health": False, "seed": 0}
+        task = {"architecture": architecture.to_dict(), "proxies": proxies, "health": False, "seed": 0}
         run_task(task)
         started = time.perf_counter()
         run_task(task)
         return 1.0 / (time.perf_counter() - started)
-    quality = genome_quality(name, setup.problem.space, setup.table, setup.pool)
-    few = is_sequential(setup.config.strategy)
+    quality = fitted_quality(setup)
+    few = trials_of(setup.config, genome_quality=True) <= OPTUNA_TRIALS
     loop = Loop(
         setup.problem,
         make_strategy(setup),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.errors import NothingFeasible, unknown
 from vitnas.job.measure import Box
-from vitnas.job.networks import NetworkBench, NetworkScorer, oriented
+from vitnas.job.members import Details, NetworkQuality, NetworkScorer, genome_details
+from vitnas.job.networks import NetworkBench
 from vitnas.job.setup import Setup, is_sequential
+from vitnas.quality.base import GenomeQuality
+from vitnas.quality.combine import COMBINATIONS, CombinedQuality, split_quality
 from vitnas.quality.genome import (
     GENOME_QUALITIES,
     genome_quality,
@@ -42,6 +46,7 @@ class Rating:
 
     Attributes:
         rate: quality (n,) of genomes, for the front and the published networks.
+        details: what the members of the quality say of each genome; nothing where it has none.
         box: what hypervolumes are measured in.
         notes: what a reader of the scores should know.
     """
@@ -49,21 +54,23 @@ class Rating:
     scorer: Scorer
     bench: NetworkBench
     rate: Callable[[Genomes], NDArray[np.float64]]
+    details: Callable[[Genomes], list[Details]]
     box: Box
     notes: tuple[str, ...] = ()
 
 
-def check_quality(name: str) -> None:
-    """Whether there is such a quality.
+def check_quality(name: str, combine: str | None = None) -> None:
+    """Whether there is such a quality, or such members of it.
 
     Raises:
         UnknownName: neither a quality of genomes nor a proxy; suggests the closest one.
+        InvalidInput: members that cannot be combined.
     """
-    if is_genome_quality(name):
-        return
     proxies = plugins.list_plugins("proxy")
-    if name.replace("-", "_") not in proxies and not name.endswith(".py"):
-        raise unknown("quality", name, [*GENOME_QUALITIES, *proxies])
+    for member in split_quality(name, combine):
+        known = is_genome_quality(member) or member.replace("-", "_") in proxies
+        if not known and not member.endswith(".py"):
+            raise unknown("quality", member, [*GENOME_QUALITIES, *proxies])
 
 
 def make_rating(
@@ -71,40 +78,64 @@ def make_rating(
 ) -> Rating:
     """The run's quality: restored from its folder, or made and saved there."""
     bench = NetworkBench(setup.table, workers, log, setup.config.seed)
-    if is_genome_quality(setup.config.quality):
+    if all(map(is_genome_quality, split_quality(setup.config.quality))):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)
 
 
+def fitted_quality(setup: Setup) -> GenomeQuality:
+    """The quality of genomes that the settings name, fitted to the pool."""
+    config, space = setup.config, setup.problem.space
+    parts = [genome_quality(n, space, setup.table, setup.pool) for n in split_quality(config.quality)]
+    if len(parts) == 1:
+        return parts[0]
+    return CombinedQuality.fit(parts, config.combine or COMBINATIONS[0], setup.pool)
+
+
 def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rating:
-    space, table, name = setup.problem.space, setup.table, setup.config.quality
+    space, table = setup.problem.space, setup.table
     saved = folder.read_json("quality.json")
     if saved is not None:
         quality = restore_genome_quality(saved["state"], space, table)
         box = Box(tuple(saved["box"]["best"]), tuple(saved["box"]["worst"]))
     else:
-        quality = genome_quality(name, space, table, setup.pool)
+        quality = fitted_quality(setup)
         box = Box.of(setup.problem.matrix(table.price(setup.pool), quality.score(setup.pool)))
         folder.write_json("quality.json", {"state": quality.state(), "box": dataclasses.asdict(box)})
     batch = SEQUENTIAL_BATCH if is_sequential(setup.config.strategy) else GENOME_BATCH
-    return Rating(GenomeScorer(quality.score, batch), bench, quality.score, box, quality.notes)
+    members = quality.members if isinstance(quality, CombinedQuality) else None
+    said = functools.partial(genome_details, quality)
+    scorer = GenomeScorer(quality.score, batch, members)
+    return Rating(scorer, bench, quality.score, said, box, quality.notes)
 
 
 def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:
-    proxy = setup.config.quality
-    sample = reference_sample(setup, folder, bench, (proxy,), listener)
-    scorer = NetworkScorer(bench, proxy, sample, NETWORK_BATCH)
-
-    def rate(genomes: Genomes) -> NDArray[np.float64]:
-        records = bench.measure(genomes, [proxy])
-        return np.array([oriented(proxy, sample, record) for record in records], dtype=np.float64)
-
+    names = split_quality(setup.config.quality)
+    genome = _genome_members(setup, folder, [name for name in names if is_genome_quality(name)])
+    proxies = tuple(name for name in names if name not in genome)
+    sample = reference_sample(setup, folder, bench, proxies, listener)
     members = setup.pool[:SAMPLE]
-    box = Box.of(setup.problem.matrix(setup.table.price(members), rate(members)))
+    quality = NetworkQuality(bench, names, genome, sample, members, setup.config.combine or COMBINATIONS[0])
+    box = Box.of(setup.problem.matrix(setup.table.price(members), quality.rate(members)))
     notes = (
+        *([quality.combination.note(names)] if len(names) > 1 else []),
         "at random initialisation nearly every proxy counts the network's shape: look at params and depth",
     )
-    return Rating(scorer, bench, rate, box, notes)
+    scorer = NetworkScorer(quality, NETWORK_BATCH)
+    return Rating(scorer, bench, quality.rate, quality.details, box, notes)
+
+
+def _genome_members(setup: Setup, folder: RunFolder, names: Sequence[str]) -> dict[str, GenomeQuality]:
+    """Members that rate genomes: restored from the run's folder, or fitted and saved there."""
+    if not names:
+        return {}
+    space, table = setup.problem.space, setup.table
+    saved = folder.read_json("quality.json")
+    if saved is not None:
+        return {name: restore_genome_quality(saved["members"][name], space, table) for name in names}
+    fitted = {name: genome_quality(name, space, table, setup.pool) for name in names}
+    folder.write_json("quality.json", {"members": {name: own.state() for name, own in fitted.items()}})
+    return fitted
 
 
 def reference_sample(

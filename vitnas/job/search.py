@@ -46,7 +46,7 @@ def run_search(
         RunError: the run folder cannot be used.
     """
     watcher = listener or Silent()
-    check_quality(config.quality)
+    check_quality(config.quality, config.combine)
     if name:
         RunFolder(Path(root) / name).require_free()
     setup = prepare(config, watcher)

@@ -128,6 +128,9 @@ def trials_of(config: SearchConfig, *, genome_quality: bool) -> int:
     """How many candidates to score where the user does not say."""
     if config.trials is not None:
         return config.trials
+    own: int | None = getattr(plugins.load_plugin("strategy", config.strategy), "trials", None)
+    if own is not None:
+        return own
     if not genome_quality:
         return NETWORK_TRIALS
     return OPTUNA_TRIALS if is_sequential(config.strategy) else GENOME_TRIALS

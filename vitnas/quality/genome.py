@@ -12,6 +12,7 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, unknown
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.capacity import CURVATURE, RAMP, Capacity
+from vitnas.quality.combine import CombinedQuality
 from vitnas.quality.resources import depth_columns
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Lookup
@@ -90,6 +91,10 @@ def restore_genome_quality(state: Mapping[str, Any], space: Space, table: CostTa
         InvalidData: the state belongs to another space.
     """
     name = str(state.get("quality"))
+    if "combine" in state:
+        return CombinedQuality.from_state(
+            state, [restore_genome_quality(member, space, table) for member in state["members"]]
+        )
     if name == "capacity":
         return Capacity.from_state(space, state)
     if name in GENOME_QUALITIES:

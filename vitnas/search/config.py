@@ -41,7 +41,8 @@ class SearchConfig:
     Attributes:
         space: name or file.
         target: device name or profile file, several with commas between; None searches without latency.
-        quality: what is maximised.
+        quality: what is maximised; ``a+b`` for several scores in one.
+        combine: how: ``standard`` (the sum of standardised scores, also for None) or ``log-rank``.
         strategy: who proposes.
         objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
@@ -71,6 +72,7 @@ class SearchConfig:
     random_arm: bool | None = None
     batch: int | None = None
     resolution_px: int | None = None
+    combine: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

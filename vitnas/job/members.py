@@ -1,0 +1,134 @@
+"""A quality of built networks: one proxy, or several proxies and qualities of genomes combined."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.job.networks import NetworkBench
+from vitnas.quality.base import GenomeQuality
+from vitnas.quality.combine import Combination, CombinedQuality
+from vitnas.quality.measure import load_proxy
+from vitnas.quality.reference import ReferenceSample
+from vitnas.search.evaluation import Evaluation
+from vitnas.space.activity import Genomes
+
+Details = dict[str, dict[str, Any]]  # member -> value and standard score, or failure
+
+
+class NetworkQuality:
+    """Rates networks by what their members say, all proxies among them in one evaluation.
+
+    Args:
+        bench: measures.
+        names: of the members.
+        genome: those that rate genomes, by name; the others are proxies.
+        sample: scores of each proxy on the pool's first networks.
+        members: these networks (m, G).
+        how: the members are combined, see `combine.Combination`.
+    """
+
+    def __init__(
+        self,
+        bench: NetworkBench,
+        names: Sequence[str],
+        genome: Mapping[str, GenomeQuality],
+        sample: ReferenceSample,
+        members: Genomes,
+        how: str,
+    ) -> None:
+        self.bench = bench
+        self.names = tuple(names)
+        self.genome = dict(genome)
+        self.proxies = tuple(name for name in names if name not in genome)
+        self._signs = np.array([1.0 if name in genome else sign_of(name) for name in names])
+        proxied = sample.state()["scores"]
+        scores = [genome[n].score(members).tolist() if n in genome else proxied[n] for n in names]
+        signed = [[sign * v for v in own] for sign, own in zip(self._signs.tolist(), scores, strict=True)]
+        self.combination = Combination(how, signed)
+
+    def rate(self, genomes: Genomes) -> NDArray[np.float64]:
+        """The quality (n,) of canonical genomes (n, G); nan where a member failed."""
+        return self.combination(self.members(genomes))
+
+    def members(self, genomes: Genomes) -> NDArray[np.float64]:
+        """Scores (n, K) by each member, turned so that higher is better; nan where it failed."""
+        return np.asarray(self._values(genomes, self._records(genomes)) * self._signs)
+
+    def details(self, genomes: Genomes) -> list[Details]:
+        """What each member said of each genome."""
+        records = self._records(genomes)
+        values = self._values(genomes, records)
+        found = details(self.names, values, self.combination.standard(values * self._signs))
+        for record, own in zip(records, found, strict=True):
+            for name in self.proxies:
+                reason = record.get("failure") or (record.get("failures") or {}).get(name)
+                if reason:
+                    own[name] = {"failure": reason}
+        return found
+
+    def _records(self, genomes: Genomes) -> list[Evaluation]:
+        return self.bench.measure(genomes, self.proxies)
+
+    def _values(self, genomes: Genomes, records: Sequence[Evaluation]) -> NDArray[np.float64]:
+        """Scores (n, K) as the members define them."""
+        columns = [
+            self.genome[name].score(genomes)
+            if name in self.genome
+            else np.array([(r.get("scores") or {}).get(name, math.nan) for r in records], dtype=np.float64)
+            for name in self.names
+        ]
+        return np.stack(columns, axis=1)
+
+
+class NetworkScorer:
+    """Rates candidates that have to be built and run; higher is always better."""
+
+    is_dear = True
+
+    def __init__(self, quality: NetworkQuality, batch: int) -> None:
+        self.quality = quality
+        self.batch = batch
+
+    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
+        """The quality (n,); nan where it could not be computed (the log says why)."""
+        return self.quality.rate(genomes)
+
+    def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
+        """Scores (n, K) that are combined; None if there is one."""
+        return self.quality.members(genomes) if len(self.quality.names) > 1 else None
+
+
+def details(
+    names: Sequence[str], values: NDArray[np.float64], standard: NDArray[np.float64]
+) -> list[Details]:
+    """For each row of values (n, K), what its members said."""
+    return [
+        {name: {"value": v, "standard": s} for name, v, s in zip(names, row, scaled, strict=True)}
+        for row, scaled in zip(values.tolist(), standard.tolist(), strict=True)
+    ]
+
+
+def genome_details(quality: GenomeQuality, genomes: Genomes) -> list[Details]:
+    """What the members of a quality of genomes say; nothing where it has none."""
+    if not isinstance(quality, CombinedQuality):
+        return [{} for _ in genomes]
+    values = quality.members(genomes)
+    return details(quality.names, values, quality.combination.standard(values))
+
+
+def sign_of(proxy: str) -> float:
+    """-1 for a proxy whose lower scores are better."""
+    return 1.0 if load_proxy(proxy).higher_is_better else -1.0
+
+
+def oriented(proxy: str, sample: ReferenceSample, record: Mapping[str, Any]) -> float:
+    """The standardised score of a record, turned so that higher is better; nan if there is none."""
+    value = (record.get("scores") or {}).get(proxy)
+    if value is None or proxy not in sample.proxies:
+        return float("nan")
+    return sign_of(proxy) * sample.standardise(proxy, value)
