@@ -45,9 +45,18 @@ SURFACE = {
     "profile memory": {"FILES", "--target", "--resolution-px", "--json"},
     "profile report": {"DEVICES", "--out"},
     "proxies": {"--json"},
-    "score": {"--batch", "--json", "--proxy", "--resolution-px", "--seed", "--target", "FILES"},
+    "proxies check": {
+        *("--space", "--truth", "--proxy", "--label", "--limit", "--seed", "--repeats", "--resolution-px"),
+        *("--images", "--device", "--bands", "--combine", "--workers", "--out", "--json"),
+    },
+    "proxies report": {"FOLDERS", "--out"},
+    "score": {
+        *("--batch", "--device", "--images", "--json", "--proxy", "--proxy-batch", "--proxy-resolution-px"),
+        *("--repeats", "--resolution-px", "--seed", "--target", "FILES"),
+    },
     "search": {
         "--batch",
+        "--combine",
         "--dry-run",
         "--front",
         "--json",
@@ -60,6 +69,7 @@ SURFACE = {
         "--objective",
         "--out",
         "--population",
+        "--preset",
         "--quality",
         "--random-arm/--no-random-arm",
         "--resolution-px",

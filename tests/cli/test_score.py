@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from vitnas import plugins
@@ -43,6 +44,21 @@ def test_proxies_are_asked_for_by_name(run: Run) -> None:
     assert row["latency_ms"] is None
 
 
+def test_what_proxies_are_computed_with(run: Run, tmp_path: Path) -> None:
+    np.savez(tmp_path / "real.npz", x=np.random.default_rng(0).integers(0, 256, (9, 40, 40, 3), np.uint8))
+    settings = ["--repeats", "2", "--proxy-resolution-px", "50", "--proxy-batch", "4"]
+    settings += ["--images", str(tmp_path / "real.npz")]
+    code, out, _ = run("score", S0, "--proxy", "naswot", *settings, "--json")
+    (row,) = json.loads(out)
+    assert code == 0
+    assert row["settings"] == {"naswot": {"resolution_px": 64, "batch": 4, "repeats": 2}}
+    assert "64 px instead of 50 px" in row["notes"][0]
+    assert row["spreads"]["naswot"] > 0 and row["seconds"]["naswot"] > 0
+    code, out, _ = run("score", S0, "--proxy", "naswot", *settings)
+    assert code == 0
+    assert "±" in out and "64 px instead of 50 px" in out
+
+
 def test_batch_and_resolution_change_what_is_priced(run: Run) -> None:
     plain, batch, large = (
         json.loads(run("score", S0, *more, "--json")[1])[0]
@@ -79,6 +95,11 @@ def test_several_devices(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ([S0, "--target", "iphone12", "--resolution-px", "128"], "at 224 to 512 px, not 128 px"),
         ([S0, "--resolution-px", "250"], "250 px"),
         ([S0, "--proxy", "naswott"], "did you mean 'naswot'?"),
+        ([S0, "--repeats", "3"], "repeats is for proxies: name one with --proxy"),
+        ([S0, "--device", "cuda"], "device is for proxies"),
+        ([S0, "--proxy", "naswot", "--device", "gpu"], "expected cpu, cuda, or cuda:N"),
+        ([S0, "--proxy", "naswot", "--device", "cuda:99"], "CUDA devices that torch can use"),
+        ([S0, "--proxy", "naswot", "--images", "nowhere"], "nowhere: no such folder or file of images"),
     ],
 )
 def test_wrong_input_is_one_line_and_exit_2(run: Run, arguments: list[str], said: str) -> None:

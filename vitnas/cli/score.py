@@ -39,6 +39,31 @@ Proxies = Annotated[
     typer.Option("--proxy", metavar="NAME", help="A score from 'vitnas proxies'; repeat it for more."),
 ]
 Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Of the weights and images that proxies draw.")]
+Repeats = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        min=1,
+        help="Fresh initialisations to average over [default: what each proxy wants].",
+    ),
+]
+ProxyResolution = Annotated[
+    int | None,
+    typer.Option(
+        metavar="NUMBER",
+        min=1,
+        help="Side of the images that proxies see [default: what each proxy wants].",
+    ),
+]
+ProxyBatch = Annotated[
+    int | None,
+    typer.Option(metavar="NUMBER", min=1, help="Images that proxies see [default: what each proxy wants]."),
+]
+Images = Annotated[
+    str | None,
+    typer.Option(metavar="PATH", help="A folder or .npz of images for proxies, in place of Gaussian ones."),
+]
+Device = Annotated[str, typer.Option(metavar="NAME", help="Where proxies compute: cpu, cuda or cuda:1.")]
 Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object a file.")]
 
 
@@ -49,6 +74,11 @@ def score(
     resolution_px: Resolution = None,
     proxies: Proxies = None,
     seed: Seed = 0,
+    repeats: Repeats = None,
+    proxy_resolution_px: ProxyResolution = None,
+    proxy_batch: ProxyBatch = None,
+    images: Images = None,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Price and score architectures: files or published networks.
@@ -58,7 +88,17 @@ def score(
     from vitnas.job.scoring import score as score_files
 
     rows: list[dict[str, Any]] = score_files(
-        files, target=target, proxies=proxies or (), seed=seed, batch=batch, resolution_px=resolution_px
+        files,
+        target=target,
+        proxies=proxies or (),
+        seed=seed,
+        batch=batch,
+        resolution_px=resolution_px,
+        repeats=repeats,
+        proxy_resolution_px=proxy_resolution_px,
+        proxy_batch=proxy_batch,
+        images=images,
+        device=device,
     )
     if as_json:
         _common.print_json(rows)

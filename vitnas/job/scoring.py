@@ -11,6 +11,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.figures import TABLE_KINDS, Figures
 from vitnas.cost.pricer import coverage, price_architecture
+from vitnas.errors import InvalidInput
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.job.targets import check_answers, coverage_of, describe, load_targets
 from vitnas.search.budget import with_own_limits
@@ -26,6 +27,11 @@ def score(
     seed: int = 0,
     batch: int | None = None,
     resolution_px: int | None = None,
+    repeats: int | None = None,
+    proxy_resolution_px: int | None = None,
+    proxy_batch: int | None = None,
+    images: str | None = None,
+    device: str = "cpu",
 ) -> list[dict[str, Any]]:
     """Costs and scores of architectures.
 
@@ -36,17 +42,26 @@ def score(
         seed: of weights and images.
         batch: images in a call; None for what each device was measured with.
         resolution_px: side of the images, in place of the architectures' own.
+        repeats: fresh initialisations that proxies average over; None is what each wants, and so below.
+        proxy_resolution_px: side of the images that proxies see.
+        proxy_batch: images that proxies see.
+        images: a folder or ``.npz`` of real ones for proxies; None for Gaussian ones.
+        device: where proxies compute: "cpu", "cuda" or "cuda:N".
 
     Returns:
         one object a file: name, id, params, macs, activations, peak_bytes, latency_ms (None without a
         device; of several devices, figures as named in `vitnas.cost.figures`), scores (proxy -> value, None
-        where it could not be computed), failures, batch if it was given. With devices also: device (their
-        labels), latency_band (of the only one), targets (each with its coverage, where it has measured
-        blocks) and exceeds (their own limits that the network does not keep).
+        where it could not be computed), failures, batch if it was given. With proxies also: spreads (over
+        the repeats), seconds, settings (of each proxy) and notes, see `vitnas.quality.measure`. With devices
+        also: device (their labels), latency_band (of the only one), targets (each with its coverage, where
+        it has measured blocks) and exceeds (their own limits that the network does not keep).
 
     Raises:
-        InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution.
+        InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution;
+            the images cannot be used, or something is said of proxies without any.
     """
+    draws = {"repeats": repeats, "resolution_px": proxy_resolution_px, "batch": proxy_batch}
+    _check_proxies_given(proxies, {**draws, "images": images, "device": None if device == "cpu" else device})
     devices = load_targets(split_targets(target))
     for proxy in proxies:
         plugins.load_plugin("proxy", proxy)
@@ -62,13 +77,39 @@ def score(
         if devices:
             row |= _about_devices(architecture, devices, Figures(devices, batch), costs)
         if proxies:
-            from vitnas.quality.measure import measure
-
-            measured = measure(architecture, list(proxies), seed=seed)
-            row["scores"] = dict(measured.scores)
-            row["failures"] = dict(measured.failures)
+            row |= _scores(architecture, proxies, images, seed=seed, device=device, **draws)
         rows.append(row)
     return rows
+
+
+def _check_proxies_given(proxies: Sequence[str], settings: dict[str, Any]) -> None:
+    """Settings of proxies need a proxy.
+
+    Raises:
+        InvalidInput: names the first setting that would do nothing.
+    """
+    given = [name for name, value in settings.items() if value is not None]
+    if given and not proxies:
+        raise InvalidInput(f"{given[0]} is for proxies: name one with --proxy (see 'vitnas proxies')")
+
+
+def _scores(
+    architecture: Architecture, proxies: Sequence[str], images: str | None, **settings: Any
+) -> dict[str, Any]:
+    """What proxies say, for a row."""
+    from vitnas.quality.images import load_images
+    from vitnas.quality.measure import measure
+
+    loaded = load_images(images) if images is not None else None
+    measured = measure(architecture, list(proxies), images=loaded, **settings)
+    return {
+        "scores": measured.scores,
+        "failures": measured.failures,
+        "spreads": measured.spreads,
+        "seconds": measured.seconds_by_proxy,
+        "settings": {name: dataclasses.asdict(setting) for name, setting in measured.settings.items()},
+        "notes": list(measured.notes),
+    }
 
 
 def _about_devices(

@@ -31,7 +31,8 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     if lines:
         parts += [Text(), *map(Text, lines)]
     if any(row["scores"] or row.get("failures") for row in rows):
-        parts += [Text(), _scores(rows), Text("A score is not an accuracy.")]
+        notes = [f"{row['name']}: {note}" for row in rows for note in row.get("notes") or ()]
+        parts += [Text(), _scores(rows), *map(Text, notes), Text("A score is not an accuracy.")]
     return Group(*parts)
 
 
@@ -69,7 +70,10 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
         names = dict.fromkeys([*row["scores"], *failures])
         for k, name in enumerate(names):
             value = row["scores"].get(name)
-            text = f"{value:.6g}" if value is not None else f"failed: {failures.get(name, 'no value')}"
+            spread = (row.get("spreads") or {}).get(name)
+            text = f"failed: {failures.get(name, 'no value')}"
+            if value is not None:
+                text = f"{value:.6g} ± {spread:.2g}" if spread else f"{value:.6g}"
             lines.append(("" if k else str(row["name"]), name, text))
     columns = list(zip(*lines, strict=True))
     return FittedTable(
