@@ -24,13 +24,14 @@ class RunLock:
     Args:
         folder: exists.
         name: of the lock's file in it.
+        option: that takes another folder, for the error.
 
     Raises:
         RunLocked: another process holds it; names that process.
         RunError: the folder cannot be written.
     """
 
-    def __init__(self, folder: str | Path, name: str = NAME) -> None:
+    def __init__(self, folder: str | Path, name: str = NAME, option: str = "--name") -> None:
         self.path = Path(folder) / name
         try:
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
@@ -45,7 +46,8 @@ class RunLock:
             holder = _holder(self.path)
             self._close()
             raise RunLocked(
-                f"{folder} is being written by {holder}; wait until it ends, stop it, or take another --name"
+                f"{folder} is being written by {holder}; "
+                f"wait until it ends, stop it, or take another {option}"
             )
         self._write_holder()
         _held.add(self)

@@ -39,7 +39,7 @@ COMMANDS = {
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
-    "proxies": Command("lists", "proxies", "List the training-free quality scores."),
+    "proxies": Command("proxies", "app", "Training-free scores: list them, hold them against accuracies."),
     "strategies": Command("lists", "strategies", "List the search strategies."),
     "profile": Command("profile", "app", "Make a device, or check one against measured latencies."),
 }

@@ -1,0 +1,136 @@
+"""``vitnas proxies``: list the training-free scores, hold them against measured accuracies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vitnas.cli import _common, lists
+from vitnas.cli.profile._common import Bar, names_of
+
+app = typer.Typer(help="Training-free scores: list them, hold them against accuracies.")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.callback(invoke_without_command=True)
+def proxies(context: typer.Context, as_json: Json = False) -> None:
+    """Training-free scores: list them, hold them against accuracies."""
+    if not context.invoked_subcommand:
+        lists.proxies(as_json)
+
+
+@app.command()
+def check(
+    space: Annotated[str, typer.Option(help="Space of the architectures: a name or a file.")],
+    truth: Annotated[
+        Path, typer.Option(metavar="FILE", help="CSV of architectures and their measured accuracies.")
+    ],
+    proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="A,B", help="What to check; A+B+macs is one score [default: all there are]."),
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Accuracies to hold against [default: the first].")
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", help="Networks, drawn over depth and width [default: all]."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Of the sample, and of weights and images.")
+    ] = 0,
+    repeats: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="Initialisations to average [default: each proxy's own]."),
+    ] = None,
+    resolution_px: Annotated[
+        int | None,
+        typer.Option(metavar="NUMBER", min=1, help="Side of the images [default: each proxy's own]."),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="PATH", help="A folder or npz of real images [default: Gaussian ones]."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda or cuda:1.")] = "cpu",
+    bands: Annotated[
+        str | None,
+        typer.Option(metavar="LOW-HIGH", help="Bands of parameters, 15M-19M,19M-25M [default: even ones]."),
+    ] = None,
+    combine: Annotated[
+        str, typer.Option(metavar="NAME", help="How A+B is summed: log-rank (AZ-NAS) or standard.")
+    ] = "log-rank",
+    workers: Annotated[
+        int, typer.Option(metavar="NUMBER", help="Processes; scores do not depend on it.")
+    ] = 1,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Folder to keep scores in [default: runs/proxies-SPACE]."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array with one object a score.")] = False,
+) -> None:
+    """Hold proxies against measured accuracies.
+
+    Builds every network of the table, scores it, and prints how far each score ranks the networks as their
+    accuracies do, beside counts that need no network. Stop it at any time: the same command goes on.
+    """
+    from vitnas.job.check_proxies import check_proxies
+    from vitnas.job.check_truth import CheckSettings
+    from vitnas.job.proxy_scores import Draws
+
+    settings = CheckSettings(
+        space=space,
+        truth=truth,
+        proxies=tuple(name for text in proxy or () for name in names_of(text)),
+        label=label,
+        limit=limit,
+        bands=bands,
+        combine=combine,
+        draws=Draws(seed, repeats, resolution_px, str(images) if images else None, device),
+    )
+    with Bar("measuring", "measured") as bar:
+        document = check_proxies(settings, out=out, workers=workers, listener=bar)
+    if as_json:
+        _common.print_json(document["proxies"])
+        return
+    from vitnas.report.proxy_tables import check_tables
+
+    _common.console().print(check_tables(document))
+
+
+@app.command()
+def report(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Folders of 'vitnas proxies check' to take in."),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of proxies.md and its pictures.")] = Path("docs"),
+) -> None:
+    """Write a page on all proxies: what each is, and how far to believe it in each space.
+
+    Copies the results of the folders to OUT/proxies/SPACE.LABEL.json, and writes OUT/proxies.md and, with
+    matplotlib, OUT/proxies/tau.png from all that are there. What stands in OUT/proxies/NAME.notes.md goes
+    into the page as it is; OUT/proxies/known.csv holds what was measured before.
+    """
+    from vitnas.errors import MissingExtra
+    from vitnas.report.proxy_page import PLOT, doubts, proxy_page
+    from vitnas.report.proxy_plot import write_plot
+    from vitnas.report.proxy_results import read_results, take_in
+
+    folder = out / "proxies"
+    folder.mkdir(parents=True, exist_ok=True)
+    for given in folders or ():
+        take_in(given, folder)
+    results = read_results(folder)
+    for doubt in doubts(results):
+        typer.echo(f"warning: {doubt}", err=True)
+    picture = True
+    try:
+        write_plot(out / PLOT, results)
+    except MissingExtra as problem:
+        typer.echo(f"warning: no picture: {problem}", err=True)
+        picture = False
+    (out / "proxies.md").write_text(proxy_page(results, picture=picture), encoding="utf-8")
+    typer.echo(f"wrote {out / 'proxies.md'}: {len(results.checks)} checks")
