@@ -70,7 +70,19 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
         *("--max-latency", "d=1.6ms", "--max-activation-memory", "2MB", "--trials", "500k", "--time", "2m"),
         *("--min-throughput", "5k", "--batch", "8", "--resolution-px", "256"),
         *("--objective", "quality", "--objective", "params", "--seed", "3", "--population", "64"),
-        *("--front", "5", "--no-random-arm", "--workers", "2", "--name", "n", "--out", "o"),
+        *(
+            "--combine",
+            "log-rank",
+            "--front",
+            "5",
+            "--no-random-arm",
+            "--workers",
+            "2",
+            "--name",
+            "n",
+            "--out",
+            "o",
+        ),
     )
     assert code == 0
     assert jobs.options == {"root": "o", "name": "n", "workers": 2}
@@ -89,7 +101,17 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
         random_arm=False,
         batch=8,
         resolution_px=256,
+        combine="log-rank",
     )
+
+
+def test_a_preset_gives_way_to_what_is_given(run: Run, jobs: SimpleNamespace) -> None:
+    assert run("search", "--preset", "asvit")[0] == 0
+    pair = "ntk_condition+length_distortion"
+    assert jobs.config == SearchConfig("asvit", quality=pair, strategy="reinforce", objectives=("quality",))
+    assert run("search", "--preset", "asvit", "--space", "s", "--strategy", "random", "--seed", "2")[0] == 0
+    assert (jobs.config.space, jobs.config.strategy, jobs.config.seed) == ("s", "random", 2)
+    assert jobs.config.quality == pair
 
 
 def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -> None:
@@ -110,6 +132,8 @@ def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -
         (["--space", "s", "--front", "0"], "--front: expected at least 1, got 0"),
         (["--space", "s", "--batch", "0"], "--batch: expected at least 1, got 0"),
         (["--space", "s", "--resolution-px", "0"], "--resolution-px: expected at least 1, got 0"),
+        (["--preset", "asvitt"], "--preset: unknown preset 'asvitt'; did you mean 'asvit'?"),
+        (["--resume", "r", "--preset", "asvit"], "--preset cannot stand beside --resume"),
         (["--resume", "r", "--batch", "2"], "--batch cannot stand beside --resume"),
         (["--resume", "r", "--space", "s"], "--space cannot stand beside --resume"),
         (["--resume", "r", "--max-latency", "1ms"], "--max-latency cannot stand beside --resume"),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import _search_options as o
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 
@@ -24,135 +25,34 @@ LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activa
 CHANGEABLE = ("resume", "trials", "time", "workers", "as_json")  # what may stand beside --resume
 
 
-def _option(panel: str, metavar: str | None, text: str, *names: str) -> Any:
-    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
-
-
-_WHAT, _LIMITS, _HOW, _RUN = "What to search", "Budgets", "How to search", "Run and output"
-Space = Annotated[str | None, _option(_WHAT, "SPACE", "A name from 'vitnas spaces', or a YAML file.")]
-Target = Annotated[
-    str | None,
-    _option(
-        _WHAT,
-        "DEVICE",
-        "A name from 'vitnas devices', or a profile; A,B for networks that are good on both. "
-        "Without one no latencies.",
-    ),
-]
-Batch = Annotated[
-    int | None,
-    _option(
-        _WHAT,
-        "NUMBER",
-        "Images in a call: latency and activation memory are those of a call [default: the device's, or 1].",
-    ),
-]
-Resolution = Annotated[
-    int | None,
-    _option(_WHAT, "NUMBER", "Side of the images, in place of the space's own.", "--resolution-px"),
-]
-Quality = Annotated[
-    str,
-    _option(
-        _WHAT, "NAME", "What is maximised: capacity, or a name from 'vitnas proxies' [default: capacity]."
-    ),
-]
-Objectives = Annotated[
-    list[str] | None,
-    _option(
-        _WHAT,
-        "NAME",
-        "quality, latency, throughput, params, macs, activations or memory; repeat it for each. latency "
-        "is that of every device, latency@A of one [default: quality, latency or throughput (macs without a "
-        "device) and params; with several devices quality and each one's latency or throughput].",
-        "--objective",
-    ),
-]
-MaxLatency = Annotated[
-    str | None, _option(_LIMITS, "TIME", "Latency on every device, such as 1.6ms, or on each: A=1.6ms,B=3ms.")
-]
-MinThroughput = Annotated[
-    str | None, _option(_LIMITS, "NUMBER", "Images a second on every device, such as 5000, or A=5000,B=800.")
-]
-MaxParams = Annotated[str | None, _option(_LIMITS, "NUMBER", "Parameters, such as 13M.")]
-MaxMacs = Annotated[
-    str | None, _option(_LIMITS, "NUMBER", "Multiply-accumulates of one image, such as 1.3G.")
-]
-MaxMemory = Annotated[
-    str | None,
-    _option(
-        _LIMITS,
-        "SIZE",
-        "Peak memory of a call's activations, such as 2MB; grows with the batch "
-        "[default: a device's own limit, if it has one].",
-        "--max-activation-memory",
-    ),
-]
-Strategy = Annotated[
-    str, _option(_HOW, "NAME", "Who proposes: a name from 'vitnas strategies' [default: evolution].")
-]
-Trials = Annotated[
-    str | None,
-    _option(
-        _HOW,
-        "NUMBER",
-        "Feasible candidates to score, such as 300, 500k or 2M "
-        "[default: 2M with capacity, 300 with a proxy, 1000 with an optuna strategy].",
-    ),
-]
-Time = Annotated[str | None, _option(_HOW, "TIME", "Stop proposing after this time: 90s, 2m, 1h.")]
-Seed = Annotated[int, _option(_HOW, "NUMBER", "Equal seeds give equal fronts [default: 0].")]
-Population = Annotated[int | None, _option(_HOW, "NUMBER", "Of the strategy [default: its own].")]
-Front = Annotated[int, _option(_HOW, "NUMBER", "Networks of the front to check and write [default: 20].")]
-RandomArm = Annotated[
-    bool | None,
-    _option(
-        _HOW,
-        None,
-        "Run random search beside it, to see what is gained [default: yes, unless quality is a proxy].",
-        "--random-arm/--no-random-arm",
-    ),
-]
-Workers = Annotated[int | None, _option(_RUN, "NUMBER", "Processes that run networks [default: all cores].")]
-Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-DEVICE-N].")]
-Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
-Resume = Annotated[
-    str | None,
-    _option(_RUN, "RUN", "Go on with a run's folder; --trials, --time, --workers and --json may change."),
-]
-DryRun = Annotated[
-    bool,
-    _option(_RUN, None, "Only say what the space holds, what budgets allow, how long it takes.", "--dry-run"),
-]
-Json = Annotated[bool, _option(_RUN, None, "One JSON document on stdout; progress goes to stderr.", "--json")]
-
-
 def search(
     ctx: typer.Context,
-    space: Space = None,
-    target: Target = None,
-    quality: Quality = "capacity",
-    objectives: Objectives = None,
-    batch: Batch = None,
-    resolution_px: Resolution = None,
-    max_latency: MaxLatency = None,
-    min_throughput: MinThroughput = None,
-    max_params: MaxParams = None,
-    max_macs: MaxMacs = None,
-    max_activation_memory: MaxMemory = None,
-    strategy: Strategy = "evolution",
-    trials: Trials = None,
-    time: Time = None,
-    seed: Seed = 0,
-    population: Population = None,
-    front: Front = 20,
-    random_arm: RandomArm = None,
-    workers: Workers = None,
-    name: Name = None,
-    out: Out = "runs",
-    resume: Resume = None,
-    dry_run: DryRun = False,
-    as_json: Json = False,
+    space: o.Space = None,
+    target: o.Target = None,
+    quality: o.Quality = "capacity",
+    combine: o.Combine = None,
+    preset: o.Preset = None,
+    objectives: o.Objectives = None,
+    batch: o.Batch = None,
+    resolution_px: o.Resolution = None,
+    max_latency: o.MaxLatency = None,
+    min_throughput: o.MinThroughput = None,
+    max_params: o.MaxParams = None,
+    max_macs: o.MaxMacs = None,
+    max_activation_memory: o.MaxMemory = None,
+    strategy: o.Strategy = "evolution",
+    trials: o.Trials = None,
+    time: o.Time = None,
+    seed: o.Seed = 0,
+    population: o.Population = None,
+    front: o.Front = 20,
+    random_arm: o.RandomArm = None,
+    workers: o.Workers = None,
+    name: o.Name = None,
+    out: o.Out = "runs",
+    resume: o.Resume = None,
+    dry_run: o.DryRun = False,
+    as_json: o.Json = False,
 ) -> None:
     """Find the best networks of a space for a device and budgets.
 
@@ -182,13 +82,13 @@ def search(
 def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> SearchConfig:
     from vitnas.search.config import SearchConfig
 
-    given = ctx.params
+    given = {**ctx.params, **_preset(ctx)}
     if given["space"] is None:
         raise InvalidInput("name a space with --space (see 'vitnas spaces'), or a run with --resume")
     limits = [(option.replace("_", "-"), given[option]) for option in LIMITS if given[option] is not None]
     kept = (
         *("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm"),
-        *("batch", "resolution_px"),
+        *("batch", "resolution_px", "combine"),
     )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),
@@ -199,6 +99,20 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
     )
 
 
+def _preset(ctx: typer.Context) -> dict[str, Any]:
+    """What the preset says of the options that were not given."""
+    from vitnas.search.presets import preset
+
+    name = ctx.params["preset"]
+    settings = {} if name is None else preset(name)
+    return {k: v for k, v in settings.items() if _is_default(ctx, k)}
+
+
+def _is_default(ctx: typer.Context, option: str) -> bool:
+    source = ctx.get_parameter_source(option)
+    return source is None or source.name == "DEFAULT"
+
+
 def _refuse_changes(ctx: typer.Context) -> None:
     """A resumed run proposes what the uninterrupted one would have: its settings stay.
 
@@ -207,8 +121,7 @@ def _refuse_changes(ctx: typer.Context) -> None:
     """
     flags = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
     for name in ctx.params:
-        source = ctx.get_parameter_source(name)
-        if name not in CHANGEABLE and source is not None and source.name != "DEFAULT":
+        if name not in CHANGEABLE and not _is_default(ctx, name):
             raise InvalidInput(
                 f"{flags[name]} cannot stand beside --resume: a run keeps its settings "
                 "(only --trials, --time, --workers and --json may change)"

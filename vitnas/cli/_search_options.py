@@ -1,0 +1,131 @@
+"""The options of ``vitnas search``, in the order of its help."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def _option(panel: str, metavar: str | None, text: str, *names: str) -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, rich_help_panel=panel, show_default=False)
+
+
+_WHAT, _LIMITS, _HOW, _RUN = "What to search", "Budgets", "How to search", "Run and output"
+Space = Annotated[str | None, _option(_WHAT, "SPACE", "A name from 'vitnas spaces', or a YAML file.")]
+Target = Annotated[
+    str | None,
+    _option(
+        _WHAT,
+        "DEVICE",
+        "A name from 'vitnas devices', or a profile; A,B for networks that are good on both. "
+        "Without one no latencies.",
+    ),
+]
+Batch = Annotated[
+    int | None,
+    _option(
+        _WHAT,
+        "NUMBER",
+        "Images in a call: latency and activation memory are those of a call [default: the device's, or 1].",
+    ),
+]
+Resolution = Annotated[
+    int | None,
+    _option(_WHAT, "NUMBER", "Side of the images, in place of the space's own.", "--resolution-px"),
+]
+Quality = Annotated[
+    str,
+    _option(
+        _WHAT,
+        "NAME",
+        "What is maximised: capacity, params, macs, depth, a name from 'vitnas proxies', or several as A+B "
+        "[default: capacity].",
+    ),
+]
+Combine = Annotated[
+    str | None,
+    _option(
+        _WHAT,
+        "HOW",
+        "What A+B is: standard (the sum of standardised scores) or log-rank (of logarithms of ranks) "
+        "[default: standard].",
+    ),
+]
+Preset = Annotated[
+    str | None,
+    _option(
+        _WHAT,
+        "NAME",
+        "Settings of a published method, as far as they are not given: asvit (space, quality, objective, "
+        "strategy).",
+    ),
+]
+Objectives = Annotated[
+    list[str] | None,
+    _option(
+        _WHAT,
+        "NAME",
+        "quality, latency, throughput, params, macs, activations or memory; repeat it for each. latency "
+        "is that of every device, latency@A of one [default: quality, latency or throughput (macs without a "
+        "device) and params; with several devices quality and each one's latency or throughput].",
+        "--objective",
+    ),
+]
+MaxLatency = Annotated[
+    str | None, _option(_LIMITS, "TIME", "Latency on every device, such as 1.6ms, or on each: A=1.6ms,B=3ms.")
+]
+MinThroughput = Annotated[
+    str | None, _option(_LIMITS, "NUMBER", "Images a second on every device, such as 5000, or A=5000,B=800.")
+]
+MaxParams = Annotated[str | None, _option(_LIMITS, "NUMBER", "Parameters, such as 13M.")]
+MaxMacs = Annotated[
+    str | None, _option(_LIMITS, "NUMBER", "Multiply-accumulates of one image, such as 1.3G.")
+]
+MaxMemory = Annotated[
+    str | None,
+    _option(
+        _LIMITS,
+        "SIZE",
+        "Peak memory of a call's activations, such as 2MB; grows with the batch "
+        "[default: a device's own limit, if it has one].",
+        "--max-activation-memory",
+    ),
+]
+Strategy = Annotated[
+    str, _option(_HOW, "NAME", "Who proposes: a name from 'vitnas strategies' [default: evolution].")
+]
+Trials = Annotated[
+    str | None,
+    _option(
+        _HOW,
+        "NUMBER",
+        "Feasible candidates to score, such as 300, 500k or 2M "
+        "[default: 2M with capacity, 300 with a proxy, 1000 with an optuna strategy, 500 with reinforce].",
+    ),
+]
+Time = Annotated[str | None, _option(_HOW, "TIME", "Stop proposing after this time: 90s, 2m, 1h.")]
+Seed = Annotated[int, _option(_HOW, "NUMBER", "Equal seeds give equal fronts [default: 0].")]
+Population = Annotated[int | None, _option(_HOW, "NUMBER", "Of the strategy [default: its own].")]
+Front = Annotated[int, _option(_HOW, "NUMBER", "Networks of the front to check and write [default: 20].")]
+RandomArm = Annotated[
+    bool | None,
+    _option(
+        _HOW,
+        None,
+        "Run random search beside it, to see what is gained [default: yes, unless quality is a proxy].",
+        "--random-arm/--no-random-arm",
+    ),
+]
+Workers = Annotated[int | None, _option(_RUN, "NUMBER", "Processes that run networks [default: all cores].")]
+Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-DEVICE-N].")]
+Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
+Resume = Annotated[
+    str | None,
+    _option(_RUN, "RUN", "Go on with a run's folder; --trials, --time, --workers and --json may change."),
+]
+DryRun = Annotated[
+    bool,
+    _option(_RUN, None, "Only say what the space holds, what budgets allow, how long it takes.", "--dry-run"),
+]
+Json = Annotated[bool, _option(_RUN, None, "One JSON document on stdout; progress goes to stderr.", "--json")]
