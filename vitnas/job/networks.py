@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
+from statistics import fmean
 from typing import Any, cast
 
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
 from vitnas.cost.table import CostTable
+from vitnas.quality.measure import load_proxy
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
 from vitnas.space.activity import Genomes
@@ -26,7 +29,7 @@ def run_task(task: Mapping[str, Any]) -> Evaluation:
     architecture = Architecture.from_dict(task["architecture"])
     record = Evaluation()
     if task["proxies"]:
-        measured = measure(architecture, task["proxies"], seed=task["seed"])
+        measured = measure(architecture, task["proxies"], seed=task["seed"], repeats=task.get("repeats"))
         record["scores"] = dict(measured.scores)
         record["failures"] = dict(measured.failures)
         record["seconds"] = measured.seconds
@@ -34,6 +37,21 @@ def run_task(task: Mapping[str, Any]) -> Evaluation:
         record["health"] = check_health(architecture, seed=task["seed"]).to_dict()
         record["out_of_domain"] = _out_of_domain(architecture, task["devices"])
     return record
+
+
+def merged(repeats: Sequence[Evaluation | Failure]) -> Evaluation:
+    """The evaluations of one network's repeats as one: what `measure` says of all of them together."""
+    done: list[Evaluation] = []
+    for result in repeats:
+        if isinstance(result, Failure):
+            return Evaluation(failure=result.reason)
+        done.append(result)
+    if len(done) == 1:
+        return done[0]
+    failures = {name: reason for r in reversed(done) for name, reason in r["failures"].items()}
+    names = [name for name in done[0]["scores"] if name not in failures]
+    scores = {name: fmean(r["scores"][name] for r in done if name in r["scores"]) for name in names}
+    return Evaluation(scores=scores, failures=failures, seconds=sum(r["seconds"] for r in done))
 
 
 def _out_of_domain(architecture: Architecture, devices: Sequence[Device]) -> list[str]:
@@ -71,17 +89,19 @@ class NetworkBench:
         costs = self.table.price(genomes)
         names = [self._task_name(a, proxies, health) for a in architectures]
         missing = [k for k, name in enumerate(names) if name not in self._known and name not in names[:k]]
-        tasks = [self._task(architectures[k], proxies, health) for k in missing]
+        tasks = {k: self._tasks(architectures[k], proxies, health) for k in missing}
+        owners = [(k, turn) for k, own in tasks.items() for turn in range(len(own))]
+        results: dict[int, dict[int, Evaluation | Failure]] = {k: {} for k in missing}
         finished = len(genomes) - len(missing)
-        for position, result in self.workers.map(run_task, tasks):
-            k = missing[position]
+        for position, result in self.workers.map(run_task, itertools.chain(*tasks.values())):
+            k, turn = owners[position]
+            results[k][turn] = result
+            if len(results[k]) < len(tasks[k]):
+                continue
             evaluation = Evaluation(
                 task=names[k], id=architectures[k].id, genome=genomes[k].tolist(), costs=costs.row(k)
             )
-            if isinstance(result, Failure):
-                evaluation["failure"] = result.reason
-            else:
-                evaluation.update(result)
+            evaluation.update(merged([results[k][turn] for turn in sorted(results[k])]))
             self.log.append(evaluation)
             self._known[names[k]] = evaluation
             finished += 1
@@ -89,14 +109,30 @@ class NetworkBench:
                 done(finished)
         return [self._known[name] for name in names]
 
-    def _task(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> dict[str, Any]:
-        return {
+    def _tasks(
+        self, architecture: Architecture, proxies: Sequence[str], health: bool
+    ) -> list[dict[str, Any]]:
+        """One, or one for each repeat that the proxies want, so that one network keeps all workers busy."""
+        task = {
             "architecture": architecture.to_dict(),
             "proxies": list(proxies),
             "health": health,
             "devices": self.table.devices,
             "seed": self.seed,
         }
+        wanted = {name: load_proxy(name).repeats for name in proxies}
+        repeats = max(wanted.values(), default=1)
+        if health or repeats == 1:
+            return [task]
+        return [
+            {
+                **task,
+                "proxies": [name for name in proxies if wanted[name] > k],
+                "seed": self.seed + k,
+                "repeats": 1,
+            }
+            for k in range(repeats)
+        ]
 
     def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
         wanted = [*sorted(proxies), *(["health"] if health else [])]
