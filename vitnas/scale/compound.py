@@ -128,12 +128,8 @@ def compound(
         judge: prices, bounds; nothing is scored.
         settings: the ratios.
         watch: told of each member.
-
-    Raises:
-        InvalidInput: a size lies outside what the rule reaches; says from where to where that is.
     """
     ladder = _Ladder(seed, judge, settings)
-    _check_reach(ladder, sizes)
     members: dict[int, Network] = {}
     missed: dict[int, str] = {}
     for size in sizes:
@@ -167,12 +163,26 @@ def _member(ladder: _Ladder, size: int) -> tuple[Network | None, str]:
     return allowed, ""
 
 
-def _check_reach(ladder: _Ladder, sizes: Sequence[int]) -> None:
-    """Whether all sizes lie between the smallest and the largest network."""
-    low = ladder.at(LOW)
-    smallest = low.params if low is not None else ladder.judge.price(ladder.seed)["params"]
+def _smallest(ladder: _Ladder) -> float:
+    """Parameters of the smallest network, at the seed's resolution where a device answers for no other."""
+    ladder_at_least = scaled(ladder.seed, LOW / NOTCHES, ladder.settings)
+    least = with_resolution(ladder_at_least, ladder.seed.resolution_px)
+    try:
+        return float(ladder.judge.price(least)["params"] or 0)
+    except InvalidArchitecture:
+        return 0.0
+
+
+def check_reach(seed: Architecture, sizes: Sequence[int], judge: Judge, settings: CompoundSettings) -> None:
+    """Whether all sizes lie between the smallest and the largest network.
+
+    Raises:
+        InvalidInput: one does not; says what the rule reaches.
+    """
+    ladder = _Ladder(seed, judge, settings)
+    smallest = _smallest(ladder)
     asked = format_quantity("params", sizes[0])
-    if smallest is not None and sizes[0] < smallest:
+    if sizes[0] < smallest:
         reach = format_quantity("params", smallest)
         raise InvalidInput(
             f"--to {asked}: compound scaling of {ladder.seed.name} reaches {reach} parameters at the least "

@@ -176,10 +176,16 @@ def argument_slots(architecture: Architecture, names: Mapping[str, Any]) -> tupl
 
 
 def map_argument(
-    architecture: Architecture, slot: ArgumentSlot, change: Callable[[float], float]
+    architecture: Architecture,
+    slot: ArgumentSlot,
+    change: Callable[[float], float],
+    *,
+    stage: int | None = None,
 ) -> Architecture:
-    """Every value of one argument changed, in all blocks of its operator."""
+    """Every value of one argument changed, in all blocks of its operator (of one stage, if it is given)."""
     for place in places(architecture):
+        if stage is not None and place.stage != stage:
+            continue
         segment = segment_at(architecture, place)
         blocks = list(_spread(segment))
         values = tuple(
@@ -201,4 +207,4 @@ def _spread(segment: Segment) -> Iterator[tuple[str, dict[str, Any]]]:
 def _plain(value: float) -> Scalar:
     """4.0 is written 4; nothing keeps the dust of floating point."""
     rounded = round(value, 6)
-    return int(rounded) if rounded.is_integer() else rounded
+    return int(rounded) if float(rounded).is_integer() else rounded

@@ -20,6 +20,7 @@ class NetworkPricer:
     def __init__(self, figures: Figures) -> None:
         self.figures = figures
         self._blocks = BlockPricer(figures.timed)
+        self._known: dict[str, Plain] = {}
 
     def price(self, architecture: Architecture) -> Plain:
         """Costs under the names of `Figures`.
@@ -27,6 +28,11 @@ class NetworkPricer:
         Raises:
             InvalidArchitecture: it cannot be built; the message names the block.
         """
+        if architecture.id not in self._known:
+            self._known[architecture.id] = self._priced(architecture)
+        return dict(self._known[architecture.id])
+
+    def _priced(self, architecture: Architecture) -> Plain:
         try:
             rows = np.array([self._blocks.figures(block) for block in chain(architecture)])
         except InvalidArchitecture:
