@@ -5,12 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput, UnknownName
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.capacity import Capacity, Term
 from vitnas.quality.elasticity import median_genome, stage_costs
 from vitnas.quality.genome import genome_quality, is_genome_quality, restore_genome_quality
 from vitnas.quality.resources import stage_resources
+from vitnas.space.files import load_space
 
 
 def test_the_score_is_the_formula(v2, pool):
@@ -26,27 +28,34 @@ def test_the_score_is_the_formula(v2, pool):
         assert t.reference == np.median(in_pool)
         assert t.log_range == pytest.approx(np.log(high / low), rel=0.02)  # percentiles of logarithms
         expected -= t.weight * (x / t.reference) ** -quality.exponent
+    assert quality.exponent > 0
     np.testing.assert_allclose(quality.score(genomes), expected, rtol=1e-10)
     ranges = [t.log_range for t in quality.terms if not t.resource.endswith("attention")]
-    assert quality.exponent == pytest.approx(2 / np.median(ranges))
+    assert quality.exponent == pytest.approx(1.5 * (1 / np.median(ranges) - 1))
     assert len(quality.terms) == 14
+
+
+def test_a_wide_pool_has_no_more_curvature_than_a_logarithm():
+    """Stage widths and depths here span more than a factor of e from the 5th to the 95th percentile."""
+    space = load_space("pit")
+    pool = space.sample(500, np.random.default_rng(0))
+    quality = Capacity.fit(space, CostTable.cached(space), pool)
+    assert quality.exponent == 0
+    amounts = quality.amounts(pool)
+    expected = sum(t.weight * np.log(amounts[t.resource] / t.reference) for t in quality.terms)
+    np.testing.assert_allclose(quality.score(pool), expected, rtol=1e-10, atol=1e-12)
 
 
 def test_more_of_anything_is_better(v2, pool):
     space, table = v2
     quality = Capacity.fit(space, table, pool)
-    positions = {gene.name: k for k, gene in enumerate(space.genes)}
-    base = space.references["s1"].genome
-    before = quality.score(base[None])[0]
-    wider = base.copy()
-    wider[positions["stages.2.width"]] += 1
-    assert quality.score(wider[None])[0] > before
-    # a scarce resource is worth more than a plentiful one: the same step, from a larger width
-    widest, nearly = base.copy(), base.copy()
-    widest[positions["stages.2.width"]] = space.cardinalities[positions["stages.2.width"]] - 1
-    nearly[positions["stages.2.width"]] = space.cardinalities[positions["stages.2.width"]] - 2
-    gain = quality.score(widest[None])[0] - quality.score(nearly[None])[0]
-    assert 0 < gain < quality.score(wider[None])[0] - before
+    width = [gene.name for gene in space.genes].index("stages.2.width")
+    rows = np.repeat(space.references["s1"].genome[None], space.cardinalities[width], axis=0)
+    rows[:, width] = np.arange(len(rows))
+    # a scarce resource is worth more than a plentiful one: less and less for a channel more
+    gains = np.diff(quality.score(rows)) / np.diff(np.array(space.genes[width].choices, float))
+    assert (gains > 0).all()
+    assert (np.diff(gains) < 0).all()
 
 
 @pytest.mark.parametrize(("family", "order"), [("v2", ["s0", "s1", "s2", "l"]), ("v1", ["l1", "l3", "l7"])])
@@ -119,9 +128,6 @@ def test_a_resource_that_can_be_zero_stays_finite():
 
 
 def _with_optional_attention():
-    from vitnas.cost.table import CostTable
-    from vitnas.space.files import load_space
-
     space = load_space(
         {
             "name": "optional",
@@ -149,9 +155,6 @@ def _with_optional_attention():
 
 
 def test_a_space_with_one_point_has_a_quality(v2):
-    from vitnas.cost.table import CostTable
-    from vitnas.space.files import load_space
-
     one = load_space(v2[0].references["s0"].architecture.to_dict())
     quality = genome_quality("capacity", one, CostTable.build(one), one.sample(3, np.random.default_rng(0)))
     assert np.isfinite(quality.score(one.sample(3, np.random.default_rng(0)))).all()

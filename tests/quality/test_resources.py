@@ -24,7 +24,7 @@ def by_hand(architecture: Architecture, ramp: float) -> dict[str, float]:
         found[f"stages.{index}.depth"] = len(blocks)
         found[f"stages.{index}.width"] = stage.width
         found[f"stages.{index}.expansion"] = float((expansions * shares).sum() / shares.sum())
-        found[f"stages.{index}.attention"] = float(np.mean(attention))
+        found[f"stages.{index}.attention"] = float(np.average(attention, weights=shares))
     return found
 
 

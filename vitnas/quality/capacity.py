@@ -1,14 +1,18 @@
 """The default quality: parameter count with diminishing returns, for any space.
 
-    score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,      p = K / R
+    score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,      p = K * max(1/R - 1, 0)
 
 x_r is the resource of a candidate (depth, width, mean expansion or mean attention width of one stage),
 x0_r its median over a feasible pool, w_r the elasticity of the stages' cost with respect to it, R the median
-of ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 2. For K -> 0 the score
-is the logarithm of the cost; K > 0 says that a resource above the pool's centre buys less than a scarce one.
+of ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 1.5. For p -> 0 the score
+is the logarithm of the cost; p > 0 says that a resource above the pool's centre buys less than a scarce one.
+In pools that span a factor of e or more the logarithm's own diminishing returns are all there is.
 
-The formula was found and checked on plain ViTs with one stage, where it ranks about as well as the best
-published training-free proxy (docs/quality.md). That it holds stage by stage in hybrids is an assumption.
+The cost is that of parameters where the network works on tokens throughout: MACs add only the products of
+attention, which hold nothing that is learned. With maps it is the mean of both.
+
+The formula was found and checked on vision transformers with public accuracies, where it ranks better than
+published training-free proxies (docs/quality.md). That it holds in hybrids is an assumption.
 """
 
 from __future__ import annotations
@@ -20,17 +24,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.arch.build import output_features
+from vitnas.arch.features import Features
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData
-from vitnas.quality.elasticity import elasticities
+from vitnas.quality.elasticity import COSTS, elasticities
 from vitnas.quality.resources import Resource, stage_resources
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.space import Space
 
-FORMAT = 1
-CURVATURE = 2.0  # K; flat between 1.5 and 2.5 on the sets it was chosen on
-RAMP = 1.0  # later blocks' expansions count more: the one prior that came from looking at labels
+FORMAT = 2
+CURVATURE = 1.5  # K; flat between 1.5 and 2 on the sets it was chosen on
+RAMP = 1.0  # later blocks count more: the one prior that came from looking at labels
 WIDTH_SPREAD_NOTE = 3.0
 
 
@@ -59,8 +65,8 @@ class Capacity:
     Args:
         space: the space.
         terms: one for each resource that can vary.
-        exponent: p; 0 is the limit K -> 0, the weighted sum of logarithms.
-        ramp: how much later blocks' expansions count, see ``stage_resources``.
+        exponent: p; 0 is its limit, the weighted sum of logarithms.
+        ramp: how much later blocks count, see ``stage_resources``.
     """
 
     name = "capacity"
@@ -116,15 +122,16 @@ class Capacity:
         offsets = np.array([_offset(r, x) for r, x in zip(varying, amounts.T, strict=True)])
         if not varying:
             return cls(space, (), 0.0, ramp)
-        # a cost grows with the plain mean of the expansions: the ramp would only blur its slope
+        # a cost grows with the plain mean over blocks: the ramp would only blur its slope
         plain = {r.name: r for r in stage_resources(space, ramp=0.0)}
-        weights = elasticities(space, table, pool, [plain[r.name] for r in varying], offsets)
+        own = [plain[r.name] for r in varying]
+        weights = elasticities(space, table, pool, own, offsets, costs=_costs(space, pool))
         low, high = np.quantile(np.log(amounts + offsets), [0.05, 0.95], axis=0)
         references = np.median(amounts, axis=0)
         rows = zip(varying, weights, references, offsets, high - low, strict=True)
         terms = [Term(r.name, *(float(value) for value in values)) for r, *values in rows]
         spreads = [t.log_range for t in terms if t.log_range > 1e-9 and not t.resource.endswith("attention")]
-        exponent = curvature / float(np.median(spreads)) if spreads else 0.0
+        exponent = curvature * max(1 / float(np.median(spreads)) - 1, 0.0) if spreads else 0.0
         return cls(space, terms, exponent, ramp)
 
     def score(self, genomes: Genomes) -> NDArray[np.float64]:
@@ -174,6 +181,14 @@ class Capacity:
             return cls(space, terms, float(state["exponent"]), float(state["ramp"]))
         except (KeyError, TypeError) as problem:
             raise InvalidData(f"the saved quality of '{space.name}' is damaged: {problem}") from None
+
+
+def _costs(space: Space, pool: Genomes) -> tuple[str, ...]:
+    """The costs whose elasticities are the weights: a stem that gives tokens starts a network of tokens."""
+    a = space.decode(pool[0])
+    image = Features(a.in_channels, a.resolution_px)
+    stem = output_features(a.stem.op, image, a.stages[0].width, tuple(sorted(a.stem.args.items())))
+    return ("params",) if stem.tokens else COSTS
 
 
 def _offset(resource: Resource, amounts: NDArray[np.float64]) -> float:

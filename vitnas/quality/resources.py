@@ -148,7 +148,8 @@ def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
 
     Args:
         space: the space.
-        ramp: in a stage's mean expansion its k-th block (1, 2, ...) counts k**ramp; 0 is the plain mean.
+        ramp: in a stage's mean expansion and mean attention width its k-th block (1, 2, ...) counts
+            k**ramp; 0 is the plain mean.
 
     Raises:
         InvalidSpace: the block numbers of a stage depend on too many genes at once.
@@ -162,7 +163,7 @@ def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
             "depth": stage.depth(),
             "width": (_width(space, plan.width),),
             "expansion": stage.mean(lambda c: expansion_of(c.op, dict(c.args)), ramp),
-            "attention": stage.mean(lambda c: attention_width_of(c.op, dict(c.args), c.width), 0.0),
+            "attention": stage.mean(lambda c: attention_width_of(c.op, dict(c.args), c.width), ramp),
         }
         resources += [Resource(f"stages.{index}.{kind}", c) for kind, c in columns.items() if c]
     return resources
