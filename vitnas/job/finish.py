@@ -54,7 +54,7 @@ def finish(
         _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
     ]
     front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
-    result = _result(setup, folder, stage, state, front, references)
+    result = _result(setup, folder, stage, rating, state, front, references)
     _write(setup, folder, stage, rating, result, archive.genomes)
     return result
 
@@ -138,6 +138,7 @@ def _result(
     setup: Setup,
     folder: RunFolder,
     stage: SearchStage,
+    rating: Rating,
     state: str,
     front: Sequence[Member],
     references: Sequence[Member],
@@ -160,6 +161,7 @@ def _result(
         targets=setup.targets,
         limits=setup.limits,
         files=tuple(m.file for m in front),
+        notes=rating.notes,
     )
 
 

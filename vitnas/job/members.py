@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from vitnas.job.networks import NetworkBench
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.combine import Combination, CombinedQuality
+from vitnas.quality.fitted import Fitted
 from vitnas.quality.measure import load_proxy
 from vitnas.quality.reference import ReferenceSample
 from vitnas.search.evaluation import Evaluation
@@ -114,7 +115,9 @@ def details(
 
 
 def genome_details(quality: GenomeQuality, genomes: Genomes) -> list[Details]:
-    """What the members of a quality of genomes say; nothing where it has none."""
+    """What the members of a quality of genomes say, and how sure a fitted one is; nothing of others."""
+    if isinstance(quality, Fitted):
+        return [{quality.name: said} for said in quality.details(genomes)]
     if not isinstance(quality, CombinedQuality):
         return [{} for _ in genomes]
     values = quality.members(genomes)

@@ -86,7 +86,8 @@ def make_rating(
 def fitted_quality(setup: Setup) -> GenomeQuality:
     """The quality of genomes that the settings name, fitted to the pool."""
     config, space = setup.config, setup.problem.space
-    parts = [genome_quality(n, space, setup.table, setup.pool) for n in split_quality(config.quality)]
+    names = split_quality(config.quality)
+    parts = [genome_quality(n, space, setup.table, setup.pool, labels=setup.labels) for n in names]
     if len(parts) == 1:
         return parts[0]
     return CombinedQuality.fit(parts, config.combine or COMBINATIONS[0], setup.pool)
@@ -133,7 +134,7 @@ def _genome_members(setup: Setup, folder: RunFolder, names: Sequence[str]) -> di
     saved = folder.read_json("quality.json")
     if saved is not None:
         return {name: restore_genome_quality(saved["members"][name], space, table) for name in names}
-    fitted = {name: genome_quality(name, space, table, setup.pool) for name in names}
+    fitted = {name: genome_quality(name, space, table, setup.pool, labels=setup.labels) for name in names}
     folder.write_json("quality.json", {"members": {name: own.state() for name, own in fitted.items()}})
     return fitted
 

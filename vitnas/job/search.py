@@ -9,6 +9,7 @@ from pathlib import Path
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
 from vitnas.job import finish, targets
+from vitnas.job.labels import LABELS, labels_hash, labels_text
 from vitnas.job.rating import Rating, check_quality, make_rating
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
@@ -135,19 +136,25 @@ def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener
 def _copies(setup: Setup) -> dict[str, str]:
     """Texts kept in the run folder, so that a run does not change with the files it was made from."""
     space = dump_yaml(setup.problem.space.document)
-    return {"space.yaml": space, **targets.copies(setup.config.targets, setup.devices)}
+    learned = {LABELS: labels_text(setup.labels)} if setup.labels else {}
+    return {"space.yaml": space, **learned, **targets.copies(setup.config.targets, setup.devices)}
 
 
 def _hashes(setup: Setup) -> dict[str, str]:
-    return {"space": setup.problem.space.hash, **targets.hashes(setup.devices)}
+    learned = {"labels": labels_hash(setup.labels)} if setup.labels else {}
+    return {"space": setup.problem.space.hash, **learned, **targets.hashes(setup.devices)}
+
+
+def _file_of(what: str) -> str:
+    return LABELS if what == "labels" else f"{what}.yaml"
 
 
 def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
     for what, value in _hashes(setup).items():
         if folder.manifest.get("hashes", {}).get(what) != value:
             raise RunError(
-                f"{folder.path}: its {what}.yaml is not the one that the run began with; restore it"
-                + (" and its table" if what != "space" else "")
+                f"{folder.path}: its {_file_of(what)} is not the one that the run began with; restore it"
+                + (" and its table" if what not in ("space", "labels") else "")
             )
     versions = folder.manifest.get("versions", {})
     from vitnas.search.run import current_versions

@@ -13,7 +13,9 @@ from vitnas.cost.figures import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
 from vitnas.hardware.load import ProfiledDevice
+from vitnas.job.labels import labels_of
 from vitnas.job.targets import check_answers, describe, load_targets
+from vitnas.quality.labels import Labels
 from vitnas.search.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, Target, label_of
@@ -38,12 +40,14 @@ class Setup:
     Attributes:
         pool: (m, G) feasible genomes drawn with the run's seed.
         devices: none when searching without them.
+        labels: what quality ``fitted`` learns from.
     """
 
     config: SearchConfig
     problem: SearchProblem
     pool: Genomes
     devices: tuple[ProfiledDevice, ...]
+    labels: Labels | None = None
 
     @property
     def table(self) -> CostTable:
@@ -72,6 +76,9 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     space = load_space(source)
     if config.resolution_px is not None:
         space = space.at_resolution(config.resolution_px)
+    known = labels_of(config, space, folder)
+    for note in known.notes if known else ():
+        listener.warn(f"{config.labels}: {note}")
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
     plugins.load_plugin("strategy", config.strategy)
@@ -83,7 +90,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
-    return Setup(config, problem, _pool(problem, config.seed), devices)
+    return Setup(config, problem, _pool(problem, config.seed), devices, known)
 
 
 def _table(

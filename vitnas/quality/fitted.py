@@ -163,6 +163,15 @@ class Fitted:
 
         return Coverage(self.space, self.features, self.labels.genomes, self.ridge).reasons(genomes)
 
+    def details(self, genomes: Genomes) -> list[dict[str, Any]]:
+        """Of each genome: value, low and high end of its interval, its level, why it is a guess."""
+        low, high = self.interval(genomes)
+        rows = zip(self.score(genomes), low, high, self.out_of_range(genomes), strict=True)
+        return [
+            {"value": float(v), "low": float(a), "high": float(b), "level": LEVEL, "out_of_range": list(why)}
+            for v, a, b, why in rows
+        ]
+
     def state(self) -> dict[str, Any]:
         """Labels, scales, variances and weights, as JSON."""
         return {
@@ -232,4 +241,4 @@ def _evidence_rows(
 
 def _notes(labels: Labels, validation: Validation | None) -> tuple[str, ...]:
     line = f"fitted on {len(labels)} labels ({labels.name} of {labels.source})"
-    return (f"{line}, {validation}" if validation else line, *labels.notes)
+    return (f"{line}, {validation}" if validation else line,)

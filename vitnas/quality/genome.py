@@ -13,6 +13,8 @@ from vitnas.errors import InvalidInput, unknown
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.capacity import CURVATURE, RAMP, Capacity
 from vitnas.quality.combine import CombinedQuality
+from vitnas.quality.fitted import Fitted
+from vitnas.quality.labels import Labels
 from vitnas.quality.resources import depth_columns
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Lookup
@@ -23,6 +25,7 @@ GENOME_QUALITIES = {
     "params": "number of parameters: the baseline of every score",
     "macs": "multiply-accumulates: the other baseline",
     "depth": "number of blocks: beats most published proxies on small plain ViTs",
+    "fitted": "predicted from architectures with known accuracies (--labels)",
 }
 SETTINGS = {"capacity": {"curvature": CURVATURE, "ramp": RAMP}}
 
@@ -55,7 +58,12 @@ def is_genome_quality(name: str) -> bool:
 
 
 def genome_quality(
-    name: str, space: Space, table: CostTable, pool: Genomes, settings: Mapping[str, float] | None = None
+    name: str,
+    space: Space,
+    table: CostTable,
+    pool: Genomes,
+    settings: Mapping[str, float] | None = None,
+    labels: Labels | None = None,
 ) -> GenomeQuality:
     """A quality that rates genomes.
 
@@ -65,10 +73,11 @@ def genome_quality(
         table: prices its genomes.
         pool: feasible canonical genomes (m, G), drawn with the run's seed.
         settings: of ``capacity``: curvature, ramp.
+        labels: what ``fitted`` learns from; no other quality looks at them.
 
     Raises:
         UnknownName: no such quality.
-        InvalidInput: a setting that the quality does not have.
+        InvalidInput: a setting that the quality does not have; ``fitted`` without labels.
     """
     given = dict(settings or {})
     for key in given:
@@ -78,6 +87,10 @@ def genome_quality(
         if given.get("curvature", CURVATURE) < 0 or given.get("ramp", RAMP) < 0:
             raise InvalidInput(f"quality 'capacity': curvature and ramp must not be negative, got {given}")
         return Capacity.fit(space, table, pool, **given)
+    if name == "fitted":
+        if labels is None:
+            raise InvalidInput("quality 'fitted' needs labels (--labels)")
+        return Fitted.fit(space, table, pool, labels)
     if name in GENOME_QUALITIES:
         return Count(name, space, table)
     raise unknown("quality", name, GENOME_QUALITIES)
@@ -97,6 +110,8 @@ def restore_genome_quality(state: Mapping[str, Any], space: Space, table: CostTa
         )
     if name == "capacity":
         return Capacity.from_state(space, state)
+    if name == "fitted":
+        return Fitted.from_state(space, state)
     if name in GENOME_QUALITIES:
         return Count(name, space, table)
     raise unknown("quality", name, GENOME_QUALITIES)

@@ -96,6 +96,10 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
 
 def _about_quality(result: SearchResult) -> str:
     name = result.config.quality
+    if name == "fitted":
+        return (
+            f"quality: {result.config.label or 'label'} {'; '.join(result.notes)}. Candidates are predicted."
+        )
     of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
     return f"quality: {name}, {of}. A score is not an accuracy."
 
@@ -111,6 +115,10 @@ def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterab
     if reasons:
         held = " or ".join(dict.fromkeys(target.metric for target in targets if target.cost))
         yield f"{OUT_OF_DOMAIN} {held} is a guess, the fit has seen no such network: {_some(reasons)}"
+    guesses = [m for m in members if (m.scores.get("fitted") or {}).get("out_of_range")]
+    if guesses:
+        why = list(dict.fromkeys(str(w) for m in guesses for w in m.scores["fitted"]["out_of_range"]))
+        yield f"quality is a guess for {len(guesses)}, beyond what was labelled: {_some(why)}"
     if any(map(is_predicted, members)):
         yield f"{PREDICTED} part of its time is predicted from other blocks, not measured."
 

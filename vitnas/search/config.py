@@ -43,6 +43,8 @@ class SearchConfig:
         target: device name or profile file, several with commas between; None searches without latency.
         quality: what is maximised; ``a+b`` for several scores in one.
         combine: how: ``standard`` (the sum of standardised scores, also for None) or ``log-rank``.
+        labels: table or run folder that quality ``fitted`` learns from; a run keeps a copy of what it read.
+        label: the column of ``labels``; None where there is one.
         strategy: who proposes.
         objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
@@ -73,6 +75,8 @@ class SearchConfig:
     batch: int | None = None
     resolution_px: int | None = None
     combine: str | None = None
+    labels: str | None = None
+    label: str | None = None
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

@@ -166,6 +166,7 @@ class SearchResult:
         front_size: of the whole front, of which ``front`` is an even selection.
         targets: the devices.
         limits: the devices' own limits that were budgets, as text.
+        notes: what a reader of the quality should know.
     """
 
     config: SearchConfig
@@ -184,6 +185,7 @@ class SearchResult:
     targets: tuple[Target, ...] = ()
     limits: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def device_label(self) -> str:
