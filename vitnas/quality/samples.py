@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import weight_layers
 
-Layer = nn.Conv2d | nn.Linear
+NORMS = (nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
 
 
 class SampleGradients:
@@ -30,16 +30,27 @@ class SampleGradients:
         network: whose convolutions and linear layers are watched.
         images: B.
         show: gets a layer's name and its gradients (B, *weight's shape) of each image's own loss.
+        norms: watch normalisation layers too.
     """
 
-    def __init__(self, network: nn.Module, images: int, show: Callable[[str, Tensor], None]) -> None:
+    def __init__(
+        self, network: nn.Module, images: int, show: Callable[[str, Tensor], None], *, norms: bool = False
+    ) -> None:
         self._images = images
         self._show = show
         self._left: dict[str, int] = {}  # uses of a layer that the backward pass has yet to reach
         self._sums: dict[str, Tensor] = {}
+        layers: dict[str, nn.Module] = dict(weight_layers(network))
+        if norms:
+            layers |= {name: layer for name, layer in network.named_modules() if _is_scaling_norm(layer)}
         self.handles: list[RemovableHandle] = [
-            layer.register_forward_hook(self._hook(name)) for name, layer in weight_layers(network)
+            layer.register_forward_hook(self._hook(name)) for name, layer in layers.items()
         ]
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """After the forward pass, and before the backward pass: names of the layers that it went through."""
+        return frozenset(self._left)
 
     def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
         def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -57,11 +68,7 @@ class SampleGradients:
                 raise ValueError(f"layer {name} gets {x.shape[0]} rows, no multiple of {self._images} images")
             # the loss is a mean over images, an image's own loss is not divided
             scaled = gradient.detach() * self._images
-            found = (
-                _of_convolution(layer, x, scaled, self._images)
-                if isinstance(layer, nn.Conv2d)
-                else _of_linear(x, scaled, self._images)
-            )
+            found = _gradients_of(layer, x, scaled, self._images)
             known = self._sums.get(name)
             self._sums[name] = found if known is None else known.add_(found)
             self._left[name] -= 1
@@ -75,6 +82,33 @@ class SampleGradients:
         while self._sums:
             self._show(*self._sums.popitem())
         self._left.clear()
+
+
+def _is_scaling_norm(layer: nn.Module) -> bool:
+    return isinstance(layer, NORMS) and layer.weight is not None
+
+
+def _gradients_of(layer: nn.Module, x: Tensor, gradient: Tensor, images: int) -> Tensor:
+    """(B, *weight's shape) from a layer's input and its output's gradient."""
+    if isinstance(layer, nn.Conv2d):
+        return _of_convolution(layer, x, gradient, images)
+    return (
+        _of_norm(layer, x, gradient, images) if isinstance(layer, NORMS) else _of_linear(x, gradient, images)
+    )
+
+
+def _of_norm(layer: nn.Module, x: Tensor, gradient: Tensor, images: int) -> Tensor:
+    """(B, *weight's shape): the normalised input times the gradient, summed over places."""
+    if isinstance(layer, nn.LayerNorm):
+        products = F.layer_norm(x, layer.normalized_shape, eps=layer.eps).mul_(gradient)
+        return products.reshape(images, -1, *layer.normalized_shape).sum(dim=1)
+    if isinstance(layer, nn.GroupNorm):
+        products = F.group_norm(x, layer.num_groups, eps=layer.eps).mul_(gradient)
+    else:
+        assert isinstance(layer, nn.BatchNorm2d)
+        kept = (None, None) if layer.training else (layer.running_mean, layer.running_var)
+        products = F.batch_norm(x, *kept, training=kept[0] is None, eps=layer.eps).mul_(gradient)
+    return products.sum(dim=(2, 3)).reshape(images, -1, x.shape[1]).sum(dim=1)
 
 
 def _of_linear(x: Tensor, gradient: Tensor, images: int) -> Tensor:
