@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +19,14 @@ from numpy.typing import NDArray
 
 from vitnas.arch.schema import read_architecture
 from vitnas.arch.values import Gene
-from vitnas.errors import InvalidArchitecture, InvalidData, InvalidSpace, _unknown_message, unknown
+from vitnas.errors import InvalidArchitecture, InvalidData, _unknown_message, unknown
 from vitnas.space.activity import Genomes
+from vitnas.space.columns import Columns, GeneColumn
 from vitnas.space.space import Space
 
 GENOME, FILE, ID = "genome", "file", "id"
 # known, and no label: what a row is, where it comes from, and costs that vitnas counts itself
 APART = frozenset({ID, FILE, GENOME, "params_m", "macs_m", "macs_g", "source", "scale", "slice", "group"})
-_BLOCK = re.compile(r"\[\d+\]$")
 
 
 @dataclass(frozen=True)
@@ -77,54 +76,11 @@ def read_rows(path: str | Path, space: Space) -> Rows:
     return _Reader(str(path), space).read()
 
 
-@dataclass(frozen=True)
-class _Column:
-    """What a column says: one gene, the genes of a segment's blocks, or a list of genes."""
-
-    name: str
-    genes: tuple[int, ...]
-    blocks: bool  # a single value holds for all of them, a list for those that are there
-
-
 class _Reader:
     def __init__(self, path: str, space: Space) -> None:
         self.path, self.space = path, space
+        self.columns = Columns(space)
         self.options = [_options(gene) for gene in space.genes]
-        self.positions: dict[str, list[int]] = {}
-        for k, gene in enumerate(space.genes):
-            self.positions.setdefault(gene.name, []).append(k)
-            if _BLOCK.search(gene.name):
-                self.positions.setdefault(_BLOCK.sub("", gene.name), []).append(k)
-        self.named, self.where, self.group = self._declared()
-
-    def _declared(self) -> tuple[dict[str, _Column], dict[str, str], str]:
-        """The space's ``columns``: columns of genes, conditions, and the column of groups."""
-        declared = self.space.document.get("columns") or {}
-        where = f"{self.space.name}: columns"
-        if not isinstance(declared, Mapping):
-            raise InvalidSpace(f"{where}: expected the keys genes, where and group, got {declared!r:.60}")
-        for key in declared:
-            if key not in ("genes", "where", "group"):
-                raise InvalidSpace(_unknown_message("key", str(key), ("genes", "where", "group"), where))
-        named = {}
-        for column, genes in (declared.get("genes") or {}).items():
-            listed = genes if isinstance(genes, list) else [genes]
-            for gene in listed:
-                if str(gene) not in self.positions:
-                    raise InvalidSpace(
-                        _unknown_message("gene", str(gene), self.positions, f"{where}.genes.{column}")
-                    )
-            if isinstance(genes, list):
-                named[column] = _Column(column, tuple(self.positions[str(g)][0] for g in genes), blocks=False)
-            else:
-                named[column] = self._own(column, str(genes))
-        conditions = {str(k): str(v) for k, v in (declared.get("where") or {}).items()}
-        return named, conditions, str(declared.get("group", ""))
-
-    def _own(self, column: str, gene: str) -> _Column:
-        return _Column(
-            column, tuple(self.positions[gene]), blocks=gene not in {g.name for g in self.space.genes}
-        )
 
     def _fail(self, problem: str, line: int | None = None, column: str = "") -> Any:
         place = (
@@ -141,7 +97,7 @@ class _Reader:
         genomes = reader(by_column, lines)
         values = self._labels([c for c in header if c not in used], by_column, lines)
         ids = by_column.get(ID) or by_column.get(FILE) or [str(line) for line in lines]
-        groups = by_column.get(self.group) or [""] * len(lines)
+        groups = by_column.get(self.columns.group) or [""] * len(lines)
         return Rows(
             self.path, genomes, tuple(ids), tuple(lines), tuple(values), tuple(groups), skipped, values
         )
@@ -174,7 +130,7 @@ class _Reader:
     def _kept(self, header: list[str], lines: list[int], cells: list[list[str]]) -> tuple[list[int], int]:
         """Rows that are of this space, and how many are not."""
         kept = list(range(len(lines)))
-        for column, wanted in self.where.items():
+        for column, wanted in self.columns.where.items():
             if column not in header:
                 continue
             place = header.index(column)
@@ -194,19 +150,14 @@ class _Reader:
         """How the rows say their architectures, and the columns that do."""
         if GENOME in header:
             return self._from_hex, set()
-        named = dict(self.named)
-        named.update({c: self._own(c, c) for c in header if c in self.positions and c not in named})
-        columns = [named[c] for c in header if c in named]
-        decided = {gene for column in columns for gene in column.genes}
-        missing = [k for k, g in enumerate(self.space.genes) if k not in decided and len(g.choices) > 1]
+        columns = self.columns.of(header)
+        missing = self.columns.missing(columns)
         if not missing:
             return lambda cells, lines: self._from_columns(columns, cells, lines), {c.name for c in columns}
         if FILE in header:
             return self._from_files, {c.name for c in columns}
-        names = {k: column.name for column in self.named.values() for k in column.genes}
-        listed = dict.fromkeys(names.get(k, _BLOCK.sub("", self.space.genes[k].name)) for k in missing)
         return self._fail(  # type: ignore[no-any-return]
-            f"has no column {', '.join(repr(n) for n in listed)}, which space '{self.space.name}' needs "
+            f"has no column {', '.join(map(repr, missing))}, which space '{self.space.name}' needs "
             f"(or give '{FILE}' or '{GENOME}')"
         )
 
@@ -236,7 +187,7 @@ class _Reader:
         return genomes
 
     def _from_columns(
-        self, columns: Sequence[_Column], cells: dict[str, list[str]], lines: list[int]
+        self, columns: Sequence[GeneColumn], cells: dict[str, list[str]], lines: list[int]
     ) -> Genomes:
         genomes = np.zeros((len(lines), len(self.space.genes)), np.uint8)
         given = {column.name: np.zeros(len(lines), np.int64) for column in columns}
@@ -256,7 +207,7 @@ class _Reader:
                 self._check_blocks(column, canonical, given[column.name], lines)
         return canonical
 
-    def _check_count(self, column: _Column, count: int, line: int) -> None:
+    def _check_count(self, column: GeneColumn, count: int, line: int) -> None:
         most = len(column.genes)
         if count > most or (count < most and not column.blocks):
             self._fail(
@@ -266,7 +217,7 @@ class _Reader:
             )
 
     def _check_blocks(
-        self, column: _Column, genomes: Genomes, given: NDArray[np.int64], lines: list[int]
+        self, column: GeneColumn, genomes: Genomes, given: NDArray[np.int64], lines: list[int]
     ) -> None:
         """A list has one value for each block that the depth leaves."""
         genes = [g for g in column.genes if len(self.space.genes[g].choices) > 1]
@@ -285,7 +236,11 @@ class _Reader:
             found = options.get(_number(text))
         if found is None:
             choices = list(self.space.genes[gene].choices)
-            self._fail(f"{text} is not among {choices}, the choices of '{self.space.name}'", line, column)
+            self._fail(
+                f"{text or 'a blank'} is not among {choices}, the choices of '{self.space.name}'",
+                line,
+                column,
+            )
         assert found is not None
         return found
 
@@ -293,7 +248,7 @@ class _Reader:
         self, columns: Sequence[str], cells: dict[str, list[str]], lines: list[int]
     ) -> dict[str, NDArray[np.float64]]:
         """Numbers of all columns that are neither architecture nor known to be no label."""
-        apart = {*APART, *self.where, self.group}
+        apart = {*APART, *self.columns.where, self.columns.group}
         labels = {}
         for column in columns:
             if column in apart:
@@ -302,7 +257,7 @@ class _Reader:
             for row, (text, line) in enumerate(zip(cells[column], lines, strict=True)):
                 number = _number(text) if text else math.nan
                 if number is None:
-                    known = [*self.named, *sorted(apart - {""})]
+                    known = [*self.columns.named, *sorted(apart - {""})]
                     problem = _unknown_message("column", column, known, "")
                     self._fail(f"{problem}; a label would be a number, this is {text!r:.40}", line)
                 elif math.isinf(number):
