@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,10 @@ class Comparison:
     truth: Truth
     parts: Sequence[Part]
     seed: int
+
+    @cached_property
+    def _shape(self) -> NDArray[np.float64]:
+        return shape_columns(self.truth.space, self.truth.genomes)
 
     def entry(self, score: Score) -> dict[str, Any]:
         """Of a score of the sample."""
@@ -44,8 +49,8 @@ class Comparison:
     def _entry(self, score: Score, rows: NDArray[np.intp], part: Part) -> dict[str, Any]:
         inside = part.rows[rows]
         chosen = rows[inside]
-        shape = shape_columns(self.truth.space, self.truth.genomes[chosen])
-        found = agreement(score.values[inside], self.truth.labels[chosen], shape, seed=self.seed)
+        labels, shape = self.truth.labels[chosen], self._shape[chosen]
+        found = agreement(score.values[inside], labels, shape, seed=self.seed)
         figures = asdict(found)
         first = {
             name: figures.pop(name) for name in ("n", "tau", "tau_low", "tau_high", "spearman", "regret")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,15 +100,20 @@ def tau_interval(
 
     The resamples are drawn as counts of each row, so that all of them are sums over one matrix of pairs.
     """
-    n = len(a)
-    rng = np.random.default_rng(seed)
-    counts = np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(resamples)])
-    taus = weighted_taus(a, b, counts.astype(np.float32))
+    taus = weighted_taus(a, b, _resampled(len(a), seed, resamples))
     defined = taus[np.isfinite(taus)]
     if len(defined) < resamples / 2:
         return float("nan"), float("nan")
     low, high = np.quantile(defined, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@functools.lru_cache(maxsize=8)
+def _resampled(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
+    """How often (resamples, n) each of n rows is drawn; many scores are compared on the same rows."""
+    rng = np.random.default_rng(seed)
+    counts = [np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(resamples)]
+    return np.stack(counts).astype(np.float32)
 
 
 def weighted_taus(a: Values, b: Values, counts: NDArray[np.float32]) -> Values:
