@@ -121,6 +121,9 @@ def _of_convolution(layer: nn.Conv2d, x: Tensor, gradient: Tensor, images: int) 
 
     3 to 13 times faster than unfolding the input for depthwise layers, and never slower than a fifth.
     """
+    if layer.kernel_size == layer.stride == (1, 1) and layer.groups == 1 and not any(layer.padding):
+        products = gradient.flatten(2) @ x.flatten(2).mT  # as a linear layer at every place
+        return _of_images(products, images, layer.weight.shape)
     padding = layer.padding
     if isinstance(padding, str) or layer.padding_mode != "zeros":
         mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
@@ -139,4 +142,10 @@ def _of_convolution(layer: nn.Conv2d, x: Tensor, gradient: Tensor, images: int) 
         rows * layer.groups,
         [False, True, False],
     )[1]
-    return found.view(images, -1, *shape).sum(dim=1)
+    return _of_images(found, images, shape)
+
+
+def _of_images(rows: Tensor, images: int, shape: torch.Size) -> Tensor:
+    """(B, *shape), the sum over an image's windows if the rows are windows; no copy otherwise."""
+    windows = rows.view(images, -1, *shape)
+    return windows.squeeze(1) if windows.shape[1] == 1 else windows.sum(dim=1)
