@@ -13,7 +13,7 @@ from vitnas.arch.build import Stage
 from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy, weight_layers
 from vitnas.quality.proxies.swap import packed
 
-CHUNK = 4096  # weights
+CHUNK = 16384  # weights
 
 
 class LSwag(Proxy):
@@ -88,6 +88,6 @@ def inverse_deviation(gradients: Tensor) -> float:
     for chunk in gradients.flatten(1).split(CHUNK, dim=1):  # type: ignore[no-untyped-call]
         sizes = chunk.abs()
         sizes -= share @ sizes
-        variance = share @ sizes.mul_(sizes)
-        total += float(variance[variance > 0].rsqrt_().sum())
+        inverse = (share @ sizes.mul_(sizes)).rsqrt_()
+        total += float(inverse.masked_fill_(inverse.isinf(), 0).sum())
     return total
