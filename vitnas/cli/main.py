@@ -36,6 +36,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "search": Command("search", "search", "Find the best networks of a space for a device and budgets."),
     "score": Command("score", "score", "Price and score architectures."),
+    "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),

@@ -11,6 +11,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import _search_options as o
+from vitnas.cli._runs import is_default, refuse_changes
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 
@@ -65,7 +66,7 @@ def search(
     if processes < 1:
         raise InvalidInput(f"--workers: expected at least 1, got {processes}")
     if resume is not None:
-        _refuse_changes(ctx)
+        refuse_changes(ctx, CHANGEABLE)
         _resume(resume, processes, number, time_s, as_json)
         return
     config = _config(ctx, number, time_s)
@@ -105,27 +106,7 @@ def _preset(ctx: typer.Context) -> dict[str, Any]:
 
     name = ctx.params["preset"]
     settings = {} if name is None else preset(name)
-    return {k: v for k, v in settings.items() if _is_default(ctx, k)}
-
-
-def _is_default(ctx: typer.Context, option: str) -> bool:
-    source = ctx.get_parameter_source(option)
-    return source is None or source.name == "DEFAULT"
-
-
-def _refuse_changes(ctx: typer.Context) -> None:
-    """A resumed run proposes what the uninterrupted one would have: its settings stay.
-
-    Raises:
-        InvalidInput: names the first option that cannot stand beside ``--resume``.
-    """
-    flags = {parameter.name: parameter.opts[0] for parameter in ctx.command.params}
-    for name in ctx.params:
-        if name not in CHANGEABLE and not _is_default(ctx, name):
-            raise InvalidInput(
-                f"{flags[name]} cannot stand beside --resume: a run keeps its settings "
-                "(only --trials, --time, --workers and --json may change)"
-            )
+    return {k: v for k, v in settings.items() if is_default(ctx, k)}
 
 
 def _resume(run: str, workers: int, trials: int | None, time_s: float | None, as_json: bool) -> None:

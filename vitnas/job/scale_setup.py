@@ -66,7 +66,7 @@ def _bound(budget: Budget) -> Bound:
 def _with_fixed_resolution(
     config: ScaleConfig, seed: Architecture, devices: Sequence[ProfiledDevice]
 ) -> tuple[ScaleConfig, tuple[str, ...]]:
-    """Compound scaling keeps the resolution where a device knows few others, unless the user says otherwise."""
+    """Compound scaling keeps the resolution where a device knows few others, unless a ratio is given."""
     if config.rule != "compound" or "resolution_ratio" in config.settings:
         return config, ()
     step = compound.resolution_step(seed.resolution_px)

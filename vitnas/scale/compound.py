@@ -14,6 +14,7 @@ from vitnas.units import format_quantity
 DEPTH_RATIO, WIDTH_RATIO, RESOLUTION_RATIO = 1.2, 1.1, 1.15  # EfficientNet's alpha, beta, gamma
 NOTCHES = 64  # tried values of the coefficient between two whole ones
 LOW, HIGH = -40 * NOTCHES, 24 * NOTCHES  # from one block a segment to some hundred times as many
+FILL = 2 * NOTCHES  # how much further than depths widths may go
 SKIPPED = 24  # notches that are passed over where a network cannot be built
 NEAR = 0.1  # bounds that leave less than this share of a size free have not stopped it
 
@@ -35,20 +36,23 @@ class CompoundSettings:
     most: int | None = None
 
 
-def scaled(seed: Architecture, coefficient: float, settings: CompoundSettings) -> Architecture:
+def scaled(
+    seed: Architecture, coefficient: float, settings: CompoundSettings, *, width: float | None = None
+) -> Architecture:
     """The seed with depths, widths and resolution times their ratio to the power of ``coefficient``.
 
-    Depths are rounded segment by segment (at least one block), the blocks of a longer segment repeat the
-    pattern of its arguments; the resolution stays a multiple of the power of two, up to 32, that it is.
+    ``width`` is the coefficient of the widths, where it is another one. Depths are rounded segment by
+    segment (at least one block), the blocks of a longer segment repeat the pattern of its arguments; the
+    resolution stays a multiple of the power of two, up to 32, that it is.
     """
-    if coefficient == 0:
+    if coefficient == 0 and not width:
         return seed
     network = seed
     for place in places(seed):
         depth = int(segment_at(seed, place).repeat * settings.depth_ratio**coefficient + 0.5)
         network = set_depth(network, place, max(depth, 1))
     if settings.width_ratio != 1:
-        factor = settings.width_ratio**coefficient
+        factor = settings.width_ratio ** (coefficient if width is None else width)
         network = widen(network, factor, multiple=settings.multiple, most=settings.most)
     side = seed.resolution_px * settings.resolution_ratio**coefficient
     return with_resolution(network, round_to(side, resolution_step(seed.resolution_px)))
@@ -68,41 +72,57 @@ class _Ladder:
         self.settings = settings
         self._costs: dict[str, Costs | None] = {}
 
-    def at(self, notch: int) -> Network | None:
-        """The network at the first notch from here down that can be built; None if it takes too long."""
+    def at(self, notch: int, depth: int | None = None) -> Network | None:
+        """The network at the first notch from here down that can be built; None if it takes too long.
+
+        With ``depth`` only the widths follow the notch; depths and resolution stay at that one.
+        """
         for lower in range(notch, notch - SKIPPED, -1):
-            architecture = scaled(self.seed, lower / NOTCHES, self.settings)
-            costs = self._priced(architecture, lower)
+            common = lower if depth is None else depth
+            architecture = scaled(
+                self.seed, common / NOTCHES, self.settings, width=None if depth is None else lower / NOTCHES
+            )
+            move = f"coefficient {common / NOTCHES:+.2f}"
+            if depth is not None:
+                move += f", of the widths {lower / NOTCHES:+.2f}"
+            costs = self._priced(Child(architecture, move), lower)
             if costs is not None:
-                move = f"coefficient {lower / NOTCHES:+.2f}"
                 return Network(architecture, costs, lower, move)
         return None
 
-    def _priced(self, architecture: Architecture, notch: int) -> Costs | None:
-        key = architecture.id
+    def _priced(self, child: Child, notch: int) -> Costs | None:
+        key = child.architecture.id
         if key not in self._costs:
-            child = Child(architecture, f"coefficient {notch / NOTCHES:+.2f}")
+            outcome = {"outcome": "priced"}
             try:
-                self._costs[key] = self.judge.price(architecture)
-                self._note(child, {"outcome": "priced"}, notch)
+                self._costs[key] = costs = self.judge.price(child.architecture)
+                broken = first_broken(self.judge.bounds, costs)
+                if broken is not None:
+                    outcome = {"outcome": "dropped", "reason": f"breaks {broken}"}
             except InvalidArchitecture as problem:
                 self._costs[key] = None
-                self._note(child, {"outcome": "dropped", "reason": f"cannot be built: {problem}"}, notch)
+                outcome = {"outcome": "dropped", "reason": f"cannot be built: {problem}"}
+            self.judge.record(line(notch, self.seed, child, self._costs[key] or {}) | outcome)
         return self._costs[key]
 
-    def _note(self, child: Child, outcome: dict[str, str], notch: int) -> None:
-        costs = self._costs[child.architecture.id] or {}
-        broken = first_broken(self.judge.bounds, costs) if costs else None
-        if broken is not None:
-            outcome = {"outcome": "dropped", "reason": f"breaks {broken}"}
-        self.judge.record(line(notch, self.seed, child, costs) | outcome)
+    def highest(self, fits: Callable[[Network], bool], high: int) -> Network | None:
+        """The largest network that fits; costs grow with the coefficient, so halving finds it.
 
-    def highest(self, fits: Callable[[Network], bool], low: int, high: int) -> Network | None:
-        """By halving, the largest network that fits; costs grow with the coefficient."""
+        Depths of several segments rise together: what they leave free is filled with width.
+        """
+        best = self._halved(fits, LOW, high)
+        if best is None or self.settings.width_ratio == 1:
+            return best
+        wider = self._halved(fits, best.step + 1, best.step + FILL, best.step)
+        return best if wider is None else wider
+
+    def _halved(
+        self, fits: Callable[[Network], bool], low: int, high: int, depth: int | None = None
+    ) -> Network | None:
         best: Network | None = None
         while low <= high:
             middle = (low + high) // 2
-            network = self.at(middle)
+            network = self.at(middle, depth)
             if network is not None and fits(network):
                 best, low = network, middle + 1
             else:
@@ -149,12 +169,12 @@ def compound(
 def _member(ladder: _Ladder, size: int) -> tuple[Network | None, str]:
     """The size's network, and why it is none."""
     whole = Bound("params", size)
-    largest = ladder.highest(lambda n: not whole.broken(n.costs), LOW, HIGH)
+    largest = ladder.highest(lambda n: not whole.broken(n.costs), HIGH)
     bounds = ladder.judge.bounds
     broken = first_broken(bounds, largest.costs) if largest is not None else None
     if largest is None or broken is None:
         return largest, "" if largest is not None else "nothing so small can be built"
-    allowed = ladder.highest(lambda n: first_broken((whole, *bounds), n.costs) is None, LOW, largest.step)
+    allowed = ladder.highest(lambda n: first_broken((whole, *bounds), n.costs) is None, largest.step)
     if allowed is None:
         return None, f"no network of the rule keeps {broken}"
     if allowed.params < (1 - NEAR) * largest.params:
