@@ -54,7 +54,8 @@ SURFACE = {
         *("FILE", "--to", "--rule", "--target", "--batch", "--proxy", "--max-latency", "--min-throughput"),
         *("--max-params", "--max-macs", "--max-activation-memory", "--width-multiple", "--max-width"),
         *("--proxy-width", "--overshoot", "--depth-ratio", "--width-ratio", "--resolution-ratio", "--shrink"),
-        *("--repeats", "--images", "--device", "--seed", "--workers", "--name", "--out", "--resume", "--json"),
+        *("--repeats", "--images", "--device", "--seed", "--workers", "--name", "--out", "--resume"),
+        "--json",
     },
     "score": {
         *("--batch", "--device", "--images", "--json", "--proxy", "--proxy-batch", "--proxy-resolution-px"),
