@@ -11,6 +11,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
 from vitnas.cost.table import CostTable
+from vitnas.quality.images import Images
 from vitnas.quality.measure import load_proxy
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
@@ -23,13 +24,21 @@ def run_task(task: Mapping[str, Any]) -> Evaluation:
     import torch
 
     from vitnas.quality.health import check_health
+    from vitnas.quality.images import load_images
     from vitnas.quality.measure import measure
 
     torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
     architecture = Architecture.from_dict(task["architecture"])
     record = Evaluation()
     if task["proxies"]:
-        measured = measure(architecture, task["proxies"], seed=task["seed"], repeats=task.get("repeats"))
+        measured = measure(
+            architecture,
+            task["proxies"],
+            seed=task["seed"],
+            repeats=task.get("repeats"),
+            images=load_images(task["images"]) if task["images"] else None,
+            device=task["torch_device"],
+        )
         record["scores"] = dict(measured.scores)
         record["failures"] = dict(measured.failures)
         record["seconds"] = measured.seconds
@@ -67,13 +76,33 @@ def _out_of_domain(architecture: Architecture, devices: Sequence[Device]) -> lis
 
 
 class NetworkBench:
-    """Measures networks on workers and remembers them through the log: nothing is measured twice."""
+    """Measures networks on workers and remembers them through the log: nothing is measured twice.
 
-    def __init__(self, table: CostTable, workers: Workers, log: EvaluationLog, seed: int) -> None:
+    Args:
+        table: of the space.
+        workers: who measures.
+        log: what was measured, and where it is kept.
+        seed: of weights, images and labels.
+        images: real ones that proxies see; None for Gaussian ones.
+        device: where proxies compute.
+    """
+
+    def __init__(
+        self,
+        table: CostTable,
+        workers: Workers,
+        log: EvaluationLog,
+        seed: int,
+        *,
+        images: Images | None = None,
+        device: str = "cpu",
+    ) -> None:
         self.table = table
         self.workers = workers
         self.log = log
         self.seed = seed
+        self.images = images
+        self.device = device
         self._known: dict[str, Evaluation] = {r["task"]: cast(Evaluation, r) for r in log.records()}
 
     def measure(
@@ -119,6 +148,8 @@ class NetworkBench:
             "health": health,
             "devices": self.table.devices,
             "seed": self.seed,
+            "images": self.images.source if self.images else None,
+            "torch_device": self.device,
         }
         wanted = {name: load_proxy(name).repeats for name in proxies}
         repeats = max(wanted.values(), default=1)
@@ -136,4 +167,6 @@ class NetworkBench:
 
     def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
         wanted = [*sorted(proxies), *(["health"] if health else [])]
-        return f"{architecture.id}:{'+'.join(wanted)}:{self.seed}"
+        drawn = [self.images.fingerprint] if self.images else []
+        where = [self.device] if self.device != "cpu" else []
+        return ":".join([architecture.id, "+".join(wanted), str(self.seed), *drawn, *where])

@@ -77,7 +77,8 @@ def make_rating(
     setup: Setup, folder: RunFolder, log: EvaluationLog, workers: Workers, listener: Listener
 ) -> Rating:
     """The run's quality: restored from its folder, or made and saved there."""
-    bench = NetworkBench(setup.table, workers, log, setup.config.seed)
+    config = setup.config
+    bench = NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
     if all(map(is_genome_quality, split_quality(setup.config.quality))):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)

@@ -142,7 +142,8 @@ def _copies(setup: Setup) -> dict[str, str]:
 
 def _hashes(setup: Setup) -> dict[str, str]:
     learned = {"labels": labels_hash(setup.labels)} if setup.labels else {}
-    return {"space": setup.problem.space.hash, **learned, **targets.hashes(setup.devices)}
+    seen = {"images": setup.images.fingerprint} if setup.images else {}
+    return {"space": setup.problem.space.hash, **learned, **seen, **targets.hashes(setup.devices)}
 
 
 def _file_of(what: str) -> str:
@@ -151,11 +152,17 @@ def _file_of(what: str) -> str:
 
 def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
     for what, value in _hashes(setup).items():
-        if folder.manifest.get("hashes", {}).get(what) != value:
+        if folder.manifest.get("hashes", {}).get(what) == value:
+            continue
+        if what == "images":
             raise RunError(
-                f"{folder.path}: its {_file_of(what)} is not the one that the run began with; restore it"
-                + (" and its table" if what not in ("space", "labels") else "")
+                f"{folder.path}: {setup.config.images} does not hold the images that the run began with; "
+                "restore them"
             )
+        raise RunError(
+            f"{folder.path}: its {_file_of(what)} is not the one that the run began with; restore it"
+            + (" and its table" if what not in ("space", "labels") else "")
+        )
     versions = folder.manifest.get("versions", {})
     from vitnas.search.run import current_versions
 

@@ -14,7 +14,9 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.job.labels import labels_of
+from vitnas.job.proxy_settings import proxy_images
 from vitnas.job.targets import check_answers, describe, load_targets
+from vitnas.quality.images import Images
 from vitnas.quality.labels import Labels
 from vitnas.search.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.search.config import SearchConfig
@@ -41,6 +43,7 @@ class Setup:
         pool: (m, G) feasible genomes drawn with the run's seed.
         devices: none when searching without them.
         labels: what quality ``fitted`` learns from.
+        images: real ones that proxies see; None for Gaussian ones.
     """
 
     config: SearchConfig
@@ -48,6 +51,7 @@ class Setup:
     pool: Genomes
     devices: tuple[ProfiledDevice, ...]
     labels: Labels | None = None
+    images: Images | None = None
 
     @property
     def table(self) -> CostTable:
@@ -79,6 +83,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     known = labels_of(config, space, folder)
     for note in known.notes if known else ():
         listener.warn(f"{config.labels}: {note}")
+    images = proxy_images(config, space)
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
     plugins.load_plugin("strategy", config.strategy)
@@ -90,7 +95,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
-    return Setup(config, problem, _pool(problem, config.seed), devices, known)
+    return Setup(config, problem, _pool(problem, config.seed), devices, known, images)
 
 
 def _table(

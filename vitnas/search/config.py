@@ -45,6 +45,8 @@ class SearchConfig:
         combine: how: ``standard`` (the sum of standardised scores, also for None) or ``log-rank``.
         labels: table or run folder that quality ``fitted`` learns from; a run keeps a copy of what it read.
         label: the column of ``labels``; None where there is one.
+        images: folder or ``.npz`` of real images that proxies see; None for Gaussian ones.
+        device: where proxies compute: ``cpu``, ``cuda`` or ``cuda:N``.
         strategy: who proposes.
         objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
@@ -77,6 +79,8 @@ class SearchConfig:
     combine: str | None = None
     labels: str | None = None
     label: str | None = None
+    images: str | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
