@@ -23,7 +23,8 @@ class ModuleEntropy(Proxy):
     Attributes:
         roles: names of the sub-modules that are looked at. Separate ``q``, ``k`` and ``v`` of one attention
             count as one module with the channels of all three, as in a fused projection; where the queries
-            are fewer than the keys, they count for themselves.
+            are fewer than the keys, they count for themselves. A window of attention in windows counts as an
+            image.
     """
 
     roles: ClassVar[tuple[str, ...]] = ()

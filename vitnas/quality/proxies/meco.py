@@ -28,11 +28,12 @@ class Meco(Proxy):
     def __init__(self) -> None:
         self._calls: list[tuple[float, Tensor]] = []  # weight, (rows, rows)
         self._parts = 0  # of the batch
-        # a generator of its own: other proxies of the pass see the same random numbers without this one
-        self._generator = torch.Generator().manual_seed(torch.initial_seed())
+        self._generator = torch.Generator()
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
         """Hook every module."""
+        # a generator of its own: the network draws the same random numbers without this proxy
+        self._generator.manual_seed(torch.initial_seed())
         handles = [network.register_forward_pre_hook(self._begin)]
         return handles + [module.register_forward_hook(self._keep) for module in network.modules()]
 

@@ -71,7 +71,8 @@ def gain(before: Tensor, after: Tensor) -> float:
     product = (received.T @ sent).double() / sent.shape[0]
     if not torch.isfinite(product).all():
         raise ValueError("a gradient is not finite")
-    return float(torch.linalg.matrix_norm(product, 2))
+    # the root of the largest eigenvalue: twice as fast as singular values, and float64 has the digits
+    return math.sqrt(float(torch.linalg.eigvalsh(product.T @ product)[-1].clamp_min(0)))
 
 
 def aligned(g_in: Tensor, g_out: Tensor) -> tuple[Tensor, Tensor]:
