@@ -15,6 +15,7 @@ ORDER = (
     "pricing", "table", "loop_overhead", "proxy_overhead",
     "help_time", "default_search", "throughput", "strategies",
     "measured_latency", "measured_again", "kit_round_trip", "calibration",
+    "capacity_truth",
 )  # fmt: skip
 
 
