@@ -27,6 +27,7 @@ PROXIES = {
     "naswot": Naswot,
     "swap": Swap,
 }
+INIT = "init"
 HELD_OUT = 32  # images that no step sees
 TEMPERATURE = 0.2  # of the contrastive loss
 
@@ -51,26 +52,27 @@ class Budget:
 def measure_signals(
     architecture: Architecture, images: Tensor, tasks: list[str], budget: Budget, seed: int
 ) -> dict[str, float]:
-    """All signals of one network, oriented so that higher should be better.
+    """Signals of one network, oriented so that higher should be better.
 
     Args:
         architecture: at the budget's resolution.
         images: (N, C, H, W); the last ``HELD_OUT`` are only looked at.
-        tasks: names in ``TASKS``; each trains a network of its own from the same weights.
+        tasks: names in ``TASKS``, each of which trains a network of its own from the same weights, and
+            "init": the untrained network.
         budget: steps and sizes.
         seed: of weights, order of the images, masks and heads: the same for every network.
     """
     seen, held = images[:-HELD_OUT], images[-HELD_OUT:]
-    torch.manual_seed(seed)
-    network = build(architecture).train()
-    found = {f"init.{name}": value for name, value in statistics(network, held).items()}
-    outcome = run_proxies(
-        network, {name: proxy() for name, proxy in PROXIES.items()}, held, torch.zeros(len(held)).long()
-    )
-    found |= {f"real.{name}": value for name, value in outcome.scores.items()}
+    found: dict[str, float] = {}
     for task in tasks:
         torch.manual_seed(seed)
         network = build(architecture).train()
+        if task == INIT:
+            found |= {f"{INIT}.{name}": value for name, value in statistics(network, held).items()}
+            proxies = {name: proxy() for name, proxy in PROXIES.items()}
+            scores = run_proxies(network, proxies, held, torch.zeros(len(held)).long()).scores
+            found |= {f"real.{name}": value for name, value in scores.items()}
+            continue
         losses, after = train(network, TASKS[task], seen, held, budget, seed)
         last = max(1, len(losses) // 5)
         found[f"{task}.last"] = -sum(losses[-last:]) / last
