@@ -31,12 +31,20 @@ class SampleGradients:
         images: B.
         show: gets a layer's name and its gradients (B, *weight's shape) of each image's own loss.
         norms: watch normalisation layers too.
+        summed: the backward pass starts from the sum of the images' losses, not from their mean.
     """
 
     def __init__(
-        self, network: nn.Module, images: int, show: Callable[[str, Tensor], None], *, norms: bool = False
+        self,
+        network: nn.Module,
+        images: int,
+        show: Callable[[str, Tensor], None],
+        *,
+        norms: bool = False,
+        summed: bool = False,
     ) -> None:
         self._images = images
+        self._summed = summed
         self._show = show
         self._left: dict[str, int] = {}  # uses of a layer that the backward pass has yet to reach
         self._sums: dict[str, Tensor] = {}
@@ -66,8 +74,8 @@ class SampleGradients:
         with torch.no_grad():
             if x.shape[0] % self._images:
                 raise ValueError(f"layer {name} gets {x.shape[0]} rows, no multiple of {self._images} images")
-            # the loss is a mean over images, an image's own loss is not divided
-            scaled = gradient.detach() * self._images
+            # an image's own loss is not divided
+            scaled = gradient.detach() if self._summed else gradient.detach() * self._images
             found = _gradients_of(layer, x, scaled, self._images)
             known = self._sums.get(name)
             self._sums[name] = found if known is None else known.add_(found)

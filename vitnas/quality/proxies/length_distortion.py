@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.autograd.forward_ad as forward_ad
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.overrides import TorchFunctionMode
 
 from vitnas.quality.proxies._attention import EarlyAttention
 from vitnas.quality.proxies._base import Proxy
@@ -50,6 +53,27 @@ class LengthDistortion(Proxy):
         return float(speeds.sum() + speeds[0])
 
 
+class QuickLinear(TorchFunctionMode):
+    """Within it, the forward derivative of a linear layer is one product (torch's adds the bias's, zeros)."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Every call of a torch function comes here."""
+        if func is F.linear and not kwargs:
+            x, weight, *_ = args
+            value, tangent = forward_ad.unpack_dual(x)  # type: ignore[no-untyped-call]
+            if tangent is not None:
+                return forward_ad.make_dual(  # type: ignore[no-untyped-call]
+                    F.linear(value, *args[1:]), F.linear(tangent, weight)
+                )
+        return func(*args, **(kwargs or {}))
+
+
 def forward_derivative(function: Callable[[Tensor], Tensor], x: Tensor, tangent: Tensor) -> Tensor:
     """Directional derivative of ``function`` at ``x`` along ``tangent``, in one forward pass.
 
@@ -61,6 +85,7 @@ def forward_derivative(function: Callable[[Tensor], Tensor], x: Tensor, tangent:
         forward_ad.dual_level(),
         sdpa_kernel(SDPBackend.MATH),
         EarlyAttention(forward_mode=True),
+        QuickLinear(),
     ):
         warnings.simplefilter(
             "ignore", FutureWarning

@@ -62,11 +62,11 @@ def tangent_kernel(network: nn.Module, images: Tensor) -> Tensor:
     images = images.detach().requires_grad_()
     features_of = pooled_features(network)
     with constant_statistics(network, images.detach()), EarlyAttention(forward_mode=False):
-        watch = SampleGradients(network, count, show, norms=True)
+        watch = SampleGradients(network, count, show, norms=True, summed=True)
         try:
             features = features_of(images)
             rest = _other_weights(network, watch.reached)
-            _, *found = torch.autograd.grad(features.sum() / count, [images, *rest], allow_unused=True)
+            _, *found = torch.autograd.grad(features.sum(), [images, *rest], allow_unused=True)
         finally:
             watch.finish()
         rest = [weight for weight, gradient in zip(rest, found, strict=True) if gradient is not None]
