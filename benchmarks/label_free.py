@@ -3,13 +3,13 @@
     python benchmarks/label_free.py --out O.jsonl --space autoformer_tiny --truth FILE.csv --images PATH -n 60
     python benchmarks/label_free.py --out O.jsonl
 
-The first form measures a sample of networks of known accuracy, stratified over depth and width, and appends a
-line for each to the file: it can be stopped, goes on where it was, and adds the tasks that a network lacks. A
-network gets a few steps of each self-supervised task on real images, from weights of the same seed, with the
-images in the same order; the task "init" looks at it untrained. Both forms print, for each signal of each space
-in the file: Kendall tau, the share of its variance that the shape explains, tau of what the shape leaves over,
-and the gain of tau when the signal is added to ``capacity`` (both standardised) with weights .1, .25 and .5, and
-when only what the shape leaves over is added with weight .25.
+The first form measures a sample of networks of known accuracy, stratified over depth and width, and appends
+a line for each to the file: it can be stopped, goes on where it was, and adds the tasks that a network lacks.
+A network gets a few steps of each self-supervised task on real images, from weights of the same seed, with
+the images in the same order; the task "init" looks at it untrained. Both forms print, for each signal of each
+space in the file: Kendall tau, the share of its variance that the shape explains, tau of what the shape
+leaves over, and the gain of tau when the signal is added to ``capacity`` (both standardised) with weights .1,
+.25 and .5, and when only what the shape leaves over is added with weight .25.
 
 The target: a signal that adds .03 on AutoFormer-T and costs nothing on AutoFormer-S and PiT, in 30 s.
 """
