@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ import numpy as np
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.quality.labels import Labels, joined, merged
 from vitnas.search.config import SearchConfig
+from vitnas.space.files import load_space
 from vitnas.space.rows import Rows, read_rows
 from vitnas.space.space import Space
 
 LABELS = "labels.csv"  # what a run was fitted on; never changes
 NEW_LABELS = "new_labels.csv"  # what was added to a run since
 FITTED = "fitted"
+_ID = re.compile(r"[0-9a-f]{12}$")  # of an architecture, as vitnas writes it
 
 
 def is_run(path: str | Path) -> bool:
@@ -38,13 +41,28 @@ def read_labels(source: str | Path, space: Space, label: str | None = None) -> L
         InvalidInput: several columns may be labels, or none is; an unknown label.
     """
     files = label_files(source)
+    if is_run(source):
+        _check_space(Path(source), space)
     found = [_of_table(file, space, label) for file in files]
-    if len(files) == 1:
+    if not is_run(source):
         return found[0]
     names = [labels.name for labels in found]
     if len(set(names)) > 1:
         raise InvalidInput(f"{source}: {files[0].name} and {files[1].name} have different labels, {names}")
-    return joined(space, found)
+    return joined(space, str(source), found)
+
+
+def _check_space(run: Path, space: Space) -> None:
+    """Genomes mean nothing in another space; other images are no other space."""
+    own = load_space(str(run / "space.yaml"))
+    sides = space.resolutions_px
+    if own.hash != space.hash and len(sides) == len(own.resolutions_px) == 1:
+        own = own.at_resolution(sides[0])
+    if own.hash != space.hash:
+        raise InvalidInput(
+            f"the labels of {run} are of space '{own.name}' as it was searched there, not of '{space.name}' as "
+            "it is here"
+        )
 
 
 def label_files(source: str | Path) -> list[Path]:
@@ -58,9 +76,10 @@ def label_files(source: str | Path) -> list[Path]:
         return [path]
     files = [path / name for name in (LABELS, NEW_LABELS) if (path / name).is_file()]
     if not files:
-        where = f"the run {path}" if is_run(path) else f"the folder {path}, which is no run,"
+        if not is_run(path):
+            raise InvalidData(f"'{path}' is neither a table of labels nor a run folder")
         raise InvalidData(
-            f"{where} has no labels; 'vitnas label {path} -n 50' says what to label, "
+            f"the run {path} has no labels; 'vitnas label {path} -n 50' says what to label, "
             f"'vitnas label {path} --add FILE.csv' adds them"
         )
     return files
@@ -68,6 +87,12 @@ def label_files(source: str | Path) -> list[Path]:
 
 def _of_table(file: Path, space: Space, label: str | None) -> Labels:
     rows = read_rows(file, space)
+    first = space.decode(rows.genomes[0]).id
+    if _ID.match(rows.ids[0]) and rows.ids[0] != first:
+        raise InvalidData(
+            f"{file}, line {rows.lines[0]}: in space '{space.name}' this is architecture {first}, not "
+            f"{rows.ids[0]}; the table is of another space"
+        )
     name = label or _only_label(rows)
     return merged(space, name, str(file), rows.genomes, rows.values(name))
 

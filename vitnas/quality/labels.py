@@ -83,15 +83,15 @@ def merged(space: Space, name: str, source: str, genomes: Genomes, values: NDArr
     return Labels(name, source, genomes[first][order], means[order], tuple(notes))
 
 
-def joined(space: Space, several: Sequence[Labels]) -> Labels:
-    """All of several sets of the same label; a later label of an architecture stands beside the earlier."""
+def joined(space: Space, source: str, several: Sequence[Labels]) -> Labels:
+    """All of several sets of the same label; an architecture with two has their mean."""
     (name,) = {labels.name for labels in several}
     together = merged(
         space,
         name,
-        several[0].source,
+        source,
         np.concatenate([labels.genomes for labels in several]),
         np.concatenate([labels.values for labels in several]),
     )
     notes = [note for labels in several for note in labels.notes]
-    return Labels(name, together.source, together.genomes, together.values, (*notes, *together.notes))
+    return Labels(name, source, together.genomes, together.values, (*notes, *together.notes))

@@ -100,6 +100,8 @@ def _about_quality(result: SearchResult) -> str:
         return (
             f"quality: {result.config.label or 'label'} {'; '.join(result.notes)}. Candidates are predicted."
         )
+    if "+" in name:
+        return f"quality: {'; '.join(result.notes[:1]) or name}. A score is not an accuracy."
     of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
     return f"quality: {name}, {of}. A score is not an accuracy."
 
