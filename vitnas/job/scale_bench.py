@@ -92,7 +92,6 @@ class ScaleBench:
                 found[k] = known
         missing = [k for k in range(len(children)) if k not in found]
         tasks = [self._task(children[k], proxies) for k in missing]
-        self.listener.count(len(found), len(children))
         for position, result in self.workers.map(score_task, tasks):
             k = missing[position]
             line = _scored(step, children[k])

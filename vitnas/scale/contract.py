@@ -155,8 +155,8 @@ def _shrunk(
     raise AssertionError("unreachable")
 
 
-def smallest_of(seed: Architecture, judge: Judge, multiple: int) -> float:
-    """Parameters where every factor has come to its end, or to what can still be built."""
+def smallest_of(seed: Architecture, judge: Judge, multiple: int) -> Costs:
+    """Costs where every factor has come to its end, or to what can still be built."""
     factors = [f for name, f in factors_of(seed, multiple).items() if "split" not in name]
     for notch_by_notch in (False, True):  # all at once, unless that cannot be built
         network = seed
@@ -167,7 +167,7 @@ def smallest_of(seed: Architecture, judge: Judge, multiple: int) -> float:
                 network = smaller
         if notch_by_notch or _can_be_built(network, judge):
             break
-    return float(judge.price(network)["params"] or 0)
+    return judge.price(network)
 
 
 def _can_be_built(network: Architecture, judge: Judge) -> bool:
@@ -215,6 +215,7 @@ def contract(
             limits = step_bounds(target, here.costs, settings.shrink)
             survivor, why = _step(judge, len(path), here, limits, settings)
             if survivor is None:
+                why = why or f"nothing can shrink further and it breaks {first_broken(target, here.costs)}"
                 ended = f"contraction ended at {_has(here)}, {why}"
                 break
             here = survivor
@@ -242,11 +243,17 @@ def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: Co
             f"{_has(start)}; ask for smaller sizes, or start from a larger network"
         )
     least = smallest_of(start.architecture, judge, settings.multiple)
-    if sizes[0] < least:
+    params = float(least["params"] or 0)
+    if sizes[0] < params:
         raise InvalidInput(
             f"--to {format_quantity('params', sizes[0])}: contraction of {name} reaches "
-            f"{format_quantity('params', least)} parameters at the least"
+            f"{format_quantity('params', params)} parameters at the least"
         )
+    broken = first_broken(judge.bounds, least)
+    if broken is not None:
+        value = least.get(broken.cost)
+        reach = format_quantity(broken.cost, math.nan if value is None else value)
+        raise InvalidInput(f"contraction of {name} ends with {broken.cost} {reach}, which breaks {broken}")
 
 
 def _has(network: Network) -> str:
@@ -256,7 +263,7 @@ def _has(network: Network) -> str:
 def _step(
     judge: Judge, step: int, parent: Network, limits: Sequence[Bound], settings: ContractionSettings
 ) -> tuple[Network | None, str]:
-    """The best child within the step's bounds, or None with the reason."""
+    """The best child within the step's bounds, or None with the reason (empty: there is no child)."""
     names = list(factors_of(parent.architecture, settings.multiple))
     groups: list[Sequence[tuple[str, ...]]] = [[(n,) for n in names], list(itertools.combinations(names, 2))]
     reasons: list[str] = []
@@ -266,7 +273,7 @@ def _step(
         reasons += dropped
         if kept:
             return _best(judge, step, parent, kept), ""
-    return None, f"every child of the last step {most_common(reasons)}"
+    return None, f"every child of the last step {most_common(reasons)}" if reasons else ""
 
 
 def _best(judge: Judge, step: int, parent: Network, kept: Sequence[tuple[Child, Costs]]) -> Network:
