@@ -29,6 +29,7 @@ def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: Sea
         "box": dataclasses.asdict(rating.box),
         "history": [list(row) for row in stage.history],
         "members": [_without_times(plain(m)) for m in result.front],
+        **({"choice": _without_times(plain(result.choice))} if result.choice else {}),
         "whole_front": result.front_size,
     }
 

@@ -28,18 +28,23 @@ from vitnas.space.activity import Genomes
 def finish(
     setup: Setup, folder: RunFolder, stage: SearchStage, rating: Rating, state: str, listener: Listener
 ) -> SearchResult:
-    """Check and write the front; after an interruption, write it without checks."""
+    """Check and write the front; after an interruption, write it without checks.
+
+    What the strategy itself would take is scored and joins the front, if it belongs there.
+    """
     archive = stage.loop.archive
+    chosen = stage.choice()[: state != "interrupted"]
+    _join(setup, stage, rating, chosen)
     picked = spread(archive.objectives, setup.config.front)
     genomes = archive.genomes[picked]
     published = list(setup.problem.space.references.values())
     known = np.array([r.genome for r in published], np.uint8).reshape(len(published), genomes.shape[1])
-    records: list[Evaluation] = [{} for _ in range(len(genomes) + len(published))]
+    everything = np.concatenate([genomes, known, chosen])
+    records: list[Evaluation] = [{} for _ in everything]
     sample: ReferenceSample | None = None
     if state != "interrupted":
         try:
             sample = reference_sample(setup, folder, rating.bench, SHOWN_PROXIES, listener)
-            everything = np.concatenate([genomes, known])
             listener.stage("checking networks", f"{len(genomes)} of the front, {len(published)} published")
             records = rating.bench.measure(
                 everything, SHOWN_PROXIES, health=True, done=lambda n: listener.count(n, len(everything))
@@ -49,14 +54,28 @@ def finish(
     listener.stage("writing files", str(folder.path))
     maker = _MemberMaker(setup, rating, sample)
     front = maker.members(genomes, records[: len(genomes)])
-    references = maker.members(known, records[len(genomes) :], interrupted=state == "interrupted")
+    others = records[len(genomes) :]
+    references = maker.members(known, others[: len(known)], interrupted=state == "interrupted")
+    choice = maker.members(chosen, others[len(known) :])
     references = [
         _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
     ]
     front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
     result = _result(setup, folder, stage, rating, state, front, references)
+    if choice:
+        result = dataclasses.replace(result, choice=dataclasses.replace(choice[0], file="choice.yaml"))
     _write(setup, folder, stage, rating, result, archive.genomes)
     return result
+
+
+def _join(setup: Setup, stage: SearchStage, rating: Rating, chosen: Genomes) -> None:
+    """Let feasible genomes (k, G) into the archive; the saved state stays without them."""
+    problem = setup.problem
+    costs = setup.table.price(chosen)
+    feasible = problem.violation(costs, len(chosen)) == 0
+    if feasible.any():
+        objectives = problem.matrix(costs, rating.rate(chosen))
+        stage.loop.archive.add(chosen[feasible], problem.space.keys(chosen[feasible]), objectives[feasible])
 
 
 class _MemberMaker:
@@ -177,7 +196,7 @@ def _write(
     best.mkdir(exist_ok=True)
     for old in best.glob("*.yaml"):
         old.unlink()
-    for member in result.front:
+    for member in (*result.front, *([result.choice] if result.choice else [])):
         genome = np.array(member.genome, np.uint8)
         architecture = setup.problem.space.decode(genome, metadata(setup, folder, result, member))
         save_architecture(architecture, folder.path / member.file)

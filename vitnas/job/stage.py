@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from vitnas.search.events import Listener, Snapshot
 from vitnas.search.loop import Loop, State
 from vitnas.search.run import RunFolder
 from vitnas.search.scorer import Scorer
+from vitnas.space.activity import Genomes
 from vitnas.strategies.random import Random
 
 CHECKPOINT_S = 5.0
@@ -82,6 +83,13 @@ class SearchStage:
             self.listener.snapshot(self.snapshot())
         if now - self._saved > CHECKPOINT_S:
             self.save()
+
+    def choice(self) -> Genomes:
+        """What the strategy itself would take (k, G), if it has a view of its own."""
+        chosen: Callable[[], Genomes] | None = getattr(self.loop.strategy, "choice", None)
+        return (
+            chosen() if chosen is not None else np.zeros((0, len(self.setup.problem.space.genes)), np.uint8)
+        )
 
     def hypervolume(self) -> float:
         """Of the front so far."""

@@ -63,7 +63,8 @@ def split_quality(name: str, combine: str | None = None) -> tuple[str, ...]:
     members = tuple(member.strip() for member in name.split("+"))
     if not all(members):
         raise InvalidInput(f"--quality: a name is missing in '{name}' (write one, or A+B)")
-    twice = next((m for k, m in enumerate(members) if m in members[:k]), None)
+    same = [member.replace("-", "_") for member in members]
+    twice = next((m for k, m in enumerate(same) if m in same[:k]), None)
     if twice is not None:
         raise InvalidInput(f"--quality {name}: '{twice}' stands twice")
     if combine is not None and combine not in COMBINATIONS:

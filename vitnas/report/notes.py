@@ -97,9 +97,7 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
 def _about_quality(result: SearchResult) -> str:
     name = result.config.quality
     if name == "fitted":
-        return (
-            f"quality: {result.config.label or 'label'} {'; '.join(result.notes)}. Candidates are predicted."
-        )
+        return f"quality: predicted, {'; '.join(result.notes)}."
     if "+" in name:
         return f"quality: {'; '.join(result.notes[:1]) or name}. A score is not an accuracy."
     of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"

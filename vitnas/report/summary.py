@@ -66,6 +66,8 @@ def written(result: SearchResult) -> RenderableType:
         ("evaluations.jsonl", "every measured network, a line each"),
         ("manifest.json", "settings, seed and versions"),
     ]
+    if result.choice:
+        rows.insert(0, (result.choice.file, f"what {result.config.strategy} itself would take"))
     numbers = [file.rpartition("/")[2].partition("-")[0] for file in result.files]
     if numbers:
         span = " to ".join(f"{number}-*.yaml" for number in dict.fromkeys((numbers[0], numbers[-1])))

@@ -55,7 +55,9 @@ def _ordered(result: SearchResult) -> list[Member]:
         found = member.costs.get(across)
         return (math.nan if found is None else sign * float(found)), not is_published(member)
 
-    return sorted((*result.front, *result.references), key=place)
+    chosen = result.choice
+    apart = [chosen] if chosen and all(chosen.id != m.id for m in result.front) else []
+    return sorted((*result.front, *result.references, *apart), key=place)
 
 
 def _has(result: SearchResult, cost: str) -> bool:
@@ -85,10 +87,23 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         Column("depth", cells(lambda m: str(m.depth)), drop=7),
         Column("quality", cells(lambda m: AXES["quality"].text(m.quality))),
     ]
+    columns += _said(result, members)
     if any(m.health for m in members):
         verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
         columns.append(Column("health", verdicts, right=False, drop=5))
     return columns + _stated(result, members) if result.references else columns
+
+
+def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """What each member of a combined quality says, beyond what has a column already."""
+    names = result.config.quality.split("+")
+    shown = [name for name in names if len(names) > 1 and name not in ("params", "macs", "depth")]
+    columns = []
+    for name in shown:
+        values = [m.scores.get(name, {}).get("value") for m in members]
+        cells = ["-" if v is None or v != v else f"{v:.4g}" for v in values]
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=3))
+    return columns
 
 
 def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:

@@ -167,6 +167,7 @@ class SearchResult:
         targets: the devices.
         limits: the devices' own limits that were budgets, as text.
         notes: what a reader of the quality should know.
+        choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
     """
 
     config: SearchConfig
@@ -186,6 +187,7 @@ class SearchResult:
     limits: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    choice: Member | None = None
 
     @property
     def device_label(self) -> str:
