@@ -44,6 +44,7 @@ SURFACE = {
     },
     "profile memory": {"FILES", "--target", "--resolution-px", "--json"},
     "profile report": {"DEVICES", "--out"},
+    "label": {"RUN", "--count", "--out", "--add", "--label", "--json"},
     "proxies": {"--json"},
     "proxies check": {
         *("--space", "--truth", "--proxy", "--label", "--limit", "--seed", "--repeats", "--resolution-px"),
@@ -63,9 +64,12 @@ SURFACE = {
     },
     "search": {
         "--batch",
+        *("--active", "--label", "--labels"),
         "--combine",
+        "--device",
         "--dry-run",
         "--front",
+        "--images",
         "--json",
         "--max-activation-memory",
         "--max-latency",

@@ -43,6 +43,34 @@ Quality = Annotated[
         "[default: capacity].",
     ),
 ]
+Labels = Annotated[
+    str | None,
+    _option(
+        _WHAT,
+        "FILE|RUN",
+        "Architectures with known accuracies, to predict others from (quality fitted): a table, or a run "
+        "with labels, whose space, device and budgets are taken where none are given.",
+    ),
+]
+Label = Annotated[
+    str | None, _option(_WHAT, "NAME", "Column of the labels; more is better [default: the only one].")
+]
+Active = Annotated[
+    bool,
+    _option(
+        _RUN,
+        None,
+        "At the end write 50 architectures whose labels would teach most, as 'vitnas label' does.",
+        "--active",
+    ),
+]
+Images = Annotated[
+    str | None,
+    _option(_WHAT, "PATH", "A folder or .npz of images that proxies see, in place of Gaussian ones."),
+]
+Device = Annotated[
+    str, _option(_RUN, "NAME", "Where proxies compute: cpu, cuda or cuda:1 [default: cpu].", "--device")
+]
 Combine = Annotated[
     str | None,
     _option(

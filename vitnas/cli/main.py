@@ -36,6 +36,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "search": Command("search", "search", "Find the best networks of a space for a device and budgets."),
     "score": Command("score", "score", "Price and score architectures."),
+    "label": Command("label", "label", "Ask for the labels that teach most, or add labels to a run."),
     "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),

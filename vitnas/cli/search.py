@@ -11,6 +11,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import _search_options as o
+from vitnas.cli._labels import learned
 from vitnas.cli._runs import is_default, refuse_changes
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
@@ -32,6 +33,9 @@ def search(
     target: o.Target = None,
     quality: o.Quality = "capacity",
     combine: o.Combine = None,
+    labels: o.Labels = None,
+    label: o.Label = None,
+    images: o.Images = None,
     preset: o.Preset = None,
     objectives: o.Objectives = None,
     batch: o.Batch = None,
@@ -49,9 +53,11 @@ def search(
     front: o.Front = 20,
     random_arm: o.RandomArm = None,
     workers: o.Workers = None,
+    device: o.Device = "cpu",
     name: o.Name = None,
     out: o.Out = "runs",
     resume: o.Resume = None,
+    active: o.Active = False,
     dry_run: o.DryRun = False,
     as_json: o.Json = False,
 ) -> None:
@@ -78,18 +84,22 @@ def search(
     with _view(as_json, time_s) as view:
         result = run_search(config, root=out, name=name, workers=processes, listener=view)
     _finish(result, as_json)
+    if active:
+        from vitnas.cli.label import DEFAULT_COUNT, ask, say_asked
+
+        say_asked(ask(str(result.path), DEFAULT_COUNT), str(result.path), err=True)
 
 
 def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> SearchConfig:
     from vitnas.search.config import SearchConfig
 
-    given = {**ctx.params, **_preset(ctx)}
+    given = {**ctx.params, **_preset(ctx), **learned(ctx, LIMITS)}
     if given["space"] is None:
         raise InvalidInput("name a space with --space (see 'vitnas spaces'), or a run with --resume")
     limits = [(option.replace("_", "-"), given[option]) for option in LIMITS if given[option] is not None]
     kept = (
         *("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm"),
-        *("batch", "resolution_px", "combine"),
+        *("batch", "resolution_px", "combine", "labels", "label", "images", "device"),
     )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),

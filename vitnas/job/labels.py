@@ -60,8 +60,8 @@ def _check_space(run: Path, space: Space) -> None:
         own = own.at_resolution(sides[0])
     if own.hash != space.hash:
         raise InvalidInput(
-            f"the labels of {run} are of space '{own.name}' as it was searched there, not of '{space.name}' as "
-            "it is here"
+            f"the labels of {run} are of space '{own.name}' as it was searched there, "
+            f"not of '{space.name}' as it is here"
         )
 
 

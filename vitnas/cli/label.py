@@ -1,0 +1,98 @@
+"""``vitnas label``: ask for the labels that teach a fitted quality most, and take them back."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vitnas.cli import _common
+from vitnas.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from vitnas.job.label import Added, Asked
+
+DEFAULT_COUNT = 50
+
+
+def label(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'vitnas search'.")],
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", metavar="NUMBER", help="Architectures to ask for [default: 50]."),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Where they are written [default: RUN/to_label]."),
+    ] = None,
+    add: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Add the labels of a table to the run instead of asking."),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Column of the labels [default: the only one, or accuracy]."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Ask for the labels that teach most, or add labels to a run.
+
+    Writes architecture files and a table, to_label.csv, with a blank column for what training, a supernet or
+    anything else says of each (more is better). Fill it in, give it back, and search by what it teaches:
+
+    vitnas label runs/x -n 50
+
+    vitnas label runs/x --add runs/x/to_label/to_label.csv
+
+    vitnas search --labels runs/x
+    """
+    if add is not None:
+        for option, value in (("-n", count), ("--out", out)):
+            if value is not None:
+                raise InvalidInput(f"{option} is for asking; it cannot stand beside --add")
+        from vitnas.job.label import add_labels
+
+        _say_added(add_labels(run, add, label=label), run, as_json)
+        return
+    asked = ask(run, DEFAULT_COUNT if count is None else count, out, label)
+    if as_json:
+        _common.print_json(dataclasses.asdict(asked))
+    else:
+        say_asked(asked, run)
+
+
+def ask(run: str, count: int, out: str | None = None, label: str | None = None) -> Asked:
+    """Write what to label; progress goes to stderr."""
+    from vitnas.job.label import ask_labels
+    from vitnas.report.plain import PlainView
+
+    with PlainView(sys.stderr, time_s=None) as view:
+        return ask_labels(run, count, out=out, label=label, listener=view)
+
+
+def say_asked(asked: Asked, run: str, *, err: bool = False) -> None:
+    """Print what was written and what to do with it, on stderr if ``err``."""
+    known = f", beside {asked.known} labels that the run has" if asked.known else ""
+    lines = (
+        f"wrote {len(asked.files)} architectures to {asked.folder}, the most telling first "
+        f"({asked.from_front} of the front){known}",
+        f"next: fill in the column '{asked.label}' of {asked.table} (more is better; blanks may stay)",
+        f"then: vitnas label {shlex.quote(run)} --add {shlex.quote(str(asked.table))}",
+    )
+    for line in lines:
+        typer.echo(line, err=err)
+
+
+def _say_added(added: Added, run: str, as_json: bool) -> None:
+    if as_json:
+        _common.print_json(dataclasses.asdict(added))
+        return
+    typer.echo(
+        f"added {added.added} labels '{added.label}'; the run has {added.known} labelled architectures"
+    )
+    for note in added.notes:
+        typer.echo(f"- {note}")
+    typer.echo(f"next: vitnas search --labels {shlex.quote(run)}")
