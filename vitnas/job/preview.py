@@ -76,7 +76,14 @@ def _rate(setup: Setup) -> float:
     proxies = [member for member in split_quality(name) if not is_genome_quality(member)]
     if proxies:
         architecture = setup.problem.space.decode(setup.pool[0])
-        task = {"architecture": architecture.to_dict(), "proxies": proxies, "health": False, "seed": 0}
+        task = {
+            "architecture": architecture.to_dict(),
+            "proxies": proxies,
+            "health": False,
+            "seed": 0,
+            "images": setup.config.images,
+            "torch_device": setup.config.device,
+        }
         run_task(task)
         started = time.perf_counter()
         run_task(task)
