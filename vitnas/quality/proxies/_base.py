@@ -5,14 +5,15 @@ it reads, and so what the caller (`vitnas.quality.measure`) does for it:
 
 - ``forward``: ``attach`` hooks, the batch runs forward, ``score(None)``;
 - ``backward``: the same, then backward from the loss with random labels, ``score(gradients)``;
-- ``samples``: forward and one backward pass in which the gradient of every image is kept apart;
-  ``see(layer, gradients)`` gets them layer by layer, then ``score(None)``;
-- ``synaptic``: absolute weights, one all-ones image, float64, the summed logits backward,
-  ``score(gradients)``; the network has its own weights and precision again afterwards;
+- ``samples``: forward and one backward pass in which the gradient of every image is kept apart (see
+  `vitnas.quality.samples`); ``see(layer, gradients)`` gets them layer by layer, then ``score(None)``;
+- ``synaptic``: a copy with absolute parameters in float64, one all-ones image, the summed logits backward
+  (see `vitnas.quality.synaptic`); ``attach`` gets the copy, then ``score(gradients)``;
 - ``network``: nothing is shared, ``measure(network, images)`` runs the network and leaves it as it was.
 
-A new object is made for every network and every seed. What it does may raise or return something that is not
-finite: the caller records it as a failure with its reason.
+What several proxies share changes no score: if one of them breaks a pass, the others get their own. A new
+object is made for every network and every seed, without arguments. What it does may raise or return something
+that is not finite: the caller records it as a failure with its reason.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Proxy:
         return []
 
     def see(self, layer: str, gradients: Tensor) -> None:
-        """Look at one layer's gradients (B, *weight's shape), of each image's own loss; don't keep them."""
+        """Look at a layer's gradients (B, *weight's shape) of each image's own loss; do not keep them."""
 
     def score(self, gradients: Gradients | None) -> float:
         """The score after the passes.

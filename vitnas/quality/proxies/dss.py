@@ -41,7 +41,7 @@ class Dss(Proxy):
     def score(self, gradients: Gradients | None) -> float:
         """ln(diversity + saliency)."""
         assert gradients is not None
-        found, weights = gradients.mean, gradients.weights
+        found, weights = gradients.mean, gradients.weights  # the weights are positive in this pass
         total = 0.0
         for names in self._layers.attention:
             reached = [name for name in names if name in found]
@@ -51,7 +51,7 @@ class Dss(Proxy):
                 total += nuclear_norm(gradient) * nuclear_norm(weight)
         for name in self._layers.others:
             if name in found:
-                total += float(found[name].flatten().abs() @ weights[name].flatten().abs())
+                total += float(found[name].flatten().abs() @ weights[name].flatten())
         return math.log(total)
 
 

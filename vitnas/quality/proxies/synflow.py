@@ -25,7 +25,6 @@ class Synflow(Proxy):
     def score(self, gradients: Gradients | None) -> float:
         """ln(sum of absolute products)."""
         assert gradients is not None
-        products = (
-            g.flatten().abs() @ gradients.weights[name].flatten().abs() for name, g in gradients.mean.items()
-        )
+        weights = gradients.weights  # positive in this pass
+        products = (g.flatten().abs() @ weights[name].flatten() for name, g in gradients.mean.items())
         return math.log(sum(float(p) for p in products))
