@@ -82,7 +82,7 @@ def folder(tmp_path):
     run.mkdir()
     folder.mkdir(parents=True)
     (run / "top1.json").write_text(json.dumps(document()))
-    assert [path.name for path in take_in(run, folder)] == ["tiny.top1.json"]
+    assert [path.name for path in take_in(run, folder)] == ["tiny.top1.40.json"]
     (folder / "known.csv").write_text(KNOWN)
     return folder
 
@@ -139,7 +139,7 @@ def test_notes_explain_what_differs_from_before(folder):
 
 
 def test_results_are_kept_in_few_digits_and_lines(folder):
-    path = folder / "tiny.top1.json"
+    path = folder / "tiny.top1.40.json"
     before = path.read_text()
     assert '"tau_low": 0.576543,' in before
     assert before.count("\n") < 50
@@ -148,6 +148,18 @@ def test_results_are_kept_in_few_digits_and_lines(folder):
     (again / "top1.json").write_text(before)
     take_in(again, folder)
     assert path.read_text() == before
+
+
+def test_dear_proxies_may_have_a_smaller_sample(folder, tmp_path):
+    few = [entry("zico", 0.33, n=12), entry("naswot", -0.9, n=12)]
+    (tmp_path / "run" / "top1.json").write_text(json.dumps(document(sample=12, proxies=few)))
+    take_in(tmp_path / "run", folder)
+    results = read_results(folder)
+    (check,) = results.checks
+    assert [e["proxy"] for e in check["proxies"]][-2:] == ["capacity", "zico"]
+    page = proxy_page(results, picture=False)
+    assert "0.33 [0.21, 0.43] (12) |" in page
+    assert "-0.9" not in page
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 1, "proxies": [{}]}', '{"format": 2}'])

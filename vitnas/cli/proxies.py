@@ -110,9 +110,9 @@ def report(
 ) -> None:
     """Write a page on all proxies: what each is, and how far to believe it in each space.
 
-    Copies the results of the folders to OUT/proxies/SPACE.LABEL.json, and writes OUT/proxies.md and, with
-    matplotlib, OUT/proxies/tau.png from all that are there. What stands in OUT/proxies/NAME.notes.md goes
-    into the page as it is; OUT/proxies/known.csv holds what was measured before.
+    Copies the results of the folders to OUT/proxies/SPACE.LABEL.NUMBER.json, and writes OUT/proxies.md and,
+    with matplotlib, OUT/proxies/tau.png from all that are there. What stands in OUT/proxies/NAME.notes.md
+    goes into the page as it is; OUT/proxies/known.csv holds what was measured before.
     """
     from vitnas.errors import MissingExtra
     from vitnas.report.proxy_page import PLOT, doubts, proxy_page

@@ -27,8 +27,9 @@ its results.
 - **regret** is the best accuracy minus that of the network with the best score, in points.
 - **R2 on shape** is the share of a score that a linear regression on the networks' shape explains: of each
   stage the depth (as categories and as a logarithm) and the logarithms of width, mean expansion and mean
-  attention width. At 1 the score says nothing that these do not say. **tau beyond** is the tau between what
-  such regressions leave over of the score and of the accuracy.
+  attention width. At 1 the score says nothing that these do not say. Where widths range ten-fold (`pit`) even
+  a count is not linear in their logarithms. **tau beyond** is the tau between what such regressions leave
+  over of the score and of the accuracy.
 - **s** is seconds per architecture, with the passes that a score needs and without building the network.
 - `params`, `macs`, `depth` and `widths` (sum of the blocks' widths) are counts; [`capacity`](quality.md) is
   the closed form that searches go by. They need no network.
@@ -91,9 +92,19 @@ def _overview(results: Results) -> str:
     )
     entries = [{e["proxy"]: e for e in check["proxies"]} for check in results.checks]
     header = ("tau", *(f"{_name(check)} ({check['sample']})" for check in results.checks))
-    lines = [(_linked(name), *(_tau(e.get(name)) for e in entries)) for name in ranked_names(results)]
-    lines += [(f"*{name}*", *(_tau(e.get(name)) for e in entries)) for name in closed]
+    cells = [
+        (name, [_cell(e.get(name), check) for e, check in zip(entries, results.checks, strict=True)])
+        for name in (*ranked_names(results), *closed)
+    ]
+    lines = [(f"*{name}*" if name in closed else _linked(name), *taus) for name, taus in cells]
     return table(header, lines, right=set(header[1:]))
+
+
+def _cell(entry: Entry | None, check: Mapping[str, Any]) -> str:
+    """Tau, and the number of networks where it is of fewer."""
+    text = _tau(entry)
+    fewer = entry is not None and entry["tau"] is not None and entry["n"] < check["sample"]
+    return f"{text} ({entry['n']})" if entry is not None and fewer else text
 
 
 def _linked(name: str) -> str:

@@ -10,7 +10,12 @@ from typing import Any
 from vitnas.errors import missing_extra
 from vitnas.report.proxy_results import Entry, Results
 
-LINES = {"params": ("#1f77b4", "--"), "depth": ("#2ca02c", ":"), "capacity": ("#d62728", "-")}
+LINES = {
+    "params": ("#1f77b4", "--"),
+    "macs": ("#9467bd", "-."),
+    "depth": ("#2ca02c", ":"),
+    "capacity": ("#d62728", "-"),
+}
 DOT = "#333333"
 COLUMNS = 4
 PANEL_IN, ROW_IN, LEFT_IN, EDGE_IN = 2.6, 0.21, 1.75, 0.75

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,8 @@ class Results:
     """All that the page is written from.
 
     Attributes:
-        checks: documents of ``vitnas proxies check``, in the order of their files' names.
+        checks: documents of ``vitnas proxies check``, one for each space and label, in the order of their
+            files' names.
         known: (score, space, label) -> what was measured before.
         notes: hand-written Markdown by score; that of ``notes.md`` under the empty name.
     """
@@ -63,7 +64,9 @@ class Results:
 
 
 def take_in(run: Path, folder: Path) -> list[Path]:
-    """Copy the results in a folder of ``vitnas proxies check`` to ``folder/SPACE.LABEL.json``.
+    """Copy the results in a folder of ``vitnas proxies check`` to ``folder/SPACE.LABEL.NUMBER.json``.
+
+    NUMBER is of the networks measured: dear proxies may be checked on fewer, in a run folder of their own.
 
     Raises:
         InvalidInput: there are none.
@@ -72,7 +75,7 @@ def take_in(run: Path, folder: Path) -> list[Path]:
     written = []
     for path in sorted(run.glob("*.json")):
         document = read_check(path)
-        target = folder / f"{document['space']}.{path.name}"
+        target = folder / f"{document['space']}.{path.stem}.{document['sample']}.json"
         target.write_text(_text(document), encoding="utf-8")
         written.append(target)
     if not written:
@@ -89,7 +92,7 @@ def read_results(folder: Path) -> Results:
         InvalidInput: no check is there.
         InvalidData: a file is damaged.
     """
-    checks = tuple(read_check(path) for path in sorted(folder.glob("*.json")))
+    checks = _joined([read_check(path) for path in sorted(folder.glob("*.json"))])
     if not checks:
         raise InvalidInput(f"{folder}: no results of 'vitnas proxies check': name the folders of some")
     notes = {
@@ -98,6 +101,17 @@ def read_results(folder: Path) -> Results:
     }
     known = folder / KNOWN
     return Results(checks, read_known(known) if known.is_file() else {}, notes)
+
+
+def _joined(documents: Sequence[dict[str, Any]]) -> tuple[dict[str, Any], ...]:
+    """The check of most networks of each space and label, with the scores that only smaller ones have."""
+    checks: dict[tuple[str, str], dict[str, Any]] = {}
+    for document in sorted(documents, key=lambda document: -document["sample"]):
+        check = checks.setdefault((document["space"], document["label"]), document)
+        known = {entry["proxy"] for entry in check["proxies"]}
+        check["proxies"] += [entry for entry in document["proxies"] if entry["proxy"] not in known]
+    order = dict.fromkeys((document["space"], document["label"]) for document in documents)
+    return tuple(checks[key] for key in order)
 
 
 def read_check(path: Path) -> dict[str, Any]:
@@ -114,7 +128,7 @@ def read_check(path: Path) -> dict[str, Any]:
             for part in (*entry["parts"], *([entry["all_rows"]] if "all_rows" in entry else [])):
                 part["n"], part["tau"], part["group"], part["band"]
             entry["proxy"], entry["n"], entry["tau"], entry["kind"], entry["r2_shape"]
-        document["space"], document["label"], document["machine"]
+        document["space"], document["label"], document["machine"], -document["sample"]
     except InvalidData:
         raise
     except (OSError, ValueError, KeyError, TypeError) as problem:
