@@ -55,7 +55,8 @@ def main() -> None:
             report.details[where] = {"seconds": seconds, "failures": failures}
     report.notes += [
         f"multiples of the passes that a proxy needs, batch {BATCH}; 'own' are those that it runs itself",
-        "dss: the singular values of the attention's weights come on top of the pass",
+        "synaptic: the float64 copy of the network comes on top of the pass, and for dss singular values",
+        f"l_swag, ntk_condition: {BATCH} gradients of every weight are written where a pass writes their sum",
     ]
     report.details |= {"batch": BATCH, "own_passes": OWN_PASSES}
     common.finish(report, args)
