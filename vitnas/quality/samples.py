@@ -46,6 +46,9 @@ class SampleGradients:
         self._images = images
         self._summed = summed
         self._show = show
+        self.roots: list[
+            Tensor
+        ] = []  # outputs of layers that see the images themselves, after the forward pass
         self._left: dict[str, int] = {}  # uses of a layer that the backward pass has yet to reach
         self._sums: dict[str, Tensor] = {}
         layers: dict[str, nn.Module] = dict(weight_layers(network))
@@ -64,7 +67,12 @@ class SampleGradients:
         def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             if not output.requires_grad:
                 return
-            x = inputs[0].detach()
+            if not inputs[0].requires_grad:
+                self.roots.append(output)
+            with torch.no_grad():
+                x = inputs[0].detach()
+                if isinstance(layer, NORMS):
+                    x = _normalised(layer, x, output.detach())
             self._left[name] = self._left.get(name, 0) + 1
             output.register_hook(lambda gradient: self._add(name, layer, x, gradient))  # type: ignore[no-untyped-call]
 
@@ -96,27 +104,28 @@ def _is_scaling_norm(layer: nn.Module) -> bool:
     return isinstance(layer, NORMS) and layer.weight is not None
 
 
+def _normalised(norm: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+    """What a norm multiplies by its weight: its output as it is, if it scales by 1 as at initialisation."""
+    assert isinstance(norm, NORMS) and norm.weight is not None
+    if bool((norm.weight == 1).all()) and (norm.bias is None or not bool(norm.bias.any())):
+        return output
+    if isinstance(norm, nn.LayerNorm):
+        return F.layer_norm(x, norm.normalized_shape, eps=norm.eps)
+    if isinstance(norm, nn.GroupNorm):
+        return F.group_norm(x, norm.num_groups, eps=norm.eps)
+    kept = (None, None) if norm.training else (norm.running_mean, norm.running_var)
+    return F.batch_norm(x, *kept, training=kept[0] is None, eps=norm.eps)
+
+
 def _gradients_of(layer: nn.Module, x: Tensor, gradient: Tensor, images: int) -> Tensor:
-    """(B, *weight's shape) from a layer's input and its output's gradient."""
+    """(B, *weight's shape) from what a layer multiplies by its weight and its output's gradient."""
     if isinstance(layer, nn.Conv2d):
         return _of_convolution(layer, x, gradient, images)
-    return (
-        _of_norm(layer, x, gradient, images) if isinstance(layer, NORMS) else _of_linear(x, gradient, images)
-    )
-
-
-def _of_norm(layer: nn.Module, x: Tensor, gradient: Tensor, images: int) -> Tensor:
-    """(B, *weight's shape): the normalised input times the gradient, summed over places."""
     if isinstance(layer, nn.LayerNorm):
-        products = F.layer_norm(x, layer.normalized_shape, eps=layer.eps).mul_(gradient)
-        return products.reshape(images, -1, *layer.normalized_shape).sum(dim=1)
-    if isinstance(layer, nn.GroupNorm):
-        products = F.group_norm(x, layer.num_groups, eps=layer.eps).mul_(gradient)
-    else:
-        assert isinstance(layer, nn.BatchNorm2d)
-        kept = (None, None) if layer.training else (layer.running_mean, layer.running_var)
-        products = F.batch_norm(x, *kept, training=kept[0] is None, eps=layer.eps).mul_(gradient)
-    return products.sum(dim=(2, 3)).reshape(images, -1, x.shape[1]).sum(dim=1)
+        return (x * gradient).reshape(images, -1, *layer.normalized_shape).sum(dim=1)
+    if isinstance(layer, NORMS):
+        return (x * gradient).sum(dim=(2, 3)).reshape(images, -1, x.shape[1]).sum(dim=1)
+    return _of_linear(x, gradient, images)
 
 
 def _of_linear(x: Tensor, gradient: Tensor, images: int) -> Tensor:

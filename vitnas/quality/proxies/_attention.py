@@ -47,30 +47,48 @@ class EarlyAttention(TorchFunctionMode):
 
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(..., N, d), (..., M, d), (..., M, e) -> (..., N, e)."""
-        width, tokens = q.shape[-1], k.shape[-2]
-        # one vector for all keys shifts all logits of a query alike: the weights don't notice
-        k = (k - k.mean(dim=-2, keepdim=True)) * width**-0.5
-        if 2 * width < tokens and logit_size(q, k) <= SMALL:
-            # sum of (1 + q.k) v over sum of (1 + q.k), which is the number of keys as these are centred
-            return v.mean(dim=-2, keepdim=True) + q @ (k.mT @ v / tokens)
-        return _in_blocks(q, k, v) if self._forward_mode else F.scaled_dot_product_attention(q, k, v, scale=1)
+        if q.ndim == 4 and 2 * q.shape[-1] < k.shape[-2]:
+            found = _first_order(q, k, v)
+            if found is not None:
+                return found
+        return _in_blocks(q, k, v) if self._forward_mode else F.scaled_dot_product_attention(q, k, v)
+
+
+def _first_order(q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
+    """Sum of (1 + s) v over the number of keys, s = q . (k - mean of k) / sqrt(d); None if s is too large.
+
+    One vector for all keys shifts all logits of a query alike, so it has no part in attention. All heads are
+    one product, of which only what stays within a head counts: they lie side by side in memory already.
+    """
+    heads, width, tokens = q.shape[1], q.shape[-1], k.shape[-2]
+    q, k, v = (x.transpose(1, 2).flatten(2) for x in (q, k, v))  # (B, N, heads * d)
+    centre, mean = k.mean(dim=1, keepdim=True), v.mean(dim=1, keepdim=True)
+    if logit_size(q, k - centre, heads) > SMALL:
+        return None
+    same = torch.eye(heads, dtype=q.dtype, device=q.device) * width**-0.5
+    same = same.repeat_interleave(width, 0).repeat_interleave(v.shape[-1] // heads, 1)
+    joint = (k.mT @ v / tokens - centre.mT @ mean) * same  # (B, heads * d, heads * e)
+    mixed: Tensor = mean + q @ joint  # (B, N, heads * e)
+    return mixed.reshape(*mixed.shape[:2], heads, -1).transpose(1, 2)
 
 
 @torch.no_grad()
-def logit_size(q: Tensor, k: Tensor) -> float:
-    """Root mean square of the logits q . k over all pairs of tokens; of the image and head that has most.
+def logit_size(q: Tensor, k: Tensor, heads: int) -> float:
+    """Root mean square of the logits q . k / sqrt(d) over all pairs of tokens; of the largest image and head.
 
-    It is exact: the trace of (q^T q)(k^T k) over the number of pairs.
+    It is exact: the trace of (q^T q)(k^T k) over the number of pairs. q, k (B, N, heads * d).
     """
-    pairs = q.shape[-2] * k.shape[-2]
-    square = ((q.mT @ q) * (k.mT @ k)).sum(dim=(-2, -1)) / pairs
-    return math.sqrt(max(float(square.max()), 0.0))
+    batch, queries, channels = q.shape
+    width = channels // heads
+    products = (q.mT @ q) * (k.mT @ k)  # (B, heads * d, heads * d)
+    squares = products.reshape(batch, heads, width, heads, width).sum(dim=(2, 4)).diagonal(dim1=1, dim2=2)
+    return math.sqrt(max(float(squares.max()), 0.0) / (width * queries * k.shape[1]))
 
 
 def _in_blocks(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """softmax(q k^T) v, for a part of the matrices at once."""
+    """softmax(q k^T / sqrt(d)) v, for a part of the matrices at once."""
     lead, tokens = q.shape[:-2], k.shape[-2]
-    q, k, v = (x.reshape(-1, *x.shape[-2:]) for x in (q, k, v))
+    q, k, v = (x.reshape(-1, *x.shape[-2:]) for x in (q * q.shape[-1] ** -0.5, k, v))
     heads, rows = max(1, BLOCK // (q.shape[1] * tokens)), max(1, BLOCK // tokens)
     found = [
         torch.cat([(part @ kh.mT).softmax(dim=-1) @ vh for part in torch.split(qh, rows, dim=1)], dim=1)

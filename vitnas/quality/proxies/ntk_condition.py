@@ -58,15 +58,15 @@ def tangent_kernel(network: nn.Module, images: Tensor) -> Tensor:
         rows = gradients.flatten(1)
         kernel.add_((rows @ rows.mT).double())
 
-    # the images' gradient makes the backward pass visit every layer, without forming weights' gradients
-    images = images.detach().requires_grad_()
     features_of = pooled_features(network)
-    with constant_statistics(network, images.detach()), EarlyAttention(forward_mode=False):
+    with constant_statistics(network, images), EarlyAttention(forward_mode=False):
         watch = SampleGradients(network, count, show, norms=True, summed=True)
         try:
             features = features_of(images)
             rest = _other_weights(network, watch.reached)
-            _, *found = torch.autograd.grad(features.sum(), [images, *rest], allow_unused=True)
+            # a backward pass to what the first layers give visits all others, and forms no weight's gradient
+            wanted = [*rest, *watch.roots]
+            found = torch.autograd.grad(features.sum(), wanted, allow_unused=True)[: len(rest)]
         finally:
             watch.finish()
         rest = [weight for weight, gradient in zip(rest, found, strict=True) if gradient is not None]
