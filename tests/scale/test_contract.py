@@ -91,7 +91,7 @@ def test_a_bound_that_cannot_be_met_is_named(large, book):
     assert not outcome.members
     assert "contraction ended at" in outcome.missed[30_000]
     assert "nothing can shrink further and it breaks macs <= 100" in outcome.missed[30_000]
-    with pytest.raises(InvalidInput, match="ends with macs .* which breaks macs <= 100"):
+    with pytest.raises(InvalidInput, match=r"ends with macs .* which breaks macs <= 100"):
         check_start(outcome.path[0], (30_000,), book.judge([Bound("macs", 100.0)]), FINE)
 
 

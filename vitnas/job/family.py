@@ -46,7 +46,7 @@ def family_document(setup: Setup, outcome: Outcome) -> dict[str, Any]:
         "batch": config.batch,
         "members": [_member(setup, size, network) for size, network in sorted(outcome.members.items())],
         "missed": {size_text(size): reason for size, reason in sorted(outcome.missed.items())},
-        "path": [_step(network) for network in outcome.path],
+        "steps": [_step(network) for network in outcome.path],
         "references": references_of(setup),
         "notes": list(setup.notes),
     }

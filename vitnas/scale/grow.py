@@ -132,7 +132,7 @@ def grow(
         watch: told of each survivor.
 
     Raises:
-        NothingFeasible: no child of a step has a score.
+        NothingFeasible: no child of the first step has a score.
     """
     stem = Stem(seed, seed.stages[0].width)
     here = Network(seed, judge.price(seed))
@@ -145,9 +145,15 @@ def grow(
         stems = {id(child): grown for grown, child in pairs}
         kept, reasons = sift(judge, step, here.architecture, [child for _, child in pairs], bounds)
         if not kept:
-            stopped = most_common(reasons)
+            stopped = f"every child of the last step {most_common(reasons)}"
             break
-        here, survivor = _survivor(judge, step, here, kept)
+        try:
+            here, survivor = _survivor(judge, step, here, kept)
+        except NothingFeasible as problem:
+            if step == 1:
+                raise
+            stopped = str(problem)  # what has grown so far is kept
+            break
         stem = stems[id(survivor)]
         path.append(here)
         watch(here)
@@ -199,7 +205,7 @@ def _members(path: Sequence[Network], sizes: Sequence[int], stopped: str) -> Out
         nearest = min(path, key=lambda n: abs(math.log(n.params / size)))
         asked = format_quantity("params", size)
         if stopped and size > path[-1].params * (1 + SLACK):
-            missed[size] = f"{asked}: growth ended at {last}, every child of the last step {stopped}"
+            missed[size] = f"{asked}: growth ended at {last}, {stopped}"
         elif any(nearest is known for known in members.values()):
             missed[size] = f"{asked}: the network nearest to it is that of another size; ask for fewer sizes"
         else:
