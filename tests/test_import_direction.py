@@ -48,6 +48,7 @@ ONLY_IN = {
     "typer": {"cli"},
     "moocore": {"search"},
     "safetensors": {"export"},
+    "PIL": {"quality"},
 }
 
 
