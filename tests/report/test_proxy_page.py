@@ -48,11 +48,12 @@ def entry(proxy, tau, kind="proxy", parts=(), **changes):
 
 def document(**changes):
     part = {k: v for k, v in entry("naswot", 0.3, band="5M-6M", n=12).items() if k != "parts"}
+    band = entry("params", 0.44, "baseline", band="5M-6M", n=200)
     entries = [
         entry("naswot", 0.7, parts=[part]),
         entry("snip", None, n=0, failures=40, failure="ValueError: none"),
         entry("naswot+snip", 0.2),
-        entry("params", 0.45, "baseline", all_rows=entry("params", 0.46, "baseline", n=600)),
+        entry("params", 0.45, "baseline", all_rows=entry("params", 0.46, "baseline", [band], n=600)),
         entry("capacity", 0.71, "quality"),
     ]
     facts = {"format": 1, "space": "tiny", "label": "top1", "truth": "truth.csv", "rows": 602, "skipped": 7}
@@ -119,6 +120,7 @@ def test_a_page_has_scores_checks_and_definitions(folder):
     assert "`snip` failed on 40 networks: ValueError: none" in page
     assert "On all 600 rows: params 0.46 [0.34, 0.56]." in page
     assert "| tau | 5M-6M (12) |" in page
+    assert "on all 600 rows</summary>" in page and "| tau | 5M-6M (200) |" in page
     assert "\n### naswot\n" in page and "Mellor et al." in page
     assert "The sum of naswot, snip (log-rank)." in page
     assert "Measured before with: 224 px, 4 images." in page
@@ -200,7 +202,8 @@ def test_the_terminal_says_the_same(capsys):
     assert "tiny, top1: 40 of 600 networks of truth.csv" in said
     assert "0.58 to 0.80" in said
     assert "on all 600 rows:" in said
-    assert "5M-6M" in said
+    assert said.count("5M-6M") == 2
+    assert "(200)" in said
     assert "snip failed on 40 of 40 networks: ValueError: none" in said
     assert "2 rows without a top1 are left out" in said
     assert "7 rows of other spaces are left out" in said

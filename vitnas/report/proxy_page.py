@@ -164,7 +164,10 @@ def _check(check: Mapping[str, Any], results: Results) -> str:
         for e in entries
         if e["failures"]
     ]
-    parts.append(_by_part(entries))
+    parts.append(_by_part(entries, "By group and by number of parameters"))
+    on_all = [e["all_rows"] | {"proxy": e["proxy"], "kind": e["kind"]} for e in entries if "all_rows" in e]
+    if on_all:
+        parts.append(_by_part(on_all, f"The same for counts and capacity, on all {on_all[0]['n']} rows"))
     return "\n".join(filter(None, parts))
 
 
@@ -179,7 +182,7 @@ def _order(entry: Entry) -> tuple[bool, float, str]:
     return entry["kind"] != "proxy", math.inf if tau is None else -tau, entry["proxy"]
 
 
-def _by_part(entries: Sequence[Entry]) -> str:
+def _by_part(entries: Sequence[Entry], title: str) -> str:
     names = part_names(entries)
     if not names:
         return ""
@@ -191,7 +194,7 @@ def _by_part(entries: Sequence[Entry]) -> str:
         for e in sorted(entries, key=_order)
     ]
     text = table(header, lines, right=set(header[1:]))
-    return f"<details><summary>By group and by number of parameters</summary>\n\n{text}\n</details>\n"
+    return f"<details><summary>{title}</summary>\n\n{text}\n</details>\n"
 
 
 def _known(results: Results, check: Mapping[str, Any], name: str) -> Known | None:

@@ -29,6 +29,8 @@ def check_tables(document: Mapping[str, Any]) -> RenderableType:
     names = part_names(entries)
     if names:
         parts += [Text("\ntau by part (number of networks):\n"), _by_part(entries, names)]
+    if names and counts:
+        parts += [Text("\nthe same on all rows:\n"), _by_part(counts, names)]
     parts += [Text(), *map(Text, _notes(document))]
     return Group(*parts)
 
