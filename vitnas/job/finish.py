@@ -181,6 +181,7 @@ def _result(
         limits=setup.limits,
         files=tuple(m.file for m in front),
         notes=rating.notes,
+        distinct=len(stage.loop.seen),
     )
 
 

@@ -40,8 +40,9 @@ def _point(member: Member, axes: tuple[str, str]) -> tuple[float, float]:
 def summary(result: SearchResult) -> RenderableType:
     """How the search went, in one or two lines."""
     failed = f", {count(result.failed)} failed" if result.failed else ""
+    repeats = f" ({count(result.distinct)} distinct)" if 0 < result.distinct < result.trials else ""
     lines = [
-        f"{result.config.strategy}: {count(result.trials)} feasible candidates scored of "
+        f"{result.config.strategy}: {count(result.trials)} feasible candidates scored{repeats} of "
         f"{count(result.asked)} priced{failed}, {duration(result.seconds)}",
         f"hypervolume {result.hypervolume:.3f}"
         + against_random(result.hypervolume, result.random_hypervolume),

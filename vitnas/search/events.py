@@ -167,6 +167,7 @@ class SearchResult:
         targets: the devices.
         limits: the devices' own limits that were budgets, as text.
         notes: what a reader of the quality should know.
+        distinct: networks among the ``trials``, where a strategy repeats itself.
         choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
     """
 
@@ -188,6 +189,7 @@ class SearchResult:
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     choice: Member | None = None
+    distinct: int = 0
 
     @property
     def device_label(self) -> str:
