@@ -80,7 +80,10 @@ class ScaleBench:
     def score(self, step: int, children: Sequence[Child]) -> list[Scores]:
         """Scores of each child by what decides: proxies on workers, or capacity, which needs no network."""
         if self.capacity is not None:
-            return [{CAPACITY: self.capacity.score(child.architecture)} for child in children]
+            scores = [{CAPACITY: self.capacity.score(child.architecture)} for child in children]
+            for child, row in zip(children, scores, strict=True):
+                self.record(_scored(step, child) | {"scores": row})
+            return list(scores)
         return self.measure(step, children, self.config.deciding)
 
     def measure(self, step: int, children: Sequence[Child], proxies: Sequence[str]) -> list[Scores]:

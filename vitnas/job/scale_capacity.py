@@ -13,7 +13,7 @@ from vitnas.scale.family import Costs
 from vitnas.scale.moves import Place, add_layer, argument_slots, map_argument, round_to, with_width
 
 Price = Callable[[Architecture], Costs]
-EXPONENT = 2.0  # `Capacity` divides 2 by the log range of its pool, which is about 1 in the shipped spaces
+EXPONENT = 2.0  # ours: `Capacity` takes its exponent from the ranges in a pool, and here there is none
 COSTS = ("params", "macs")
 LARGER = 1.25  # how far a resource is moved to see what it costs
 
@@ -26,8 +26,9 @@ class RelativeCapacity:
 
     x_r is the depth, width, mean expansion or mean attention width of one stage, x0_r the start's, w_r by how
     many per cent parameters and MACs grow (their mean) for one per cent more of it. So a stage that has
-    lost half of its width is worth more than one that has lost none. Which exponent is right for a family
-    nobody has measured; 2 is ours.
+    lost half of its width needs more of it than one that has lost none. (Without an exponent the score would
+    be the logarithm of the cost, and hardly tell children of one size apart.) Which exponent is right nobody
+    has measured.
 
     Attributes:
         start: resources of the network that it is relative to.
