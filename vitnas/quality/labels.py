@@ -71,14 +71,14 @@ def merged(space: Space, name: str, source: str, genomes: Genomes, values: NDArr
     known = ~np.isnan(values)
     notes: list[str] = []
     if (blank := int((~known).sum())) > 0:
-        notes.append(f"{blank} rows without a label were left out")
+        notes.append(f"rows without a label, left out: {blank}")
     genomes, values = genomes[known], values[known]
     _, first, inverse = np.unique(space.keys(genomes), return_index=True, return_inverse=True)
     sums = np.bincount(inverse, weights=values, minlength=len(first))
     counts = np.bincount(inverse, minlength=len(first))
     order = np.argsort(first)
     if (repeats := len(values) - len(first)) > 0:
-        notes.append(f"{repeats} rows repeat an architecture: their labels were averaged")
+        notes.append(f"rows that repeat an architecture, labels averaged: {repeats}")
     means = np.where(counts == 1, values[first], sums / np.maximum(counts, 1))
     return Labels(name, source, genomes[first][order], means[order], tuple(notes))
 
