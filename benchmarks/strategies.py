@@ -22,7 +22,7 @@ import _common as common
 import torch
 from _problem import Bench, default_bench
 
-STRATEGIES = ("evolution", "local", "optuna-nsga2", "optuna-tpe", "optuna-gp")
+STRATEGIES = ("evolution", "local", "reinforce", "optuna-nsga2", "optuna-tpe", "optuna-gp")
 EVALUATIONS = 300
 BATCH = 10
 CANDIDATES = 2_000_000
