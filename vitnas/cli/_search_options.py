@@ -39,8 +39,8 @@ Quality = Annotated[
     _option(
         _WHAT,
         "NAME",
-        "What is maximised: capacity, params, macs, depth, a name from 'vitnas proxies', or several as A+B "
-        "[default: capacity].",
+        "What is maximised: capacity, params, macs, depth, fitted, a name from 'vitnas proxies', or several "
+        "as A+B [default: capacity, or fitted with --labels].",
     ),
 ]
 Labels = Annotated[

@@ -74,6 +74,8 @@ def _asked(setup: Setup, result: SearchResult) -> dict[str, Any]:
         "batch": setup.config.batch,
         "resolution_px": setup.config.resolution_px,
         "combine": setup.config.combine,
+        "labels": setup.config.labels,
+        "label": setup.labels.name if setup.labels else None,
     }
     return {name: value for name, value in found.items() if value}
 
