@@ -11,9 +11,11 @@ import vitnas
 def test_the_public_names_are_these() -> None:
     assert vitnas.__all__ == [
         "Architecture",
+        "FamilyResult",
         "MeasureSettings",
         "Network",
         "ProgressiveTokens",
+        "ScaleConfig",
         "SearchConfig",
         "SearchResult",
         "Space",
@@ -31,7 +33,9 @@ def test_the_public_names_are_these() -> None:
         "load_space",
         "load_timm_weights",
         "measure_profile",
+        "resume_scale",
         "resume_search",
+        "run_scale",
         "run_search",
         "save_architecture",
     ]

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from vitnas.export.weights import load_timm_weights
     from vitnas.hardware.load import load_device
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
+    from vitnas.job.scale import FamilyResult, resume_scale, run_scale
     from vitnas.job.search import resume_search, run_search
     from vitnas.models import create_model
+    from vitnas.scale.config import ScaleConfig
     from vitnas.search.config import SearchConfig
     from vitnas.search.events import SearchResult
     from vitnas.space.files import load_architecture, load_space
@@ -31,9 +33,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Architecture",
+    "FamilyResult",
     "MeasureSettings",
     "Network",
     "ProgressiveTokens",
+    "ScaleConfig",
     "SearchConfig",
     "SearchResult",
     "Space",
@@ -51,16 +55,20 @@ __all__ = [
     "load_space",
     "load_timm_weights",
     "measure_profile",
+    "resume_scale",
     "resume_search",
+    "run_scale",
     "run_search",
     "save_architecture",
 ]
 
 _MODULES = {
     "Architecture": "vitnas.arch.schema",
+    "FamilyResult": "vitnas.job.scale",
     "MeasureSettings": "vitnas.hardware.measure.run",
     "Network": "vitnas.arch.build",
     "ProgressiveTokens": "vitnas.training.tokens",
+    "ScaleConfig": "vitnas.scale.config",
     "SearchConfig": "vitnas.search.config",
     "SearchResult": "vitnas.search.events",
     "Space": "vitnas.space.space",
@@ -77,7 +85,9 @@ _MODULES = {
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
     "measure_profile": "vitnas.hardware.measure.run",
+    "resume_scale": "vitnas.job.scale",
     "resume_search": "vitnas.job.search",
+    "run_scale": "vitnas.job.scale",
     "run_search": "vitnas.job.search",
     "save_architecture": "vitnas.arch.schema",
 }
