@@ -142,5 +142,47 @@ def test_only_what_meets_the_budgets_is_proposed(make_problem: MakeProblem, shar
         strategy.tell(problem.evaluate(genomes))
 
 
+@pytest.mark.parametrize("share", [0.02, 0.3, 1.0])
+def test_its_choice_is_the_most_likely_genome_within_the_budgets(
+    make_problem: MakeProblem, share: float
+) -> None:
+    problem = make_problem(share)
+    strategy = Reinforce(problem, 0)
+    for _ in range(60):
+        genomes = strategy.ask(1)
+        strategy.tell(problem.evaluate(genomes))
+    everything = problem.sample_feasible(problem.space.size, np.random.default_rng(0))
+    likely = strategy.probabilities()
+    chance = [
+        math.prod(likely[g, genome[g]] for g in np.flatnonzero(problem.space.activity.active(genome)))
+        for genome in everything
+    ]
+    choice = strategy.choice()
+    assert (choice == strategy.choice()).all()
+    assert problem.feasible(choice).all()
+    if share == 1.0:  # gene by gene, as in As-ViT
+        active = problem.space.activity.active(choice[0])
+        assert (choice[0] == np.where(active, likely.argmax(axis=1), 0)).all()
+    else:
+        position = (everything == choice).all(axis=1).argmax()
+        assert chance[position] >= np.quantile(chance, 0.99)
+
+
+def test_it_has_no_choice_where_the_policy_gives_nothing_within_the_budgets(
+    make_problem: MakeProblem,
+) -> None:
+    problem = make_problem(0.5)
+
+    class Nothing:
+        space = problem.space
+        n_objectives = 1
+
+        @staticmethod
+        def feasible(genomes: Genomes) -> np.ndarray:
+            return np.zeros(len(genomes), dtype=bool)
+
+    assert Reinforce(Nothing(), 0).choice().shape == (0, len(problem.space.genes))
+
+
 def test_one_sample_a_step_by_default(make_problem: MakeProblem) -> None:
     assert len(Reinforce(make_problem(), 0).ask(16)) == 1

@@ -62,25 +62,38 @@ class Reinforce:
         return np.asarray(raised / raised.sum(axis=1, keepdims=True))
 
     def choice(self) -> Genomes:
-        """The policy's most likely genome (1, G), which As-ViT takes; it may exceed the budgets."""
+        """The policy's most likely genome (1, G), which As-ViT takes.
+
+        Where that exceeds the budgets, the most likely one of those that the policy gives and that do not;
+        none (0, G) if it gives none.
+        """
         likely = np.where(self._open, self._logits, -np.inf).argmax(axis=1)
-        return self._problem.space.canonical(likely[None].astype(np.uint8))
+        mode = self._problem.space.canonical(likely[None].astype(np.uint8))
+        if self._problem.feasible(mode).all():
+            return mode
+        drawn = self._drawn(DRAWS * ROUNDS, np.random.default_rng(self._steps))
+        chances = self.probabilities()[np.arange(drawn.shape[1]), drawn]
+        found = [self._problem.space.activity.active(genome) for genome in drawn]
+        active = np.array(found, dtype=np.bool_).reshape(drawn.shape)
+        order = np.argsort(-np.where(active, np.log(chances), 0.0).sum(axis=1), kind="stable")
+        best: Genomes = drawn[order[:1]]
+        return best
 
     def ask(self, n: int) -> Genomes:
         """The samples of one step, at most ``n``; they may repeat."""
         wanted = min(n, self._samples)
-        found = self._drawn(wanted)
+        found = self._drawn(wanted, self._rng)
         for _ in range(ROUNDS):
             if len(found) == wanted:
                 return found
-            found = np.concatenate([found, self._drawn(DRAWS)])[:wanted]
+            found = np.concatenate([found, self._drawn(DRAWS, self._rng)])[:wanted]
         missing = wanted - len(found)
         return np.concatenate([found, self._problem.sample_feasible(missing, self._rng)])
 
-    def _drawn(self, n: int) -> Genomes:
+    def _drawn(self, n: int, rng: np.random.Generator) -> Genomes:
         """Those of ``n`` samples of the policy that are within the budgets."""
         edges = self.probabilities().cumsum(axis=1)[:, :-1]
-        drawn = (self._rng.random((n, len(edges), 1)) > edges).sum(axis=2)
+        drawn = (rng.random((n, len(edges), 1)) > edges).sum(axis=2)
         genomes = self._problem.space.canonical(
             np.minimum(drawn, self._open.sum(axis=1) - 1).astype(np.uint8)
         )
