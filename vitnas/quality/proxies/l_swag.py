@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vitnas.arch.build import Stage
 from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy, weight_layers
-from vitnas.quality.proxies.swap import packed
+from vitnas.quality.proxies._patterns import distinct, packed
 
 CHUNK = 16384  # weights
 
@@ -61,7 +60,7 @@ class LSwag(Proxy):
         return handles
 
     def _keep_pattern(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._patterns.append(packed((inputs[0].detach() > 0).flatten(1)))
+        self._patterns.append(packed(inputs[0].detach()))
 
     def see(self, layer: str, gradients: Tensor) -> None:
         """Add a layer's sum of 1 / std over the images."""
@@ -74,9 +73,7 @@ class LSwag(Proxy):
         if not self._sums or not self._patterns:
             raise ValueError("the network has no blocks with weights and activations that this proxy knows")
         steadiness = sum(math.log(total) for total in self._sums.values() if total > 0)
-        patterns = torch.cat(self._patterns)
-        found = torch.unique(patterns[:, 0]) if patterns.shape[1] == 1 else torch.unique(patterns, dim=0)
-        return steadiness * len(found)
+        return steadiness * distinct(self._patterns)
 
 
 def inverse_deviation(gradients: Tensor) -> float:

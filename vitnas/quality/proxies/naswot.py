@@ -49,9 +49,10 @@ class Naswot(Proxy):
         kernel: Tensor | float = 0.0
         for parts in self._codes.values():
             bits = torch.cat(parts)  # (B, units)
-            signs = bits.float().mul_(2).sub_(1)
-            # agreements = (units + sum of products of signs) / 2; whole numbers, exact in float32 below 2**24
-            kernel = kernel + (bits.shape[1] + (signs @ signs.T).double()) / 2
+            ones = bits.float()
+            both = (ones @ ones.T).double()  # whole numbers, exact in float32 below 2**24
+            alone = both.diagonal()
+            kernel = kernel + (bits.shape[1] - alone[:, None] - alone + 2 * both)
         assert isinstance(kernel, Tensor)
         _, logarithm = torch.linalg.slogdet(kernel)
         value = float(logarithm)

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy
-
-BITS = 62  # of an int64 that are used
+from vitnas.quality.proxies._patterns import all_finite, distinct, packed
 
 
 class Swap(Proxy):
@@ -43,8 +42,9 @@ class Swap(Proxy):
 
     def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
         def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._finite &= bool(torch.isfinite(inputs[0]).all())
-            self._patterns.setdefault(name, []).append(packed((inputs[0].detach() > 0).flatten(1)))
+            values = inputs[0].detach()
+            self._finite &= all_finite(values)
+            self._patterns.setdefault(name, []).append(packed(values))
 
         return keep
 
@@ -54,18 +54,5 @@ class Swap(Proxy):
             raise ValueError("the network has no activation that this proxy knows")
         if not self._finite:
             raise ValueError("what goes into an activation is not finite")
-        patterns = torch.cat([torch.cat(parts, dim=1) for parts in self._patterns.values()])
-        # sorting numbers is much faster than sorting rows
-        found = torch.unique(patterns[:, 0]) if patterns.shape[1] == 1 else torch.unique(patterns, dim=0)
-        return float(len(found))
-
-
-def packed(bits: Tensor) -> Tensor:
-    """Each unit's bits (B, units) as numbers: (units, ceil(B / 62)), int64."""
-    columns = []
-    for part in torch.split(bits, BITS):
-        number = torch.zeros(bits.shape[1], dtype=torch.int64, device=bits.device)
-        for bit in part:
-            number.mul_(2).add_(bit)
-        columns.append(number)
-    return torch.stack(columns, dim=1)
+        # the parts of a batch are columns: their images are others
+        return float(distinct([torch.cat(parts, dim=1) for parts in self._patterns.values()]))
