@@ -4,7 +4,7 @@
     vitnas scale runs/asvit-any-1/choice.yaml --rule asvit --to 29M,52.6M,80M
 
 Both in this process, with worker processes for the networks. `--folder` keeps the two runs; the same command
-goes on with what is there, and times add up. Gaussian images unless `--images` names real ones, which the
+goes on with what is there. Times add up, except that of a run that was killed (Ctrl-C is not a kill). Gaussian images unless `--images` names real ones, which the
 authors take. Their figures are for their own series, from training; ours is not trained. The authors' code
 started at seed 27 and drew other weights and images: the seed found is not expected to be theirs.
 """
@@ -165,7 +165,7 @@ def report_of(
     }
     for what, member in named.items():
         report.add(f"quality of {what}", member.quality if member.quality is not None else math.nan)
-    steps = series(family.document["path"])
+    steps = series(family.document["steps"])
     for name, (params, macs) in PUBLISHED.items():
         nearest = min(steps, key=lambda step: abs(step["params_m"] - params))
         if abs(nearest["params_m"] / params - 1) < 0.15:
