@@ -4,9 +4,10 @@
     vitnas scale runs/asvit-any-1/choice.yaml --rule asvit --to 29M,52.6M,80M
 
 Both in this process, with worker processes for the networks. `--folder` keeps the two runs; the same command
-goes on with what is there. Times add up, except that of a run that was killed (Ctrl-C is not a kill). Gaussian images unless `--images` names real ones, which the
-authors take. Their figures are for their own series, from training; ours is not trained. The authors' code
-started at seed 27 and drew other weights and images: the seed found is not expected to be theirs.
+goes on with what is there, and times add up (that of a killed run is lost, Ctrl-C loses nothing). Gaussian
+images unless `--images` names real ones, which the authors take. Their figures are for their own series; ours is
+not trained. The authors' code started at seed 27 and drew other weights and images: the seed found is not
+expected to be theirs.
 """
 
 from __future__ import annotations

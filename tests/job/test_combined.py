@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 import vitnas.job.finish
 import vitnas.job.rating
@@ -18,6 +20,7 @@ from vitnas.job.preview import dry_run
 from vitnas.job.search import resume_search, run_search
 from vitnas.quality.genome import genome_quality, restore_genome_quality
 from vitnas.quality.measure import measure
+from vitnas.report.summary import report
 from vitnas.search.config import SearchConfig
 from vitnas.space.files import load_space
 
@@ -126,6 +129,18 @@ def test_what_reinforce_would_take_is_written_beside_the_front(folder):
     document = json.loads((result.path / "front.json").read_text())
     assert document["choice"]["id"] == result.choice.id
     assert document["choice"]["scores"]["params"]["value"] == result.choice.costs["params"]
+
+
+def test_the_report_shows_every_member_and_the_choice(folder):
+    result = search(PAIR, strategy="reinforce", objectives=("quality",), trials=3)
+    out = io.StringIO()
+    Console(file=out, width=120).print(report(result))
+    shown = out.getvalue()
+    for member in (*result.front, *result.references):
+        assert f"{member.scores['naswot']['value']:.4g}" in shown
+        assert f"{member.scores['token_entropy']['value']:.4g}" in shown
+    assert "quality: the sum of naswot and token_entropy" in shown
+    assert "choice.yaml" in shown
 
 
 def test_the_dry_run_knows_combined_qualities(folder):
