@@ -5,8 +5,8 @@
 
 Both in this process, with worker processes for the networks. `--folder` keeps the two runs; the same command
 goes on with what is there, and times add up (that of a killed run is lost, Ctrl-C loses nothing). Gaussian
-images unless `--images` names real ones, which the authors take. Their figures are for their own series; ours is
-not trained. The authors' code started at seed 27 and drew other weights and images: the seed found is not
+images unless `--images` names real ones, which the authors take. Their figures are of their own series; ours
+is not trained. Their code started at seed 27 and drew other weights and images: the seed found is not
 expected to be theirs.
 """
 
