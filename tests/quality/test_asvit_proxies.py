@@ -24,7 +24,7 @@ def seeded() -> None:
     torch.manual_seed(0)
 
 
-def tiny(width: int = 16) -> Network:
+def tiny(width: int = 8) -> Network:
     """As-ViT's seed at 32 px, float64."""
     seed = load_architecture("asvit:seed")
     stages = [dataclasses.replace(stage, width=width * 2**k) for k, stage in enumerate(seed.stages)]
