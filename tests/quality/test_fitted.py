@@ -111,11 +111,25 @@ def test_the_score_is_the_sum_of_its_base_features(vit):
     weights, constant = fitted.weights
     genomes = space.sample(200, np.random.default_rng(4))
     naive = fitted.features.base(genomes) @ weights + constant
-    np.testing.assert_allclose(fitted.score(genomes), naive, rtol=1e-9)
+    np.testing.assert_allclose(fitted.score(genomes), fitted.warp.backward(naive), rtol=1e-9)
     # the posterior that intervals rest on says the same
     y = fitted.ridge.predict(fitted.features.blocks(genomes))
-    values = fitted.labels.values
-    np.testing.assert_allclose(fitted.score(genomes), values.mean() + values.std() * y, rtol=1e-9)
+    np.testing.assert_allclose(naive, y, atol=1e-9)
+
+
+def test_a_steep_tail_is_straightened(vit):
+    space, table, pool = vit
+    test, labels = labelled(vit, 300, seed=9), labelled(vit, 60, noise=0.1)
+    assert Fitted.fit(space, table, pool, labels, check=False).warp.power == 0
+
+    def bent(known):  # the poorest fall off
+        z = (known.values - 75) / 2
+        return Labels("top1", "made up", known.genomes, 75 + np.log1p(np.maximum(z, -0.97)))
+
+    assert (bent(labels).values.argsort() == labels.values.argsort()).all()
+    fitted = Fitted.fit(space, table, pool, bent(labels), check=False)
+    assert fitted.warp.power > 0
+    assert kendall_tau(fitted.score(test.genomes), test.values) > 0.85
 
 
 def test_atoms_are_what_the_architecture_says(vit):

@@ -86,7 +86,7 @@ def test_a_group_without_effect_gets_little_variance():
     x, z = rng.normal(size=(200, 2)), rng.normal(size=(200, 20))
     y = x @ [1.0, 1.0] + 0.2 * rng.normal(size=200)
     priors = [LogNormal(-1.0, 2.0)] * 2 + [LogNormal(-2.0, 1.0)]
-    used, useless, noise = fit_variances([x, z], (y - y.mean()) / y.std(), priors)
+    (used, useless, noise), _ = fit_variances([x, z], (y - y.mean()) / y.std(), priors)
     assert used > 50 * useless
     assert noise == pytest.approx(0.04 / y.var(), rel=0.4)
 

@@ -4,7 +4,8 @@ A grouped ridge regression, that is a Gaussian process with a linear kernel for 
 score of ``capacity`` (the prior: with few labels most of the weight), its parts one by one, products of two
 resources, logarithms and levels of depths and widths, and expansion, attention width and other arguments of
 every block, once as a stage's mean, once smooth over the blocks' numbers, once block by block. How much of
-the labels each group may explain is set by the marginal likelihood (``grouped_ridge``).
+the labels each group may explain is set by the marginal likelihood (``grouped_ridge``), and so is whether
+labels are fitted as they are or on a bent scale (``label_warp``).
 
 The prediction is a sum of table entries, parts of ``capacity`` and a quadratic form of the resources, so that
 genomes are ranked by the hundred thousand a second.
@@ -24,6 +25,7 @@ from vitnas.errors import InvalidData
 from vitnas.quality.capacity import Capacity
 from vitnas.quality.fitted_features import CAPACITY, INTERACTIONS, TERMS, FittedFeatures
 from vitnas.quality.grouped_ridge import EVIDENCE_ROWS, GroupedRidge, LogNormal, fit_variances
+from vitnas.quality.label_warp import LabelWarp, candidate_powers
 from vitnas.quality.labels import Labels
 from vitnas.quality.validation import Validation, validate
 from vitnas.space.activity import Genomes
@@ -31,6 +33,8 @@ from vitnas.space.space import Space
 
 FORMAT = 1
 LEVEL = 0.9  # of intervals
+WARP_ROWS = 200  # labels that decide about their scale
+WARP_GAIN = 3.0  # of the logarithm of the evidence: 20 times as likely
 NOISE_PRIOR = LogNormal(-2.25, 0.6)
 # of the share of the labels' variance that a group explains; chosen on AutoFormer's three spaces
 PRIORS = {
@@ -59,8 +63,9 @@ class Fitted:
         space: the space.
         features: of its genomes.
         labels: what it was fitted on.
+        warp: the scale on which the labels were fitted.
         variances: of the groups and the noise, see ``grouped_ridge``.
-        weights: of the base features (B,) and the constant, in units of the label.
+        weights: of the base features (B,) and the constant, on the scale of ``warp``.
         validation: how well it did on labels that it had not seen; None if that was not asked for.
     """
 
@@ -71,6 +76,7 @@ class Fitted:
         space: Space,
         features: FittedFeatures,
         labels: Labels,
+        warp: LabelWarp,
         variances: NDArray[np.float64],
         weights: tuple[NDArray[np.float64], float],
         validation: Validation | None = None,
@@ -78,11 +84,12 @@ class Fitted:
         self.space = space
         self.features = features
         self.labels = labels
+        self.warp = warp
         self.variances = variances
         self.weights = weights
         self.validation = validation
         self.notes = _notes(labels, validation)
-        self._score = features.compiled(*weights)
+        self._linear = features.compiled(*weights)
 
     @classmethod
     def fit(
@@ -104,31 +111,27 @@ class Fitted:
         capacity = Capacity.fit(space, table, pool)
         features = FittedFeatures(space, capacity, np.concatenate([pool, labels.genomes]))
         blocks = features.blocks(labels.genomes)
-        centre, scale = float(labels.values.mean()), float(labels.values.std())
-        y = (labels.values - centre) / scale
-        variances = fit_variances(*_evidence_rows(blocks, y), priors_of(features))
-        ridge = GroupedRidge(blocks, y, variances)
-        group_weights, constant = ridge.weights
-        weights = scale * features.combined(group_weights), centre + scale * constant
+        warp = _best_warp(blocks, labels.values, priors_of(features))
+        y = warp.forward(labels.values)
+        rows = _some_rows(len(y), EVIDENCE_ROWS)
+        variances, _ = fit_variances([x[rows] for x in blocks], y[rows], priors_of(features))
+        group_weights, constant = GroupedRidge(blocks, y, variances).weights
+        weights = features.combined(group_weights), constant
         validation = None
         if check:
             costs = table.price(labels.genomes)
             beside = {"capacity": capacity.score(labels.genomes), "params": costs["params"]}
             validation = validate(blocks, y, priors_of(features), beside)
-        return cls(space, features, labels, variances, weights, validation)
+        return cls(space, features, labels, warp, variances, weights, validation)
 
     def score(self, genomes: Genomes) -> NDArray[np.float64]:
-        """Predicted label (n,) of canonical genomes (n, G), in the label's own unit."""
-        return self._score(genomes)
-
-    @cached_property
-    def _scale(self) -> float:
-        return float(self.labels.values.std())
+        """Predicted label (n,) of canonical genomes (n, G), in its own unit."""
+        return self.warp.backward(self._linear(genomes))
 
     @cached_property
     def ridge(self) -> GroupedRidge:
         """The posterior, for uncertainties."""
-        y = (self.labels.values - self.labels.values.mean()) / self._scale
+        y = self.warp.forward(self.labels.values)
         return GroupedRidge(self.features.blocks(self.labels.genomes), y, self.variances)
 
     def interval(
@@ -149,9 +152,9 @@ class Fitted:
         else:
             ratios = np.sort(np.abs(ridge.y - ridge.left_out) / np.sqrt(ridge.left_out_variance))
         rank = min(int(np.ceil((len(ratios) + 1) * level)), len(ratios))
-        half = self._scale * ratios[rank - 1] * np.sqrt(ridge.variance(self.features.blocks(genomes)))
-        middle = self.score(genomes)
-        return middle - half, middle + half
+        half = ratios[rank - 1] * np.sqrt(ridge.variance(self.features.blocks(genomes)))
+        middle = self._linear(genomes)
+        return self.warp.backward(middle - half), self.warp.backward(middle + half)
 
     def out_of_range(self, genomes: Genomes) -> list[tuple[str, ...]]:
         """Why the prediction of each genome is a guess; empty where the labels cover it.
@@ -183,6 +186,7 @@ class Fitted:
             "label_notes": list(self.labels.notes),
             "genomes": [genome.tobytes().hex() for genome in self.labels.genomes],
             "values": self.labels.values.tolist(),
+            "warp": self.warp.to_dict(),
             "groups": self.features.names,
             "variances": self.variances.tolist(),
             "weights": self.weights[0].tolist(),
@@ -215,13 +219,14 @@ class Fitted:
                 np.array(state["values"], np.float64),
                 tuple(state["label_notes"]),
             )
+            warp = LabelWarp.from_dict(state["warp"])
             variances = np.array(state["variances"], np.float64)
             weights = np.array(state["weights"], np.float64), float(state["constant"])
             checked = state["validation"]
             validation = Validation.from_dict(checked) if checked else None
         except (KeyError, TypeError, ValueError) as problem:
             raise InvalidData(f"the saved quality of '{space.name}' is damaged: {problem}") from None
-        return cls(space, features, labels, variances, weights, validation)
+        return cls(space, features, labels, warp, variances, weights, validation)
 
 
 def priors_of(features: FittedFeatures) -> list[LogNormal]:
@@ -229,14 +234,26 @@ def priors_of(features: FittedFeatures) -> list[LogNormal]:
     return [*(PRIORS[name] for name in features.names), NOISE_PRIOR]
 
 
-def _evidence_rows(
-    blocks: Sequence[NDArray[np.float64]], y: NDArray[np.float64]
-) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+def _some_rows(n: int, most: int) -> NDArray[np.int64]:
     """A fixed random part of many labels: variances need no more."""
-    if len(y) <= EVIDENCE_ROWS:
-        return list(blocks), y
-    rows = np.random.default_rng(0).permutation(len(y))[:EVIDENCE_ROWS]
-    return [x[rows] for x in blocks], y[rows]
+    return np.arange(n) if n <= most else np.random.default_rng(0).permutation(n)[:most]
+
+
+def _best_warp(
+    blocks: Sequence[NDArray[np.float64]], values: NDArray[np.float64], priors: Sequence[LogNormal]
+) -> LabelWarp:
+    """The scale on which the model explains the labels best, if it is much better than their own."""
+    rows = _some_rows(len(values), WARP_ROWS)
+    few = [x[rows] for x in blocks]
+
+    def evidence(power: float) -> float:
+        warp = LabelWarp.of(values, power)
+        return fit_variances(few, warp.forward(values[rows]), priors)[1] + warp.log_slope(values[rows])
+
+    plain = evidence(0.0)
+    gains = {power: evidence(power) - plain for power in candidate_powers(values)}
+    best = max(gains, key=lambda power: gains[power])
+    return LabelWarp.of(values, best if gains[best] > WARP_GAIN else 0.0)
 
 
 def _notes(labels: Labels, validation: Validation | None) -> tuple[str, ...]:

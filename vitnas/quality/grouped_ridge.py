@@ -33,8 +33,8 @@ class LogNormal:
     deviation: float
 
 
-def fit_variances(blocks: Sequence[Array], y: Array, priors: Sequence[LogNormal]) -> Array:
-    """Variances (groups + 1,), the noise last, that maximise the posterior density.
+def fit_variances(blocks: Sequence[Array], y: Array, priors: Sequence[LogNormal]) -> tuple[Array, float]:
+    """Variances (groups + 1,), the noise last, that maximise the posterior density, and its logarithm.
 
     Args:
         blocks: features of each group, (n, p_g).
@@ -60,7 +60,7 @@ def fit_variances(blocks: Sequence[Array], y: Array, priors: Sequence[LogNormal]
         bounds=[BOUNDS] * len(priors),
         options={"maxiter": MAX_STEPS},
     )
-    return np.exp(np.asarray(found.x, np.float64))
+    return np.exp(np.asarray(found.x, np.float64)), -float(found.fun)
 
 
 def _negative_evidence(kernels: Array, y: Array, variances: Array) -> tuple[float, Array]:

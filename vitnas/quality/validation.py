@@ -71,7 +71,7 @@ def validate(
     for k in range(FOLDS):
         seen, held = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         few = rng.permutation(seen)[:FOLD_EVIDENCE_ROWS]
-        own = fit_variances([x[few] for x in blocks], y[few], priors)
+        own, _ = fit_variances([x[few] for x in blocks], y[few], priors)
         ridge = GroupedRidge([x[seen] for x in blocks], y[seen], own)
         apart = [x[held] for x in blocks]
         predicted[held] = ridge.predict(apart)
