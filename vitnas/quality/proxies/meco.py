@@ -9,6 +9,7 @@ from torch.utils.hooks import RemovableHandle
 from vitnas.quality.proxies._base import Gradients, Proxy
 
 ROWS = 8
+PART = 16  # outputs: what is worked on at once stays in the cache
 
 
 class Meco(Proxy):
@@ -26,7 +27,7 @@ class Meco(Proxy):
     repeats = 3
 
     def __init__(self) -> None:
-        self._calls: list[tuple[float, Tensor]] = []  # weight, (rows, rows)
+        self._calls: dict[tuple[int, ...], list[tuple[float, Tensor]]] = {}  # shape -> weight, rows
         self._parts = 0  # of the batch
         self._generator = torch.Generator()
 
@@ -44,21 +45,31 @@ class Meco(Proxy):
         if self._parts > 1 or not isinstance(output, Tensor) or output.ndim < 3:
             return  # the first image is in the first part; an output needs rows of several elements
         first = output.detach()[0].flatten(1)  # (rows, elements)
-        chosen = torch.randperm(len(first), generator=self._generator)[:ROWS].to(first.device)
-        self._calls.append((len(first) / len(chosen), correlation(first[chosen])))
+        count = first.shape[0]
+        chosen = torch.randperm(count, generator=self._generator)[:ROWS].to(first.device)
+        rows = first.index_select(0, chosen)
+        self._calls.setdefault(tuple(rows.shape), []).append((count / rows.shape[0], rows))
 
     def score(self, gradients: Gradients | None) -> float:
         """Sum of eigenvalues times weights."""
         if not self._calls:
             raise ValueError("no module's output has rows")
-        if not all(torch.isfinite(matrix).all() for _, matrix in self._calls):
-            raise ValueError("a feature is not finite")
-        return sum(weight * float(torch.linalg.eigvalsh(matrix)[0]) for weight, matrix in self._calls)
+        total = 0.0
+        for calls in self._calls.values():  # matrices of one size together
+            weights = torch.tensor([weight for weight, _ in calls], dtype=torch.float64)
+            parts = torch.stack([rows for _, rows in calls]).split(PART)  # type: ignore[no-untyped-call]
+            matrices = torch.cat([correlation(part) for part in parts]).cpu()
+            if not torch.isfinite(matrices).all():
+                raise ValueError("a feature is not finite")
+            total += float(weights @ torch.linalg.eigvalsh(matrices)[:, 0])
+        return total
 
 
 def correlation(rows: Tensor) -> Tensor:
-    """Pearson correlation of (rows, elements) in float64; 0 where a row does not vary."""
-    centred = rows.double() - rows.double().mean(dim=1, keepdim=True)
-    length = centred.norm(dim=1, keepdim=True)
-    unit = torch.where(length == 0, 0.0, centred / length)
-    return unit @ unit.T
+    """Pearson correlation of (..., rows, elements) in float64; 0 where a row does not vary."""
+    rows = rows.double()
+    centred = rows - rows.mean(dim=-1, keepdim=True)
+    products = centred @ centred.mT
+    length = products.diagonal(dim1=-2, dim2=-1).sqrt()
+    scale = torch.where(length == 0, 0.0, 1 / length)
+    return products * scale[..., None] * scale[..., None, :]
