@@ -70,6 +70,17 @@ def test_merging_is_unfold_norm_linear(kernel: int) -> None:
     assert torch.allclose(merging(x), merging.reduction(merging.norm(patches)), atol=1e-4)
 
 
+@pytest.mark.parametrize("kernel", [2, 3, 4])
+def test_merging_keeps_the_larger_half_of_an_odd_side(kernel: int) -> None:
+    merging = loud("patch_merging", Features(24, 7, tokens=True), 40, kernel_px=kernel)
+    x = torch.randn(2, 49, 24)
+    before, after = (kernel - 1) // 2, kernel // 2
+    maps = F.pad(x.transpose(1, 2).reshape(2, 24, 7, 7), (before, after, before, after))
+    patches = F.unfold(maps, kernel, stride=2).transpose(1, 2)
+    assert patches.shape[1] == 16
+    assert torch.allclose(merging(x), merging.reduction(merging.norm(patches)), atol=1e-4)
+
+
 @pytest.mark.parametrize("heads", [1, 4, 5])
 @pytest.mark.parametrize("splits", [1, 2, 4])
 def test_attention_stays_within_its_window(splits: int, heads: int) -> None:
@@ -119,7 +130,6 @@ BAD: list[tuple[str, Features, int, Args, str]] = [
     ("overlap_patch_embed", IMAGE, 24, {"stride": 0}, "stride must be positive"),
     ("patch_merging", MAP, 24, {}, "needs tokens"),
     ("patch_merging", CLASS_TOKEN, 24, {}, "takes no class token"),
-    ("patch_merging", Features(24, 7, tokens=True), 24, {}, "odd here, 7"),
     ("patch_merging", TOKENS, 24, {"kernel_px": 1}, "below the stride 2"),
     ("window_block", MAP, 24, {}, "needs tokens"),
     ("window_block", CLASS_TOKEN, 24, {}, "takes no class token"),

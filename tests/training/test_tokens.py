@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,12 +18,15 @@ HALF = TokenSchedule.parse("0.5:2")
 
 
 def small(name: str, resolution_px: int = 64, classes: int = 5) -> vitnas.Architecture:
-    return dataclasses.replace(
-        vitnas.load_architecture(name), resolution_px=resolution_px, classes=classes, metadata={}
-    )
+    if ":" in name:
+        plan = vitnas.load_architecture(name)
+    else:
+        space = vitnas.load_space(name)
+        plan = space.decode(np.zeros(len(space.genes), np.uint8))
+    return dataclasses.replace(plan, resolution_px=resolution_px, classes=classes, metadata={})
 
 
-@pytest.fixture(params=["efficientformer:s0", "efficientformer_v1:l1", "vit:deit_tiny"])
+@pytest.fixture(params=["efficientformer:s0", "efficientformer_v1:l1", "vit:deit_tiny", "asvit:seed", "pit"])
 def plan(request: pytest.FixtureRequest) -> vitnas.Architecture:
     return small(request.param)
 
@@ -162,5 +166,7 @@ def test_a_bad_option_is_named():
 def test_strides_that_do_not_fit_are_refused():
     with pytest.raises(InvalidInput, match="64 px is no multiple of stride x3"):
         ProgressiveTokens(small("vit:deit_tiny"), TokenSchedule.parse("0.3:3"))
+    with pytest.raises(InvalidArchitecture, match=r"stride x2 and dilation 4 .* make the dilation equal"):
+        ProgressiveTokens(small("vit:deit_tiny"), TokenSchedule.parse("0.3:2:4"))
     with pytest.raises(InvalidArchitecture, match="patch_embed"):
         ProgressiveTokens(small("vit:deit_tiny"), TokenSchedule.parse("0.3:8"))

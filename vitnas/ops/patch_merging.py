@@ -18,13 +18,13 @@ class PatchMerging(nn.Module):
     row, then column.
 
     Args:
-        inputs: tokens without class token; the side of their map is even.
+        inputs: tokens without class token; of an odd side the larger half goes out.
         width: channels that go out.
         kernel_px: side of the neighbourhood, at least 2 (2 to 4 in As-ViT). Zeros around the map keep half
-            the side; with an odd excess there is one more on the right and at the bottom.
+            the side; of an odd number of them there is one more on the right and at the bottom.
 
     Raises:
-        InvalidArchitecture: a feature map, a class token, an odd side, a kernel below 2, or a width that is
+        InvalidArchitecture: a feature map, a class token, a kernel below 2, or a width that is
             not positive.
     """
 
@@ -36,13 +36,8 @@ class PatchMerging(nn.Module):
             raise InvalidArchitecture(
                 f"patch_merging: kernel_px {kernel_px} is below the stride 2, which leaves gaps"
             )
-        if inputs.side_px % 2:
-            raise InvalidArchitecture(
-                f"patch_merging halves the side, which is odd here, {inputs.side_px}: "
-                f"take a resolution that all strides divide"
-            )
         self.side_px, self.kernel_px = inputs.side_px, kernel_px
-        excess = kernel_px - 2
+        excess = kernel_px - 2 + inputs.side_px % 2
         self.padding = (0, 0, *(excess // 2, excess - excess // 2) * 2)  # channels stay as they are
         self.norm = nn.LayerNorm(inputs.channels * kernel_px**2)
         self.reduction = nn.Linear(inputs.channels * kernel_px**2, width, bias=False)

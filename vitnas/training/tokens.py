@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -53,48 +54,49 @@ class ProgressiveTokens:
         Returns:
             whether the tokens were changed.
         """
-        phase = self.schedule.phase_at(progress)
-        convolution = model.get_submodule(self._first)
-        assert isinstance(convolution, nn.Conv2d)
-        wanted = self._settings(phase)
-        now = {name: getattr(convolution, name) for name in wanted}
-        if now == wanted:
+        return self._set(model, self.schedule.phase_at(progress), optimizer)
+
+    def _set(self, model: nn.Module, phase: Phase, optimizer: torch.optim.Optimizer | None) -> bool:
+        if all(getattr(part, name) == value for part, name, value in self._settings(model, phase)):
             return False
         twin = self._twins[phase.stride]
         for name, module in model.named_modules():
             _adapt(module, name, self._twins.values(), twin, optimizer)
-        for name, value in wanted.items():
-            setattr(convolution, name, value)
+        for part, name, value in self._settings(model, phase):
+            setattr(part, name, value)
         return True
 
-    def _settings(self, phase: Phase) -> dict[str, Any]:
-        """Of the first convolution: its padding grows with the dilation, which keeps it in place."""
-        plain = self._twins[1].get_submodule(self._first)
-        assert isinstance(plain, nn.Conv2d)
-        return {
-            "stride": tuple(phase.stride * s for s in plain.stride),
-            "dilation": tuple(phase.dilation * d for d in plain.dilation),
-            "padding": tuple(phase.dilation * int(p) for p in plain.padding),
-        }
+    def _settings(self, model: nn.Module, phase: Phase) -> Iterator[tuple[nn.Module, str, tuple[int, ...]]]:
+        """Module, attribute and value: of the first convolution, and of a stem that pads by itself.
+
+        Padding grows with the dilation, so that the kernel's first place stays where it was.
+        """
+        factors = {"stride": phase.stride, "dilation": phase.dilation, "padding": phase.dilation}
+        stem = self._first.rpartition(".")[0]
+        for path, names in ((self._first, tuple(factors)), (stem, ("padding",))):
+            plain = self._twins[1].get_submodule(path)
+            for name in names:
+                if hasattr(plain, name):
+                    yield (
+                        model.get_submodule(path),
+                        name,
+                        tuple(factors[name] * n for n in getattr(plain, name)),
+                    )
 
     def _check(self, phase: Phase) -> None:
-        """The first convolution gives, with longer steps, the map that the rest is built for."""
-        plain = self._twins[1].get_submodule(self._first)
-        assert isinstance(plain, nn.Conv2d)
-        kernel, side = plain.kernel_size[0], self.architecture.resolution_px
-        longer = {name: value[0] for name, value in self._settings(phase).items()}
-        usual = {name: int(getattr(plain, name)[0]) for name in longer}
-        given, wanted = _side(side, kernel, **longer), _side(side // phase.stride, kernel, **usual)
-        if given != wanted:
+        """Whether the network runs with these tokens: on meta, where that costs nothing."""
+        side = self.architecture.resolution_px
+        with torch.device("meta"), torch.no_grad():
+            network = build(self.architecture).eval()
+            images = torch.empty(1, self.architecture.in_channels, side, side)
+        self._set(network, phase, None)
+        try:
+            network(images)
+        except RuntimeError:
             raise InvalidArchitecture(
-                f"tokens: with stride x{phase.stride} and dilation {phase.dilation} the stem gives a map of "
-                f"{given} px, the network needs {wanted} px: make the dilation equal to the stride"
-            )
-
-
-def _side(image_px: int, kernel: int, *, stride: int, dilation: int, padding: int) -> int:
-    """Side of what a convolution gives."""
-    return (image_px + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+                f"tokens: with stride x{phase.stride} and dilation {phase.dilation} the stem does not give "
+                f"the map that the network needs at {side} px: make the dilation equal to the stride"
+            ) from None
 
 
 def first_convolution(network: nn.Module) -> str:
