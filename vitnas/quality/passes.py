@@ -17,7 +17,7 @@ from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import Gradients, Needs, Proxy, weight_layers
 from vitnas.quality.samples import SampleGradients
-from vitnas.quality.synaptic import positive_copy, synaptic_gradients
+from vitnas.quality.synaptic import positive, synaptic_gradients
 
 SHARED: tuple[Needs, ...] = ("forward", "backward", "samples")
 Proxies = Mapping[str, Proxy]
@@ -163,9 +163,8 @@ def _run_batch(
 def _run_synaptic(network: nn.Module, images: Tensor, seed: int, proxies: Proxies) -> Gradients:
     """The pass over the network without signs, for an image of the shape of these."""
     torch.manual_seed(derived_seed(seed, "synaptic"))
-    copied = positive_copy(network)
-    with _attached(copied, proxies), _named("the synaptic pass failed"):
-        return synaptic_gradients(copied, images.shape[1], images.shape[-1])
+    with positive(network), _attached(network, proxies), _named("the synaptic pass failed"):
+        return synaptic_gradients(network, images.shape[1], images.shape[-1])
 
 
 @contextlib.contextmanager

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import math
-from typing import Any
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,32 +13,55 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from vitnas.quality.proxies._base import Gradients, weight_layers
 
+PART = 1 << 16  # elements
 
-def positive_copy(network: nn.Module) -> nn.Module:
-    """A copy in float64 in which every parameter has its absolute value; the network itself is not touched.
 
-    With one image, batch normalisation by the batch would erase the signal: in the copy it divides by fresh
-    running statistics (mean 0, variance 1), so it only scales and shifts. Dropout is off. Everything else is
-    in training mode, so that a two-headed network answers with both heads.
+@contextlib.contextmanager
+def positive(network: nn.Module) -> Iterator[None]:
+    """While it lasts, every parameter is a float64 copy of its absolute value; then all is as it was.
+
+    With one image, batch normalisation by the batch would erase the signal: it divides by fresh running
+    statistics (mean 0, variance 1), so it only scales and shifts. Dropout is off. Everything else is in
+    training mode, so that a two-headed network answers with both heads.
     """
-    # a deep copy takes what its memo has for an object: no parameter is copied twice
-    positive: dict[int, Any] = {
-        id(p): nn.Parameter(p.detach().double().abs_(), p.requires_grad) for p in network.parameters()
-    }
-    copied = copy.deepcopy(network, positive).double().train()
-    for module in copied.modules():
-        if isinstance(module, _BatchNorm):
-            module.reset_running_stats()
-        if isinstance(module, _BatchNorm | _DropoutNd):
-            module.eval()
-    return copied
+    # other tensors in the same modules: a copy of the modules takes as long as a sixth of the pass
+    kept = [(module, module._parameters, module._buffers, module.training) for module in network.modules()]
+    copies = {id(p): nn.Parameter(_magnitude(p.detach()), p.requires_grad) for p in network.parameters()}
+    try:
+        network.train()
+        for module, parameters, buffers, _ in kept:
+            vars(module)["_parameters"] = {
+                n: p if p is None else copies[id(p)] for n, p in parameters.items()
+            }
+            vars(module)["_buffers"] = {n: b if b is None else _copy(b) for n, b in buffers.items()}
+            if isinstance(module, _BatchNorm):
+                module.reset_running_stats()
+            if isinstance(module, _BatchNorm | _DropoutNd):
+                module.eval()
+        yield
+    finally:
+        for module, parameters, buffers, training in kept:
+            vars(module).update(_parameters=parameters, _buffers=buffers, training=training)
+
+
+def _copy(buffer: Tensor) -> Tensor:
+    return buffer.double() if buffer.is_floating_point() and buffer.dtype != torch.float64 else buffer.clone()
+
+
+def _magnitude(values: Tensor) -> Tensor:
+    """Absolute values in float64, by parts: they are still in the cache when their signs go."""
+    found = torch.empty(values.shape, dtype=torch.float64, device=values.device)
+    parts = zip(found.view(-1).split(PART), values.reshape(-1).split(PART), strict=True)  # type: ignore[no-untyped-call]
+    for part, signed in parts:
+        part.copy_(signed).abs_()
+    return found
 
 
 def synaptic_gradients(network: nn.Module, channels: int, resolution_px: int) -> Gradients:
     """Backward from the summed logits (of two heads: of both) for one all-ones image (1, C, H, W).
 
     Args:
-        network: a `positive_copy`; of its gradients none is kept in it.
+        network: made `positive`; of its gradients none is kept in it.
         channels: of the image.
         resolution_px: its side.
 

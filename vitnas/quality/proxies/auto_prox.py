@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import Gradients, Proxy
 from vitnas.quality.proxies._linear import LinearLayers, linear_layers
+
+PART = 1 << 15  # elements
 
 
 class AutoProx(Proxy):
@@ -42,5 +46,12 @@ class AutoProx(Proxy):
         found = gradients.mean
         attention = [found[name] for names in self._layers.attention for name in names if name in found]
         others = [found[name] for name in self._layers.others if name in found]
-        total = sum(float(g.abs().sum()) for g in attention) + sum(float(g.sigmoid().mean()) for g in others)
+        total = sum(_sum(torch.abs, g) for g in attention)
+        total += sum(_sum(torch.sigmoid, g) / g.numel() for g in others)
         return math.log(total)
+
+
+def _sum(function: Callable[[Tensor], Tensor], gradient: Tensor) -> float:
+    """Sum of a function of each element, by parts that stay in the cache."""
+    parts = gradient.flatten().split(PART)  # type: ignore[no-untyped-call]
+    return sum(float(function(part).sum()) for part in parts)

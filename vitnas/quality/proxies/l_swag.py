@@ -86,5 +86,6 @@ def inverse_deviation(gradients: Tensor) -> float:
         sizes = chunk.abs()
         sizes -= share @ sizes
         inverse = (share @ sizes.mul_(sizes)).rsqrt_()
-        total += float(inverse.masked_fill_(inverse.isinf(), 0).sum())
+        found = float(inverse.sum())
+        total += found if math.isfinite(found) else float(inverse.masked_fill_(inverse.isinf(), 0).sum())
     return total

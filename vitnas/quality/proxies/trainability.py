@@ -68,11 +68,16 @@ def gain(before: Tensor, after: Tensor) -> float:
     if g_in.shape == g_out.shape and torch.equal(g_in, g_out):
         return math.nan
     received, sent = aligned(g_in, g_out)
-    product = (received.T @ sent).double() / sent.shape[0]
-    if not torch.isfinite(product).all():
+    product = received.T @ sent
+    largest = float(product.abs().max())
+    if not math.isfinite(largest):
         raise ValueError("a gradient is not finite")
-    # the root of the largest eigenvalue: twice as fast as singular values, and float64 has the digits
-    return math.sqrt(float(torch.linalg.eigvalsh(product.T @ product)[-1].clamp_min(0)))
+    if largest == 0:
+        return 0.0
+    # the root of the largest eigenvalue: twice as fast as singular values, and float32 has its digits
+    product /= largest
+    root = math.sqrt(float(torch.linalg.eigvalsh(product.T @ product)[-1].clamp_min(0)))
+    return root * largest / sent.shape[0]
 
 
 def aligned(g_in: Tensor, g_out: Tensor) -> tuple[Tensor, Tensor]:
