@@ -1,9 +1,14 @@
 """What each proxy costs on a built network, as a multiple of the passes that it needs, one core.
 
-A plain ViT (DeiT-Ti) and a hybrid (EfficientFormerV2-S2), at 64 and 224 px. The passes are the network's own,
-with nothing attached: forward without gradients; forward and backward; the same in two halves; forward and
-backward to the images only; forward and backward of one image in float64. All take turns, so that whatever
-else the machine does hits all of them.
+A plain ViT (DeiT-Ti) and a hybrid (EfficientFormerV2-S2), at 64 and 224 px. Each proxy takes turns with its
+passes, run on the same network with nothing attached, and the ratio is the median of the turns' ratios. Time
+is the processor's, so that other processes count little:
+
+- forward: without gradients;
+- backward: forward, and backward to all parameters;
+- halves: the same in two halves of the batch;
+- to_images: forward, and backward to the images only;
+- synaptic: forward and backward of one image, the parameters already in float64.
 """
 
 from __future__ import annotations
@@ -11,7 +16,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import statistics
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from typing import Any
 
 import _common as common
@@ -38,6 +44,18 @@ OWN_PASSES = {
 }
 
 
+# what comes on top of the passes, and what bounds it
+ON_TOP = (
+    "zen: a random number for every weight",
+    "trainability: the largest eigenvalue of a (C, C) matrix for each pair of features of C channels",
+    "expressivity: all eigenvalues of one for each feature",
+    "synaptic proxies: weights are written in float64, gradients are read twice",
+    "auto_prox: sigmoids of gradients in float64; dss: eigenvalues for each weight of attention",
+    f"l_swag, ntk_condition: {BATCH} gradients of every weight are written and read, a pass writes their sum",
+    "forward proxies at 64 px: calls from Python, of hooks among others, are a good part of the pass",
+)
+
+
 def main() -> None:
     """Run the benchmark."""
     args = common.arguments(__doc__)
@@ -48,54 +66,68 @@ def main() -> None:
         published = load_architecture(source)
         for side in (64,) if args.quick else (64, 224):
             architecture = dataclasses.replace(published, resolution_px=side)
-            turns = 2 if args.quick else 11 if side == 64 else 5
-            seconds, failures = race(architecture, names, turns)
             where = f"{source}, {side} px"
-            add_figures(report, where, names, seconds, failures)
-            report.details[where] = {"seconds": seconds, "failures": failures}
-    report.notes += [
-        f"multiples of the passes that a proxy needs, batch {BATCH}; 'own' are those that it runs itself",
-        "synaptic: the float64 copy of the network comes on top of the pass, and for dss singular values",
-        f"l_swag, ntk_condition: {BATCH} gradients of every weight are written where a pass writes their sum",
-    ]
+            turns = 1 if args.quick else 9 if side == 64 else 3
+            report.details[where] = compare(report, where, architecture, names, turns)
+    report.notes += [f"batch {BATCH}; 'own' passes are those that a proxy runs itself", *ON_TOP]
     report.details |= {"batch": BATCH, "own_passes": OWN_PASSES}
     common.finish(report, args)
 
 
-def add_figures(
-    report: common.Report,
-    where: str,
-    names: list[str],
-    seconds: Mapping[str, float],
-    failures: Mapping[str, str],
-) -> None:
-    """A line for each proxy, and for sets that share passes."""
+def compare(
+    report: common.Report, where: str, architecture: Architecture, names: list[str], turns: int
+) -> dict[str, Any]:
+    """A line for each proxy, and for sets that share passes; the seconds of both sides."""
+    torch.manual_seed(0)
+    network = build(architecture).train()
+    side = architecture.resolution_px
+    images = torch.randn(BATCH, architecture.in_channels, side, side)
+    labels = torch.randint(architecture.classes, (BATCH,))
+    passes = passes_of(network, images, labels)
+    details: dict[str, Any] = {}
+
+    def add(what: str, kind: str, times: float, work: Callable[[], Any], target: str) -> None:
+        pairs = race(passes[kind], work, turns)
+        ratio = statistics.median(b / (times * a) for a, b in pairs)
+        one, other = (statistics.median(column) for column in zip(*pairs, strict=True))
+        details[what] = {"seconds": other, "pass": kind, "times": times, "pass_seconds": one, "ratio": ratio}
+        label = kind if times == 1 else f"{kind} x {times:.3g}"
+        own = "own " if what in OWN_PASSES else ""
+        beside = f"{own}{label}: {common.number(1e3 * times * one)} ms"
+        shown = f"{where}: {what}, {common.number(1e3 * other)} ms"
+        report.add(shown, ratio, "x", target=target, beside=beside)
+
     for name in names:
-        if name in failures:
+        failures = score(network, [name], images, labels)  # this warms up too
+        if failures:
             report.notes.append(f"{where}: {name} has no score: {failures[name]}")
             continue
-        kind, times = needed(name)
-        passes = times * seconds[kind]
-        label = f"{kind} x {times:.3g}" if times != 1 else kind
-        own = "own " if name in OWN_PASSES else ""
-        report.add(
-            f"{where}: {name}, {common.number(1e3 * seconds[name])} ms",
-            seconds[name] / passes,
-            "x",
-            target="<= 1.3",
-            beside=f"{own}{label}: {common.number(1e3 * passes)} ms",
-        )
-    for what in ("shown together", "all of one pass together"):
-        kind = "forward" if what.startswith("shown") else "backward"
-        beside = f"{kind}: {common.number(1e3 * seconds[kind])} ms"
-        report.add(f"{where}: {what}", seconds[what] / seconds[kind], "x", beside=beside)
+        add(name, *needed(name), lambda name=name: score(network, [name], images, labels), "<= 1.3")
+    single = [n for n in names if load_proxy(n).needs in SHARED and load_proxy(n).passes == 1]
+    add("shown together", "forward", 1.0, lambda: score(network, SHOWN, images, labels), "")
+    add("all of one pass together", "backward", 1.0, lambda: score(network, single, images, labels), "")
     # building a network is part of scoring it, and no part of its passes: shown both ways
-    report.add(
-        f"{where}: shown, and building the network",
-        seconds["shown with building"] / seconds["forward"],
-        "x",
-        beside=f"forward: {common.number(1e3 * seconds['forward'])} ms",
+    add(
+        "shown, and building the network",
+        "forward",
+        1.0,
+        lambda: measure(architecture, SHOWN, repeats=1, resolution_px=side, batch=BATCH),
+        "",
     )
+    return details
+
+
+def race(one: Callable[[], Any], other: Callable[[], Any], turns: int) -> list[tuple[float, float]]:
+    """Seconds of processor time of both, turn by turn, after one call of the first that does not count."""
+    one()
+    return [(processor_seconds(one), processor_seconds(other)) for _ in range(turns)]
+
+
+def processor_seconds(work: Callable[[], Any]) -> float:
+    """Of one call."""
+    started = time.process_time()
+    work()
+    return time.process_time() - started
 
 
 def needed(name: str) -> tuple[str, float]:
@@ -106,31 +138,6 @@ def needed(name: str) -> tuple[str, float]:
     if proxy.needs == "backward" and proxy.passes > 1:
         return "halves", 1.0
     return ("backward" if proxy.needs == "samples" else proxy.needs), 1.0
-
-
-def race(architecture: Architecture, names: list[str], turns: int) -> tuple[dict[str, float], dict[str, str]]:
-    """Median seconds of passes, proxies and sets of proxies; and the proxies that have no score."""
-    torch.manual_seed(0)
-    network = build(architecture).train()
-    side = architecture.resolution_px
-    images = torch.randn(BATCH, architecture.in_channels, side, side)
-    labels = torch.randint(architecture.classes, (BATCH,))
-    single = [n for n in names if load_proxy(n).needs in SHARED and load_proxy(n).passes == 1]
-    failures = score(network, names, images, labels)
-    works: dict[str, Callable[[], Any]] = passes_of(network, images, labels)
-    works |= {n: (lambda n=n: score(network, [n], images, labels)) for n in names if n not in failures}
-    works["shown together"] = lambda: score(network, SHOWN, images, labels)
-    works["all of one pass together"] = lambda: score(network, single, images, labels)
-    works["shown with building"] = lambda: measure(
-        architecture, SHOWN, repeats=1, resolution_px=side, batch=BATCH
-    )
-    times: dict[str, list[float]] = {what: [] for what in works}
-    for turn in range(turns + 1):
-        for what, work in works.items():
-            elapsed = common.seconds(work)
-            if turn:  # the first turn warms up
-                times[what].append(elapsed)
-    return {what: statistics.median(values) for what, values in times.items()}, failures
 
 
 def score(network: nn.Module, names: Any, images: Tensor, labels: Tensor) -> dict[str, str]:
