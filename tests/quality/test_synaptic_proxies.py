@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -10,7 +11,7 @@ from torch import nn
 
 from vitnas.quality.passes import run_proxies
 from vitnas.quality.proxies.auto_prox import AutoProx
-from vitnas.quality.proxies.dss import Dss, nuclear_norm
+from vitnas.quality.proxies.dss import Dss, nuclear_norm, nuclear_norm_of_product
 from vitnas.quality.proxies.synflow import Synflow
 
 
@@ -40,6 +41,16 @@ class Fused(nn.Module):
     def forward(self, x):
         q, k, v = self.qkv(x).chunk(3, dim=-1)
         return self.proj((q @ k.mT).softmax(dim=-1) @ v)
+
+
+class Raised(nn.Module):
+    def forward(self, x):
+        return torch.cat((x, x.sin()), dim=-1)
+
+
+class Lowered(nn.Module):
+    def forward(self, x):
+        return x[..., :6]
 
 
 class Vit(nn.Module):
@@ -146,6 +157,24 @@ def test_nuclear_norm(shape, rank):
     torch.manual_seed(1)
     matrix = torch.randn(shape[0], rank).double() @ torch.randn(rank, shape[1]).double()
     assert nuclear_norm(matrix) == pytest.approx(float(torch.linalg.matrix_norm(matrix, "nuc")), rel=1e-9)
+
+
+def test_nuclear_norm_of_a_product():
+    torch.manual_seed(1)
+    left, right = torch.randn(4, 30).double(), torch.randn(4, 12).double()
+    right[3] = right[2]  # fewer directions than rows
+    expected = float(torch.linalg.matrix_norm(left.mT @ right, "nuc"))
+    assert nuclear_norm_of_product(left, right) == pytest.approx(expected, rel=1e-9)
+
+
+def test_dss_of_few_tokens(network, monkeypatch):
+    """With few tokens not the gradients are looked at, but what they are products of."""
+    torch.manual_seed(2)
+    wide = copy.deepcopy(network)
+    wide.attention = nn.Sequential(Raised(), Attention(12, 16), Lowered())
+    found = score(Dss(), wide)
+    monkeypatch.setattr(Dss, "_factors", lambda self, names: None)
+    assert score(Dss(), wide) == pytest.approx(found, rel=1e-9)
 
 
 def test_a_network_without_linear_layers():

@@ -154,7 +154,7 @@ def _run_batch(
     batches = []
     with _attached(network, proxies) as handles, _same_buffers(network):
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            watch = SampleGradients(network, len(part), show) if viewers else None
+            watch = SampleGradients(network, len(part), show, in_parts=True) if viewers else None
             handles += watch.handles if watch else []
             # the images' gradient makes the backward pass visit every layer, without the weights' gradients
             part = part.detach().requires_grad_(watch is not None)

@@ -12,6 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from vitnas.quality.proxies._base import weight_layers
 
 NORMS = (nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
+PART = 1 << 18  # elements
 
 
 class SampleGradients:
@@ -32,6 +33,8 @@ class SampleGradients:
         show: gets a layer's name and its gradients (B, *weight's shape) of each image's own loss.
         norms: watch normalisation layers too.
         summed: the backward pass starts from the sum of the images' losses, not from their mean.
+        in_parts: ``show`` gets the gradients of a large linear layer some rows at a time, while they are in
+            the cache: (B, rows, in).
     """
 
     def __init__(
@@ -42,13 +45,14 @@ class SampleGradients:
         *,
         norms: bool = False,
         summed: bool = False,
+        in_parts: bool = False,
     ) -> None:
         self._images = images
         self._summed = summed
+        self._in_parts = in_parts
         self._show = show
-        self.roots: list[
-            Tensor
-        ] = []  # outputs of layers that see the images themselves, after the forward pass
+        # outputs of the layers that see the images themselves, after the forward pass
+        self.roots: list[Tensor] = []
         self._left: dict[str, int] = {}  # uses of a layer that the backward pass has yet to reach
         self._sums: dict[str, Tensor] = {}
         layers: dict[str, nn.Module] = dict(weight_layers(network))
@@ -84,8 +88,14 @@ class SampleGradients:
                 raise ValueError(f"layer {name} gets {x.shape[0]} rows, no multiple of {self._images} images")
             # an image's own loss is not divided
             scaled = gradient.detach() if self._summed else gradient.detach() * self._images
-            found = _gradients_of(layer, x, scaled, self._images)
             known = self._sums.get(name)
+            if self._in_parts and isinstance(layer, nn.Linear) and known is None and self._left[name] == 1:
+                del self._left[name]
+                size = max(1, PART // (self._images * x.shape[-1]))
+                for rows in torch.split(scaled, size, dim=-1):
+                    self._show(name, _of_linear(x, rows, self._images))
+                return
+            found = _gradients_of(layer, x, scaled, self._images)
             self._sums[name] = found if known is None else known.add_(found)
             self._left[name] -= 1
             if not self._left[name]:

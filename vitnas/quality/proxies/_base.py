@@ -77,7 +77,12 @@ class Proxy:
         return []
 
     def see(self, layer: str, gradients: Tensor) -> None:
-        """Look at a layer's gradients (B, *weight's shape) of each image's own loss; do not keep them."""
+        """Look at gradients of each image's own loss; do not keep them.
+
+        Args:
+            layer: its name.
+            gradients: (B, *weight's shape); a linear layer may come in parts, (B, some rows, in).
+        """
 
     def score(self, gradients: Gradients | None) -> float:
         """The score after the passes.

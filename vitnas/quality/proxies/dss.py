@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +33,38 @@ class Dss(Proxy):
 
     def __init__(self) -> None:
         self._layers = LinearLayers((), ())
+        self._inputs: dict[str, list[Tensor]] = {}  # of each use of a linear layer
+        self._received: dict[str, list[Tensor]] = {}  # gradients of its outputs
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
-        """Nothing is hooked; the layers are sorted."""
+        """Sort the layers, and watch what the gradients of attention's are products of."""
         self._layers = linear_layers(network)
-        return []
+        watched = [(name, network.get_submodule(name)) for names in self._layers.attention for name in names]
+        return [
+            layer.register_forward_hook(self._hook(name))
+            for name, layer in watched
+            if isinstance(layer, nn.Linear)
+        ]
+
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
+        def watch(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            self._inputs.setdefault(name, []).append(inputs[0])
+            received = self._received.setdefault(name, [])
+            output.register_hook(received.append)  # type: ignore[no-untyped-call]
+
+        return watch
+
+    def _factors(self, names: list[str]) -> tuple[Tensor, Tensor] | None:
+        """(rows, out) and (rows, in) whose product is the stacked gradient, if each layer was used once."""
+        inputs = [self._inputs.get(name, []) for name in names]
+        received = [self._received.get(name, []) for name in names]
+        if any(len(uses) != 1 for uses in (*inputs, *received)):
+            return None
+        if any(uses[0] is not inputs[0][0] for uses in inputs):  # q, k and v of different tokens
+            return None
+        return torch.cat([uses[0].flatten(0, -2) for uses in received], dim=1), inputs[0][0].detach().flatten(
+            0, -2
+        )
 
     def score(self, gradients: Gradients | None) -> float:
         """ln(diversity + saliency)."""
@@ -47,8 +75,12 @@ class Dss(Proxy):
             reached = [name for name in names if name in found]
             if reached:
                 weight = torch.cat([weights[name].flatten(1) for name in reached])
-                gradient = torch.cat([found[name].flatten(1) for name in reached])
-                total += nuclear_norm(gradient) * nuclear_norm(weight)
+                factors = self._factors(reached)
+                if factors and 2 * len(factors[0]) < min(weight.shape):
+                    total += nuclear_norm_of_product(*factors) * nuclear_norm(weight)
+                else:
+                    gradient = torch.cat([found[name].flatten(1) for name in reached])
+                    total += nuclear_norm(gradient) * nuclear_norm(weight)
         for name in self._layers.others:
             if name in found:
                 total += float(found[name].flatten().abs() @ weights[name].flatten())
@@ -64,3 +96,9 @@ def nuclear_norm(matrix: Tensor) -> float:
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.mT
     values = torch.linalg.eigvalsh(tall.mT @ tall)
     return float(values[values > len(values) * torch.finfo(values.dtype).eps * values[-1]].sqrt().sum())
+
+
+def nuclear_norm_of_product(left: Tensor, right: Tensor) -> float:
+    """Of left^T right, (rows, M) and (rows, N), by a matrix (rows, rows): the product of their QR factors."""
+    upper = [torch.linalg.qr(factor.mT, mode="r").R for factor in (left, right)]
+    return float(torch.linalg.svdvals(upper[0] @ upper[1].mT).sum())
