@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -37,19 +38,11 @@ class Zen(Proxy):
         features_of = getattr(network, "forward_features", None)
         if features_of is None:
             raise ValueError("the network has no forward_features: what comes before its pooling is unknown")
-        scales: list[float] = []
+        norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
         with torch.no_grad(), unchanged(network, weights=True):
             gaussian_weights(network)
-            handles = [
-                norm.register_forward_pre_hook(_note_scale(scales))
-                for norm in network.modules()
-                if isinstance(norm, nn.BatchNorm2d)
-            ]
-            try:
+            with _noted_scales(norms) as scales:
                 features = features_of(images)
-            finally:
-                for handle in handles:
-                    handle.remove()
             moved = features_of(images + STEP * torch.randn_like(images))
         change = float((moved - features).double().abs().mean())
         if not (change > 0 and math.isfinite(change) and all(s > 0 for s in scales)):
@@ -69,9 +62,29 @@ def gaussian_weights(network: nn.Module) -> None:
             nn.init.zeros_(norm.bias)
 
 
-def _note_scale(scales: list[float]) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        variance = inputs[0].double().var(dim=(0, 2, 3), correction=0)  # (C,)
-        scales.append(math.sqrt(float(variance.mean())))
+@contextmanager
+def _noted_scales(norms: Sequence[nn.BatchNorm2d]) -> Iterator[list[float]]:
+    """Root of the mean over channels of the batch's variance, for each call of a norm.
 
-    return note
+    With momentum 1 the norm leaves the variance that it has computed as its running one, unbiased.
+    """
+    scales: list[float] = []
+
+    def note(norm: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(norm.running_var, Tensor):
+            count = inputs[0].numel() / inputs[0].shape[1]
+            variance = float(norm.running_var.double().mean()) * (count - 1) / count
+        else:
+            variance = float(inputs[0].double().var(dim=(0, 2, 3), correction=0).mean())
+        scales.append(math.sqrt(variance))
+
+    momenta = [norm.momentum for norm in norms]
+    handles = [norm.register_forward_hook(note) for norm in norms]
+    try:
+        for norm in norms:
+            norm.momentum = 1.0
+        yield scales
+    finally:
+        for norm, momentum, handle in zip(norms, momenta, handles, strict=True):
+            norm.momentum = momentum
+            handle.remove()
