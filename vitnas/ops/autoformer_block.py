@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import DropPath, hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._prenorm import PreNormBlock, split_heads
 from vitnas.ops._relative import RelativePosition
 from vitnas.ops._tokens import layer_norm, require_tokens
-from vitnas.ops.attention_mlp import TokenMlp
 
 
 class RelativeAttention(nn.Module):
@@ -26,14 +26,9 @@ class RelativeAttention(nn.Module):
         self.value_positions = RelativePosition(inputs.side_px, head_dim, extra_tokens=inputs.extra_tokens)
         self.proj = nn.Linear(inner, width)
 
-    def _split(self, x: Tensor) -> Tensor:
-        """Give each head its channels: (B, N, heads * head_dim) to (B, heads, N, head_dim)."""
-        batch, tokens, channels = x.shape
-        return x.reshape(batch, tokens, self.heads, channels // self.heads).transpose(1, 2)
-
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, width) to the same shape."""
-        q, k, v = self._split(self.q(x)), self._split(self.k(x)), self._split(self.v(x))
+        q, k, v = (split_heads(project(x), self.heads) for project in (self.q, self.k, self.v))
         scores = (q @ k.transpose(-2, -1) + self.key_positions.scores(q)) * self.scale  # (B, heads, N, N)
         weights = scores.softmax(dim=-1)
         mixed = weights @ v + self.value_positions.mixed(weights)  # (B, heads, N, head_dim)
@@ -41,7 +36,7 @@ class RelativeAttention(nn.Module):
         return y
 
 
-class AutoformerBlock(nn.Module):
+class AutoformerBlock(PreNormBlock):
     """Pre-norm attention with relative positions, and an MLP, on tokens (AutoFormer, arXiv 2107.00651).
 
     A pair of places has a vector for its row offset and one for its column offset, up to 14 each way, which
@@ -70,18 +65,14 @@ class AutoformerBlock(nn.Module):
         head_dim: int = 64,
         drop_path: float = 0.0,
     ) -> None:
-        super().__init__()
         require_tokens("autoformer_block", inputs)
         require_same_width("autoformer_block", inputs, width)
         require_positive("autoformer_block", heads=heads, head_dim=head_dim)
-        self.norm1 = layer_norm(width)
-        self.attention = RelativeAttention(inputs, heads=heads, head_dim=head_dim)
-        self.norm2 = layer_norm(width)
-        self.mlp = TokenMlp(width, hidden_width("autoformer_block", width, expansion))
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, width) to the same shape."""
-        x = x + self.drop_path(self.attention(self.norm1(x)))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
-        return x
+        hidden = hidden_width("autoformer_block", width, expansion)
+        super().__init__(
+            RelativeAttention(inputs, heads=heads, head_dim=head_dim),
+            (layer_norm(width), layer_norm(width)),
+            width,
+            hidden,
+            drop_path,
+        )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import DropPath, hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._prenorm import PreNormBlock
 from vitnas.ops._tokens import layer_norm, require_tokens
-from vitnas.ops.attention_mlp import TokenMlp
 from vitnas.ops.transformer_block import SelfAttention
 
 
-class SplitHeadBlock(nn.Module):
+class SplitHeadBlock(PreNormBlock):
     """Pre-norm self-attention and MLP on tokens, the width shared among the heads (ViT, arXiv 2010.11929).
 
     The number of heads changes neither parameters nor multiply-accumulates of the projections.
@@ -39,7 +37,6 @@ class SplitHeadBlock(nn.Module):
         heads: int = 4,
         drop_path: float = 0.0,
     ) -> None:
-        super().__init__()
         require_tokens("split_head_block", inputs)
         require_same_width("split_head_block", inputs, width)
         require_positive("split_head_block", heads=heads)
@@ -47,14 +44,11 @@ class SplitHeadBlock(nn.Module):
             raise InvalidArchitecture(
                 f"split_head_block shares its width among the heads, but {heads} heads do not divide {width}"
             )
-        self.norm1 = layer_norm(width)
-        self.attention = SelfAttention(width, heads=heads, head_dim=width // heads)
-        self.norm2 = layer_norm(width)
-        self.mlp = TokenMlp(width, hidden_width("split_head_block", width, expansion))
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, width) to the same shape."""
-        x = x + self.drop_path(self.attention(self.norm1(x)))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
-        return x
+        hidden = hidden_width("split_head_block", width, expansion)
+        super().__init__(
+            SelfAttention(width, heads=heads, head_dim=width // heads),
+            (layer_norm(width), layer_norm(width)),
+            width,
+            hidden,
+            drop_path,
+        )

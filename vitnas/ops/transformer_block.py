@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import DropPath, hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._prenorm import PreNormBlock, split_heads
 from vitnas.ops._tokens import layer_norm, require_tokens
-from vitnas.ops.attention_mlp import TokenMlp
 
 
 class SelfAttention(nn.Module):
@@ -27,20 +27,15 @@ class SelfAttention(nn.Module):
         self.v = nn.Linear(width, heads * head_dim)
         self.proj = nn.Linear(heads * head_dim, width)
 
-    def _split(self, x: Tensor) -> Tensor:
-        """Give each head its channels: (B, N, heads * head_dim) to (B, heads, N, head_dim)."""
-        batch, tokens, channels = x.shape
-        return x.reshape(batch, tokens, self.heads, channels // self.heads).transpose(1, 2)
-
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, width) to the same shape."""
-        q, k, v = self._split(self.q(x)), self._split(self.k(x)), self._split(self.v(x))
+        q, k, v = (split_heads(project(x), self.heads) for project in (self.q, self.k, self.v))
         mixed = F.scaled_dot_product_attention(q, k, v)  # (B, heads, N, head_dim)
         y: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return y
 
 
-class TransformerBlock(nn.Module):
+class TransformerBlock(PreNormBlock):
     """Pre-norm self-attention and MLP on tokens (ViT, arXiv 2010.11929; DeiT, arXiv 2012.12877).
 
     Args:
@@ -65,18 +60,14 @@ class TransformerBlock(nn.Module):
         head_dim: int = 64,
         drop_path: float = 0.0,
     ) -> None:
-        super().__init__()
         require_tokens("transformer_block", inputs)
         require_same_width("transformer_block", inputs, width)
         require_positive("transformer_block", heads=heads, head_dim=head_dim)
-        self.norm1 = layer_norm(width)
-        self.attention = SelfAttention(width, heads=heads, head_dim=head_dim)
-        self.norm2 = layer_norm(width)
-        self.mlp = TokenMlp(width, hidden_width("transformer_block", width, expansion))
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, width) to the same shape."""
-        x = x + self.drop_path(self.attention(self.norm1(x)))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
-        return x
+        hidden = hidden_width("transformer_block", width, expansion)
+        super().__init__(
+            SelfAttention(width, heads=heads, head_dim=head_dim),
+            (layer_norm(width), layer_norm(width)),
+            width,
+            hidden,
+            drop_path,
+        )

@@ -7,9 +7,9 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import DropPath, hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._prenorm import PreNormBlock, split_heads
 from vitnas.ops._tokens import require_places
-from vitnas.ops.attention_mlp import TokenMlp
 
 
 class WindowAttention(nn.Module):
@@ -41,21 +41,16 @@ class WindowAttention(nn.Module):
         x = x.reshape(-1, self.splits, self.splits, window, window, x.shape[-1]).transpose(2, 3)
         return x.reshape(-1, self.side_px**2, x.shape[-1])
 
-    def _split(self, x: Tensor) -> Tensor:
-        """Give each head its channels: (B, N, inner) to (B, heads, N, inner / heads)."""
-        windows, tokens, channels = x.shape
-        return x.reshape(windows, tokens, self.heads, channels // self.heads).transpose(1, 2)
-
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, width) to the same shape."""
         x = self._windows(x)
-        q, k, v = self._split(self.q(x)), self._split(self.k(x)), self._split(self.v(x))
+        q, k, v = (split_heads(project(x), self.heads) for project in (self.q, self.k, self.v))
         mixed = F.scaled_dot_product_attention(q, k, v)  # (windows, heads, tokens, head_dim)
         y: Tensor = self._joined(self.proj(mixed.transpose(1, 2).flatten(2)))
         return y
 
 
-class WindowBlock(nn.Module):
+class WindowBlock(PreNormBlock):
     """Pre-norm attention within windows, and MLP, on tokens (As-ViT, arXiv 2202.11921).
 
     Args:
@@ -82,7 +77,6 @@ class WindowBlock(nn.Module):
         splits: int = 1,
         drop_path: float = 0.0,
     ) -> None:
-        super().__init__()
         require_places("window_block", inputs)
         require_same_width("window_block", inputs, width)
         require_positive("window_block", heads=heads, splits=splits)
@@ -94,14 +88,10 @@ class WindowBlock(nn.Module):
         if heads > width:
             raise InvalidArchitecture(f"window_block: {heads} heads for {width} channels: at most one each")
         hidden = hidden_width("window_block", width, expansion)
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = WindowAttention(width, inputs.side_px, splits=splits, heads=heads)
-        self.norm2 = nn.LayerNorm(width)
-        self.mlp = TokenMlp(width, hidden)
-        self.drop_path = DropPath(drop_path)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (B, N, width) to the same shape."""
-        x = x + self.drop_path(self.attention(self.norm1(x)))
-        x = x + self.drop_path(self.mlp(self.norm2(x)))
-        return x
+        super().__init__(
+            WindowAttention(width, inputs.side_px, splits=splits, heads=heads),
+            (nn.LayerNorm(width), nn.LayerNorm(width)),
+            width,
+            hidden,
+            drop_path,
+        )
