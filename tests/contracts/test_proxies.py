@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import math
 import typing
 
@@ -100,3 +101,15 @@ def test_the_network_is_left_as_it_was(architecture, name):
     assert all(p.grad is None and p.requires_grad for p in network.parameters())
     assert all(module.training for module in network.modules())
     assert all(len(m._forward_hooks) + len(m._forward_pre_hooks) == count for m, count in hooks)
+
+
+@pytest.mark.parametrize("architecture", [VIT, HYBRID], ids=["vit", "hybrid"])
+def test_no_tensor_is_left_behind(architecture, name):
+    def alive() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    measure(architecture, [name], seed=3, **SETTINGS)  # what is kept for good
+    before = alive()
+    measure(architecture, [name], seed=3, **SETTINGS)
+    assert alive() <= before

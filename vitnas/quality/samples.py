@@ -103,11 +103,16 @@ class SampleGradients:
 
     def finish(self) -> None:
         """After the backward pass: show layers some of whose uses did not matter for the loss; unhook."""
-        for handle in self.handles:
-            handle.remove()
+        self.release()
         while self._sums:
             self._show(*self._sums.popitem())
         self._left.clear()
+
+    def release(self) -> None:
+        """Unhook, and let go of the graph: its hooks hold this object, a circle that is never collected."""
+        for handle in self.handles:
+            handle.remove()
+        self.roots.clear()
 
 
 def _is_scaling_norm(layer: nn.Module) -> bool:
