@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -46,6 +47,9 @@ class PatchMerging(nn.Module):
         """Map (B, N, channels) to (B, N / 4, width)."""
         x = x.reshape(x.shape[0], self.side_px, self.side_px, x.shape[2])
         x = F.pad(x, self.padding)  # (B, H, W, C)
-        x = x.unfold(1, self.kernel_px, 2).unfold(2, self.kernel_px, 2)  # (B, H/2, W/2, C, k, k)
+        size, end = self.kernel_px, 2 * ((self.side_px + 1) // 2)
+        # slices, not unfold: Core ML knows them
+        parts = [x[:, i : i + end - 1 : 2, j : j + end - 1 : 2] for i in range(size) for j in range(size)]
+        x = torch.stack(parts, dim=-1)  # (B, H/2, W/2, C, k * k)
         y: Tensor = self.reduction(self.norm(x.flatten(3).flatten(1, 2)))
         return y
