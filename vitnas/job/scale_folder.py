@@ -14,7 +14,7 @@ from vitnas.hardware.load import ProfiledDevice
 from vitnas.job import targets
 from vitnas.scale.config import ScaleConfig
 from vitnas.search.log import atomic_write_json, atomic_write_text
-from vitnas.search.run import current_versions, read_json
+from vitnas.search.run import RunFolder, current_versions, read_json
 
 FORMAT = "scale 1"
 MEMBERS = "family"
@@ -43,10 +43,7 @@ class ScaleFolder:
         Raises:
             RunError: there is one.
         """
-        if (self.path / "manifest.json").exists():
-            raise RunError(
-                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
-            )
+        RunFolder(self.path).require_free()
 
     def create(
         self, config: ScaleConfig, seed: Architecture, names: Sequence[str], devices: Sequence[ProfiledDevice]
