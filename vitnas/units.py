@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from vitnas.errors import InvalidBudget, unknown
+from vitnas.errors import InvalidBudget, InvalidInput, unknown
 
 _TIME_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 _BYTES = {"b": 1.0} | {
@@ -41,6 +41,8 @@ _NOUNS = {
     "activations": ("activations",),
     "throughput_per_s": ("images/s", "img/s", "/s"),
 }
+_WHOLE = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
+_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s.]*)\s*", re.IGNORECASE)
 
 
@@ -115,3 +117,17 @@ def _time(value_ms: float) -> str:
     if 0 < abs(value_ms) < 0.1:
         return f"{value_ms * 1000:.3g} us"
     return f"{value_ms:.2f} ms"
+
+
+def parse_count(text: str, where: str) -> int:
+    """``300``, ``500k`` or ``2M`` as a whole number of at least 1.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    match = _WHOLE.fullmatch(text.strip())
+    digits = match[1].replace(",", "").replace("_", "") if match else "nan"
+    value = float(digits) * _FACTORS[match[2].lower() if match else ""]
+    if not (math.isfinite(value) and value >= 1 and value == round(value)):
+        raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
+    return round(value)

@@ -6,25 +6,12 @@ import math
 import re
 
 from vitnas.errors import InvalidInput
+from vitnas.units import parse_count
 
-_COUNT = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
-_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+__all__ = ["parse_count", "parse_duration"]
+
 _TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE)
 _SECONDS = {"h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
-
-
-def parse_count(text: str, where: str) -> int:
-    """``300``, ``500k`` or ``2M`` as a whole number of at least 1.
-
-    Raises:
-        InvalidInput: it is none.
-    """
-    match = _COUNT.fullmatch(text.strip())
-    digits = match[1].replace(",", "").replace("_", "") if match else "nan"
-    value = float(digits) * _FACTORS[match[2].lower() if match else ""]
-    if not (math.isfinite(value) and value >= 1 and value == round(value)):
-        raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
-    return round(value)
 
 
 def parse_duration(text: str, where: str) -> float:

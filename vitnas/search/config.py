@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitnas.errors import InvalidInput, RunCorrupt
+from vitnas.search.rungs import Rung, parse_rungs
 
 DEFAULT_QUALITY = "capacity"
 DEFAULT_STRATEGY = "evolution"
@@ -47,6 +48,7 @@ class SearchConfig:
         label: the column of ``labels``; None where there is one.
         images: folder or ``.npz`` of real images that proxies see; None for Gaussian ones.
         device: where proxies compute: ``cpu``, ``cuda`` or ``cuda:N``.
+        then: rungs that choose among the front, such as ``naswot:1000``; see `rungs.Rung`.
         strategy: who proposes.
         objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
@@ -81,6 +83,7 @@ class SearchConfig:
     label: str | None = None
     images: str | None = None
     device: str = "cpu"
+    then: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
@@ -88,6 +91,17 @@ class SearchConfig:
             if value is not None and (value < least or value != value):
                 option = name.removesuffix("_s").replace("_", "-")
                 raise InvalidInput(f"--{option}: expected at least {least}, got {value}")
+        parse_rungs(self.then, self.quality)
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """What ``then`` says."""
+        return parse_rungs(self.then, self.quality)
+
+    @property
+    def qualities(self) -> tuple[str, ...]:
+        """Of the search and of its rungs."""
+        return (self.quality, *(rung.quality for rung in self.rungs))
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -100,6 +114,7 @@ class SearchConfig:
             **dataclasses.asdict(self),
             "budgets": dict(self.budgets),
             "objectives": list(self.objectives),
+            "then": list(self.then),
         }
 
     @classmethod
@@ -118,4 +133,5 @@ class SearchConfig:
         values = dict(data)
         values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
         values["objectives"] = tuple(values.get("objectives", ()))
+        values["then"] = tuple(values.get("then", ()))
         return cls(**values)

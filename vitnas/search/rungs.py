@@ -1,0 +1,95 @@
+"""The rungs of a funnel: ``--then QUALITY:N``, and what each of them did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitnas.errors import InvalidInput
+from vitnas.units import parse_count
+
+OPTION = "--then"
+FORM = "write QUALITY:N, such as naswot:1000"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """What is asked of a rung.
+
+    Attributes:
+        quality: that scores its candidates, as ``--quality`` names it.
+        take: candidates that it takes from the front before, or all of it if it holds fewer.
+    """
+
+    quality: str
+    take: int
+
+    def __str__(self) -> str:
+        return f"{self.quality}:{self.take}"
+
+
+def parse_rungs(texts: Iterable[str], quality: str) -> tuple[Rung, ...]:
+    """``naswot:1000`` and so on as rungs.
+
+    Args:
+        texts: of each rung.
+        quality: of the search before them.
+
+    Raises:
+        InvalidInput: one is not so written, or names a score that all candidates have already.
+    """
+    rungs: list[Rung] = []
+    before = [_same(quality)]
+    for text in texts:
+        name, colon, number = (part.strip() for part in text.rpartition(":"))
+        where = f"{OPTION} {text}"
+        if not colon or not number:
+            raise InvalidInput(f"{where}: how many networks does it take? {FORM}")
+        if not name:
+            raise InvalidInput(f"{where}: what does it score with? {FORM}")
+        if _same(name) in before:
+            raise InvalidInput(f"{where}: '{name}' has scored its candidates already; leave it out")
+        before.append(_same(name))
+        rungs.append(Rung(name, parse_count(number, where)))
+    return tuple(rungs)
+
+
+def _same(quality: str) -> str:
+    """One spelling of a quality: ``b+a`` is ``a+b``, and a dash is an underscore."""
+    return "+".join(sorted(member.strip().replace("-", "_") for member in quality.split("+")))
+
+
+@dataclass(frozen=True)
+class RungResult:
+    """What a rung did, or (the first of a run's) the search before the rungs.
+
+    Attributes:
+        quality: that scored.
+        take: candidates that it was to take; None for the search.
+        input: candidates that came in; those that the search priced.
+        scored: that got a score.
+        failed: that got none.
+        output: its front.
+        seconds: it took, over all sessions of the run.
+        reasons: why candidates failed, and how many did so.
+        whole: False where it was interrupted.
+    """
+
+    quality: str
+    take: int | None
+    input: int
+    scored: int
+    failed: int
+    output: int
+    seconds: float
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    whole: bool = True
+
+    def to_dict(self) -> dict[str, Any]:
+        """For the manifest; what does not apply is absent."""
+        found = dict(vars(self))
+        empty = [*(["take"] if self.take is None else []), *([] if self.reasons else ["reasons"])]
+        for name in [*empty, *(["whole"] if self.whole else [])]:
+            del found[name]
+        return found | {"seconds": round(self.seconds, 3)}
