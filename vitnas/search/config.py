@@ -12,6 +12,8 @@ from vitnas.search.rungs import Rung, parse_rungs
 
 DEFAULT_QUALITY = "capacity"
 DEFAULT_STRATEGY = "evolution"
+DEFAULT_EPOCHS = 9  # of a brief training: early stopping looks after 1, 3 and 9
+DEFAULT_TRAIN_BATCH = 128
 LEAST = {
     "trials": 1,
     "time_s": 0,
@@ -20,6 +22,8 @@ LEAST = {
     "seed": 0,
     "batch": 1,
     "resolution_px": 1,
+    "epochs": 1,
+    "train_batch": 1,
 }
 
 
@@ -49,6 +53,12 @@ class SearchConfig:
         images: folder or ``.npz`` of real images that proxies see; None for Gaussian ones.
         device: where proxies compute: ``cpu``, ``cuda`` or ``cuda:N``.
         then: rungs that choose among the front, such as ``naswot:1000``; see `rungs.Rung`.
+        data: labelled images that quality ``train`` trains on: a folder or an ``.npz`` file.
+        epochs: of a training at most; None for `DEFAULT_EPOCHS`.
+        train_batch: images a step of a training; None for `DEFAULT_TRAIN_BATCH`.
+        learning_rate: of trainings, at the recipe's batch; None for the recipe's.
+        early_stop: whether ASHA ends the trainings of weak candidates; None for yes. Which are ended depends
+            on the order in which trainings finish, so that equal settings need not give equal fronts.
         strategy: who proposes.
         objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
@@ -83,6 +93,11 @@ class SearchConfig:
     label: str | None = None
     images: str | None = None
     device: str = "cpu"
+    data: str | None = None
+    epochs: int | None = None
+    train_batch: int | None = None
+    learning_rate: float | None = None
+    early_stop: bool | None = None
     then: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
