@@ -60,6 +60,12 @@ class NetworkQuality:
         """Scores (n, K) by each member, turned so that higher is better; nan where it failed."""
         return np.asarray(self._values(genomes, self._records(genomes)) * self._signs)
 
+    def recall(self, genomes: Genomes) -> tuple[NDArray[np.float64], list[str]]:
+        """Of genomes (n, G), measured or not: the quality (n,), nan without one, and why a network failed."""
+        records = self.bench.recall(genomes, self.proxies)
+        quality = self.combination(self._values(genomes, records) * self._signs)
+        return quality, [failure_of(record, self.proxies) for record in records]
+
     def details(self, genomes: Genomes) -> list[Details]:
         """What each member said of each genome."""
         records = self._records(genomes)
@@ -102,6 +108,12 @@ class NetworkScorer:
     def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
         """Scores (n, K) that are combined; None if there is one."""
         return self.quality.members(genomes) if len(self.quality.names) > 1 else None
+
+
+def failure_of(record: Evaluation, proxies: Sequence[str]) -> str:
+    """Why a network has no score; empty where it has one, or was not measured."""
+    failures = record.get("failures") or {}
+    return str(record.get("failure") or next((failures[name] for name in proxies if name in failures), ""))
 
 
 def details(

@@ -138,6 +138,11 @@ class NetworkBench:
                 done(finished)
         return [self._known[name] for name in names]
 
+    def recall(self, genomes: Genomes, proxies: Sequence[str]) -> list[Evaluation]:
+        """What `measure` has found for each genome (n, G) already; an empty one where it has not."""
+        names = [self._task_name(self.table.space.decode(g), proxies, health=False) for g in genomes]
+        return [self._known.get(name, Evaluation()) for name in names]
+
     def _tasks(
         self, architecture: Architecture, proxies: Sequence[str], health: bool
     ) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ GENOME_BATCH = 16384
 NETWORK_BATCH = 16
 SEQUENTIAL_BATCH = 10  # Optuna's samplers learn from every trial
 SHOWN_PROXIES = ("token_entropy", "naswot")
+KEPT = "quality.json"  # what the scores of a run's quality rest on
 
 
 @dataclass(frozen=True)
@@ -96,14 +97,14 @@ def fitted_quality(setup: Setup) -> GenomeQuality:
 
 def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rating:
     space, table = setup.problem.space, setup.table
-    saved = folder.read_json("quality.json")
+    saved = folder.read_json(KEPT)
     if saved is not None:
         quality = restore_genome_quality(saved["state"], space, table)
         box = Box(tuple(saved["box"]["best"]), tuple(saved["box"]["worst"]))
     else:
         quality = fitted_quality(setup)
         box = Box.of(setup.problem.matrix(table.price(setup.pool), quality.score(setup.pool)))
-        folder.write_json("quality.json", {"state": quality.state(), "box": dataclasses.asdict(box)})
+        folder.write_json(KEPT, {"state": quality.state(), "box": dataclasses.asdict(box)})
     batch = SEQUENTIAL_BATCH if is_sequential(setup.config.strategy) else GENOME_BATCH
     members = quality.members if isinstance(quality, CombinedQuality) else None
     said = functools.partial(genome_details, quality)
@@ -113,7 +114,7 @@ def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rati
 
 def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:
     names = split_quality(setup.config.quality)
-    genome = _genome_members(setup, folder, [name for name in names if is_genome_quality(name)])
+    genome = genome_members(setup, folder, [name for name in names if is_genome_quality(name)])
     proxies = tuple(name for name in names if name not in genome)
     sample = reference_sample(setup, folder, bench, proxies, listener)
     members = setup.pool[:SAMPLE]
@@ -127,16 +128,18 @@ def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listen
     return Rating(scorer, bench, quality.rate, quality.details, box, notes)
 
 
-def _genome_members(setup: Setup, folder: RunFolder, names: Sequence[str]) -> dict[str, GenomeQuality]:
-    """Members that rate genomes: restored from the run's folder, or fitted and saved there."""
+def genome_members(
+    setup: Setup, folder: RunFolder, names: Sequence[str], kept: str = KEPT
+) -> dict[str, GenomeQuality]:
+    """Members that rate genomes: restored from a file of the run, or fitted and saved there."""
     if not names:
         return {}
     space, table = setup.problem.space, setup.table
-    saved = folder.read_json("quality.json")
+    saved = folder.read_json(kept)
     if saved is not None:
         return {name: restore_genome_quality(saved["members"][name], space, table) for name in names}
     fitted = {name: genome_quality(name, space, table, setup.pool, labels=setup.labels) for name in names}
-    folder.write_json("quality.json", {"members": {name: own.state() for name, own in fitted.items()}})
+    folder.write_json(kept, {"members": {name: own.state() for name, own in fitted.items()}})
     return fitted
 
 
