@@ -14,13 +14,8 @@ import numpy as np
 import pytest
 
 from vitnas.errors import RunCorrupt, RunError
-from vitnas.search.log import (
-    EvaluationLog,
-    atomic_write_json,
-    atomic_write_npz,
-    atomic_write_text,
-    read_log,
-)
+from vitnas.search.disk import atomic_write_json, atomic_write_npz, atomic_write_text
+from vitnas.search.log import EvaluationLog, read_log
 
 RECORDS: list[dict[str, Any]] = [
     {"trial": 0, "latency_ms": 0.1 + 0.2},

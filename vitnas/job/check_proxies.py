@@ -20,7 +20,7 @@ from vitnas.job.proxy_scores import Listener, ScoreBench, Silent
 from vitnas.lock import RunLock
 from vitnas.quality.combine import log_rank_sum, standard_sum
 from vitnas.quality.truth import RESAMPLES
-from vitnas.search.log import atomic_write_json
+from vitnas.search.disk import atomic_write_json
 from vitnas.search.run import current_versions
 from vitnas.workers import make_workers
 

@@ -17,7 +17,7 @@ from vitnas.quality.fallback import log_capacity
 from vitnas.scale.config import DEFAULTS
 from vitnas.scale.family import Network, Outcome
 from vitnas.scale.moves import depths, widths
-from vitnas.search.log import atomic_write_json
+from vitnas.search.disk import atomic_write_json
 from vitnas.search.run import current_versions
 from vitnas.space.files import load_space
 

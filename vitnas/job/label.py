@@ -18,8 +18,8 @@ from vitnas.job.setup import Setup, prepare
 from vitnas.quality.labels import Labels
 from vitnas.quality.teaching import most_informative
 from vitnas.search.config import SearchConfig
+from vitnas.search.disk import atomic_write_text
 from vitnas.search.events import Listener, Silent
-from vitnas.search.log import atomic_write_text
 from vitnas.search.run import RunFolder
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space

@@ -13,7 +13,7 @@ from vitnas.errors import RunError
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.job import targets
 from vitnas.scale.config import ScaleConfig
-from vitnas.search.log import atomic_write_json, atomic_write_text
+from vitnas.search.disk import atomic_write_json, atomic_write_text
 from vitnas.search.run import RunFolder, current_versions, read_json
 
 FORMAT = "scale 1"

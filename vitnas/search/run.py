@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import vitnas
 from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.config import SearchConfig
-from vitnas.search.log import atomic_write_json, atomic_write_npz, atomic_write_text
+from vitnas.search.disk import atomic_write_json, atomic_write_npz, atomic_write_text
 
 FORMAT = 2
 PACKAGES = ("torch", "numpy", "optuna")
