@@ -113,19 +113,27 @@ def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rati
 
 
 def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:
-    names = split_quality(setup.config.quality)
-    genome = genome_members(setup, folder, [name for name in names if is_genome_quality(name)])
-    proxies = tuple(name for name in names if name not in genome)
-    sample = reference_sample(setup, folder, bench, proxies, listener)
+    quality = network_quality(setup, folder, bench, listener)
     members = setup.pool[:SAMPLE]
-    quality = NetworkQuality(bench, names, genome, sample, members, setup.config.combine or COMBINATIONS[0])
     box = Box.of(setup.problem.matrix(setup.table.price(members), quality.rate(members)))
     notes = (
-        *([quality.combination.note(names)] if len(names) > 1 else []),
+        *([quality.combination.note(quality.names)] if len(quality.names) > 1 else []),
         "at random initialisation nearly every proxy counts the network's shape: look at params and depth",
     )
     scorer = NetworkScorer(quality, NETWORK_BATCH)
     return Rating(scorer, bench, quality.rate, quality.details, box, notes)
+
+
+def network_quality(
+    setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener, kept: str = KEPT
+) -> NetworkQuality:
+    """The quality of built networks that the settings name; a file of the run keeps what it rests on."""
+    names = split_quality(setup.config.quality)
+    genome = genome_members(setup, folder, [name for name in names if is_genome_quality(name)], kept)
+    proxies = tuple(name for name in names if name not in genome)
+    sample = reference_sample(setup, folder, bench, proxies, listener)
+    how = setup.config.combine or COMBINATIONS[0]
+    return NetworkQuality(bench, names, genome, sample, setup.pool[:SAMPLE], how)
 
 
 def genome_members(
