@@ -10,6 +10,8 @@ VitnasError
 │   └── InvalidData                a CSV or weights file
 ├── NothingFeasible                no architecture of the space meets the budgets
 ├── MissingExtra (ImportError)     an optional dependency; names the extra to install
+├── ClusterError                   a Ray cluster that cannot be used
+├── StorageError                   a database that a study is written to
 └── RunError                       a run folder
     ├── RunLocked                  another process writes to it
     └── RunCorrupt                 its files contradict each other
@@ -59,6 +61,14 @@ class NothingFeasible(VitnasError):
 
 class MissingExtra(VitnasError, ImportError):
     """An optional dependency is not installed."""
+
+
+class ClusterError(VitnasError):
+    """A Ray cluster that cannot be used."""
+
+
+class StorageError(VitnasError):
+    """A database that no study can be written to."""
 
 
 class RunError(VitnasError):

@@ -133,7 +133,7 @@ def test_a_worker_that_dies_is_replaced_and_its_task_tried_again(two, helper, tm
 
 def test_a_task_that_kills_its_worker_twice_is_a_failure(two):
     results = dict(two.map(os._exit, [7]))
-    assert results[0] == Failure("the worker died 2 times on this task (exit code 7)")
+    assert results[0] == Failure("killed two workers (exit code 7)")
     assert dict(two.map(math.sqrt, [4.0])) == {0: 2.0}
 
 

@@ -22,7 +22,7 @@ from vitnas.quality.combine import log_rank_sum, standard_sum
 from vitnas.quality.truth import RESAMPLES
 from vitnas.search.disk import atomic_write_json
 from vitnas.search.run import current_versions
-from vitnas.workers import make_workers
+from vitnas.workers import Workers, WorkerSettings, make_workers
 
 FORMAT = 1
 BASELINES = ("params", "macs", "depth", "widths")
@@ -33,7 +33,11 @@ Values = NDArray[np.float64]
 
 
 def check_proxies(
-    settings: CheckSettings, *, out: Path | None = None, workers: int = 1, listener: Listener | None = None
+    settings: CheckSettings,
+    *,
+    out: Path | None = None,
+    workers: int | WorkerSettings = 1,
+    listener: Listener | None = None,
 ) -> dict[str, Any]:
     """Score a table's networks, and say how far each score ranks them as the labels do.
 
@@ -41,7 +45,8 @@ def check_proxies(
         settings: what to check.
         out: folder of the scores and results; ``runs/proxies-SPACE`` without one. The same command goes on
             with what it holds.
-        workers: processes; the result does not depend on it, but for the seconds.
+        workers: as in :func:`vitnas.job.search.run_search`; the result does not depend on it, but for the
+            seconds.
         listener: watches.
 
     Returns:
@@ -63,12 +68,12 @@ def check_proxies(
     if bands is None:
         bands = even_bands(params, len(truth.sample))
     folder.mkdir(parents=True, exist_ok=True)
-    with RunLock(folder, option="--out"):
-        scores = _measure(settings, asked, truth, counts, folder, workers, listener or Silent())
+    with RunLock(folder, option="--out"), make_workers(workers) as pool:
+        scores = _measure(settings, asked, truth, counts, folder, pool, listener or Silent())
         compared = Comparison(truth, parts(truth.groups, params, bands), settings.draws.seed)
         entries = [compared.entry(score) for score in scores]
         entries += [compared.entry_of_count(count) for count in counts]
-        document = _document(settings, truth, workers) | {"proxies": entries}
+        document = _document(settings, truth, pool.size) | {"proxies": entries}
         atomic_write_json(folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', truth.label)}.json", document)
     return document
 
@@ -79,15 +84,14 @@ def _measure(
     truth: Truth,
     counts: Sequence[Score],
     folder: Path,
-    workers: int,
+    workers: Workers,
     listener: Listener,
 ) -> list[Score]:
     """The scores that were asked for, on the sample."""
     closed = {score.name: score for score in counts}
     single = dict.fromkeys(m for members in asked.values() for m in members if m not in closed)
     architectures = [truth.space.decode(truth.genomes[k]) for k in truth.sample]
-    with make_workers(workers) as pool:
-        measured = ScoreBench(folder, settings.draws).measure(architectures, list(single), pool, listener)
+    measured = ScoreBench(folder, settings.draws).measure(architectures, list(single), workers, listener)
     known = {name: score_of(name, [row[name] for row in measured]) for name in single}
     known |= {n: Score(n, s.kind, s.values[truth.sample], s.seconds) for n, s in closed.items()}
     return [

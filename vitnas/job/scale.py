@@ -27,7 +27,7 @@ from vitnas.search.log import EvaluationLog
 from vitnas.search.run import new_folder
 from vitnas.space.files import load_architecture
 from vitnas.units import format_quantity
-from vitnas.workers import make_workers
+from vitnas.workers import WorkerSettings, make_workers
 
 SCORED_AT_END = -1  # step of the members' own scores in the log
 
@@ -61,7 +61,7 @@ def run_scale(
     *,
     root: str | Path = "runs",
     name: str | None = None,
-    workers: int = 1,
+    workers: int | WorkerSettings = 1,
     listener: Listener | None = None,
 ) -> FamilyResult:
     """Scale a network into a family, and write a run folder.
@@ -70,7 +70,7 @@ def run_scale(
         config: what to scale, by which rule, to which sizes.
         root: folder of run folders.
         name: of the run; a free name is made up without one.
-        workers: processes that score children; the result does not depend on it.
+        workers: as in :func:`vitnas.job.search.run_search`; the result does not depend on it.
         listener: watches.
 
     Raises:
@@ -90,7 +90,9 @@ def run_scale(
         return _go_on(setup, folder, workers, watcher)
 
 
-def resume_scale(path: str | Path, *, workers: int = 1, listener: Listener | None = None) -> FamilyResult:
+def resume_scale(
+    path: str | Path, *, workers: int | WorkerSettings = 1, listener: Listener | None = None
+) -> FamilyResult:
     """Go on with a run as if it had never stopped.
 
     Raises:
@@ -162,7 +164,9 @@ def _contraction(config: ScaleConfig) -> contract.ContractionSettings:
     return contract.ContractionSettings(config.setting("width_multiple"), config.setting("shrink"))
 
 
-def _go_on(setup: Setup, folder: ScaleFolder, workers: int, listener: Listener) -> FamilyResult:
+def _go_on(
+    setup: Setup, folder: ScaleFolder, workers: int | WorkerSettings, listener: Listener
+) -> FamilyResult:
     """Run the rule from its start; what the log holds is not measured again."""
     started = time.monotonic()
     before = float(folder.manifest.get("seconds", 0.0))

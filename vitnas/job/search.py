@@ -18,7 +18,7 @@ from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, SearchResult, Silent
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
-from vitnas.workers import make_workers
+from vitnas.workers import WorkerSettings, make_workers
 
 
 def run_search(
@@ -26,7 +26,7 @@ def run_search(
     *,
     root: str | Path = "runs",
     name: str | None = None,
-    workers: int = 1,
+    workers: int | WorkerSettings = 1,
     listener: Listener | None = None,
 ) -> SearchResult:
     """Search, and write a run folder.
@@ -35,7 +35,8 @@ def run_search(
         config: what to search.
         root: folder of run folders.
         name: of the run; a free name is made up without one.
-        workers: processes that build and run networks; the result does not depend on it.
+        workers: who builds and runs networks: a number of processes (1: this one), or settings, such as those
+            of a Ray cluster; the result does not depend on it.
         listener: watches.
 
     Returns:
@@ -63,7 +64,7 @@ def run_search(
 def resume_search(
     path: str | Path,
     *,
-    workers: int = 1,
+    workers: int | WorkerSettings = 1,
     trials: int | None = None,
     time_s: float | None = None,
     listener: Listener | None = None,
@@ -93,7 +94,9 @@ def resume_search(
         return _go_on(setup, folder, workers, watcher)
 
 
-def _go_on(setup: Setup, folder: RunFolder, workers: int, listener: Listener) -> SearchResult:
+def _go_on(
+    setup: Setup, folder: RunFolder, workers: int | WorkerSettings, listener: Listener
+) -> SearchResult:
     """Search from wherever the folder stands, and finish."""
     started = time.monotonic()
     before = float(folder.manifest.get("seconds", 0.0))

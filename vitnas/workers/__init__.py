@@ -1,21 +1,33 @@
-"""Where work runs: in this process or in several."""
+"""Where work runs: in this process, in several, or on a Ray cluster."""
 
 from __future__ import annotations
 
-from vitnas.errors import InvalidInput
+from vitnas.errors import ClusterError, InvalidInput
 from vitnas.workers.base import Failure, Workers
-from vitnas.workers.processes import Processes
+from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
+from vitnas.workers.settings import WorkerSettings
 
-__all__ = ["Failure", "Processes", "Serial", "Workers", "make_workers"]
+__all__ = ["Failure", "Processes", "Serial", "WorkerSettings", "Workers", "make_workers"]
 
 
-def make_workers(n: int) -> Workers:
-    """``n`` workers; one works in this process.
+def make_workers(workers: int | WorkerSettings) -> Workers:
+    """Workers by their number on this machine, or by settings.
+
+    The number 1 works in this process; settings always mean other processes, so that a candidate that
+    crashes or hangs takes nothing with it. Processes start with the first task.
 
     Raises:
         InvalidInput: fewer than one.
+        MissingExtra: Ray is asked for, and not installed.
+        ClusterError: the Ray cluster cannot be used.
     """
-    if n < 1:
-        raise InvalidInput(f"--workers takes 1 or more, got {n}")
-    return Serial() if n == 1 else Processes(n)
+    if isinstance(workers, int):
+        if workers < 1:
+            raise InvalidInput(f"--workers takes 1 or more, got {workers}")
+        return Serial() if workers == 1 else Processes(workers)
+    if workers.ray is not None:
+        raise ClusterError("Ray workers are not there yet")
+    number = workers.number or max(1, int(usable_cores() / workers.cpus_per_worker))
+    threads = workers.threads if workers.cpus_per_worker != 1 else None
+    return Processes(number, threads=threads, timeout_s=workers.timeout_s)

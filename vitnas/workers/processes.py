@@ -7,43 +7,41 @@ its own pipe, so the death of one is seen at once and touches nobody else.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import pickle
-import signal
-import sys
-import threading
+import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 
-from vitnas.errors import InvalidInput
-from vitnas.workers.base import Failure
-from vitnas.workers.serial import attempt, describe
+from vitnas.workers._calls import Functions, encode
+from vitnas.workers._deaths import DEATHS, exit_words, hung, killed
+from vitnas.workers._serve import STARTED, serve
+from vitnas.workers.base import Failure, Pool
 
-T = TypeVar("T")
-R = TypeVar("R")
-
-ATTEMPTS = 2  # a task whose worker died is given to another one once
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 JOIN_SECONDS = 2.0
 
 
 @dataclass
 class _Task:
-    index: int
-    message: bytes
-    attempts: int = 0
+    ticket: int
+    digest: str
+    item: bytes
+    deaths: int = 0
 
 
 @dataclass
 class _Worker:
     process: SpawnProcess
     pipe: Connection
+    functions: set[str] = field(default_factory=set)
+    started: float | None = None  # when the task at hand began; None until its function is loaded
 
     def end(self) -> None:
         """Stop at once: ask the system, then insist."""
@@ -55,100 +53,132 @@ class _Worker:
             self.process.join()
 
 
-class Processes:
-    """``size`` processes that share the cores evenly.
+class Processes(Pool):
+    """``size`` processes, which start with the first tasks.
 
-    Functions must be importable (top level of a module, or a ``functools.partial`` of one), and functions,
-    items and results must be picklable.
+    Args:
+        size: how many.
+        threads: of each; the cores are shared evenly without it.
+        timeout_s: how long a task may take; None for as long as it likes.
     """
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, *, threads: int | None = None, timeout_s: float | None = None) -> None:
         self.size = size
-        self.threads = max(1, usable_cores() // size)
+        self.threads = threads or max(1, usable_cores() // size)
+        self.timeout_s = timeout_s
+        self._functions = Functions()
+        self._tickets = itertools.count()
+        self._queue: deque[_Task] = deque()
+        self._finished: list[tuple[int, Any]] = []
         self._idle: list[_Worker] = []
         self._running: dict[Connection, tuple[_Worker, _Task]] = {}
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[int, R | Failure]]:
-        """See ``Workers.map``. Items are taken as workers become free."""
-        assert not self._running, "one map at a time"
-        tasks = self._tasks(function, items)
-        again: deque[_Task] = deque()
-        try:
-            while True:
-                while len(self._running) < self.size:
-                    task = again.popleft() if again else next(tasks, None)
-                    if task is None:
-                        break
-                    self._start(task)
-                if not self._running:
-                    return
-                for pipe in wait(list(self._running)):
-                    assert isinstance(pipe, Connection)
-                    finished = self._receive(pipe, again)
-                    if finished is not None:
-                        yield finished
-        finally:
-            # only after an interruption: what still runs would answer the next map
-            for worker, _ in self._running.values():
-                worker.end()
-            self._running.clear()
+    @property
+    def depth(self) -> int:
+        """See ``Pool.depth``."""
+        return self.size
 
-    def _tasks(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[_Task]:
-        try:
-            pickle.dumps(function)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise InvalidInput(f"workers can only run importable functions: {describe(error)}") from None
-        for index, item in enumerate(items):
-            yield _Task(index, pickle.dumps((function, item)))
+    def submit(self, function: Callable[[Any], Any], item: Any) -> int:
+        """See ``Workers.submit``."""
+        task = _Task(next(self._tickets), self._functions.digest(function), encode(item))
+        self._queue.append(task)
+        self._fill()
+        return task.ticket
+
+    def wait(self) -> list[tuple[int, Any]]:
+        """See ``Workers.wait``."""
+        self._fill()
+        while self._running and not self._finished:
+            for pipe in wait(list(self._running), self._seconds_left()):
+                assert isinstance(pipe, Connection)
+                self._receive(pipe)
+            self._end_overdue()
+            self._fill()  # before anybody looks at results: workers go on meanwhile
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _fill(self) -> None:
+        while self._queue and len(self._running) < self.size:
+            self._start(self._queue.popleft())
 
     def _start(self, task: _Task) -> None:
         worker = self._idle.pop() if self._idle else self._spawn()
-        task.attempts += 1
-        with contextlib.suppress(OSError):  # a worker that died while idle: its pipe says so when it is read
-            worker.pipe.send_bytes(task.message)
+        if not worker.process.is_alive():  # it died while idle: no task is to blame
+            worker.end()
+            worker = self._spawn()
+        known = task.digest in worker.functions
+        worker.functions.add(task.digest)
+        worker.started = time.monotonic() if known else None
+        function = None if known else self._functions.encoded[task.digest]
+        with contextlib.suppress(OSError):  # a worker that has just died: its pipe says so when it is read
+            worker.pipe.send_bytes(pickle.dumps((task.digest, function, task.item)))
         self._running[worker.pipe] = (worker, task)
 
-    def _receive(self, pipe: Connection, again: deque[_Task]) -> tuple[int, Any] | None:
-        """The finished task of a pipe that has something to say; None if it will be tried again."""
-        worker, task = self._running.pop(pipe)
+    def _receive(self, pipe: Connection) -> None:
+        """Take what a pipe has to say."""
+        worker, task = self._running[pipe]
         try:
-            result = pickle.loads(pipe.recv_bytes())
+            message = pipe.recv_bytes()
         except (EOFError, OSError):
-            worker.end()
-            if task.attempts < ATTEMPTS:
-                again.append(task)
-                return None
-            code = worker.process.exitcode
-            return task.index, Failure(f"the worker died {ATTEMPTS} times on this task (exit code {code})")
+            self._bury(worker, task)
+            return
+        if message == STARTED:
+            worker.started = time.monotonic()
+            return
+        del self._running[pipe]
         self._idle.append(worker)
-        return task.index, result
+        self._finished.append((task.ticket, pickle.loads(message)))
+
+    def _bury(self, worker: _Worker, task: _Task) -> None:
+        """A worker died: another one tries its task, unless that is what killed two."""
+        del self._running[worker.pipe]
+        worker.end()
+        task.deaths += 1
+        if task.deaths < DEATHS:
+            self._queue.appendleft(task)
+        else:
+            self._finished.append((task.ticket, Failure(killed(exit_words(worker.process.exitcode)))))
+
+    def _seconds_left(self) -> float | None:
+        """Until the first task is overdue; None if none ever will be."""
+        if self.timeout_s is None:
+            return None
+        begun = [worker.started for worker, _ in self._running.values() if worker.started is not None]
+        return max(0.0, min(begun) + self.timeout_s - time.monotonic()) if begun else None
+
+    def _end_overdue(self) -> None:
+        if self.timeout_s is None:
+            return
+        for pipe, (worker, task) in list(self._running.items()):
+            if worker.started is None or time.monotonic() - worker.started < self.timeout_s or pipe.poll():
+                continue
+            del self._running[pipe]
+            worker.end()
+            self._finished.append((task.ticket, Failure(hung(self.timeout_s))))
 
     def _spawn(self) -> _Worker:
         context = get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self.threads), daemon=True)
+        process = context.Process(target=serve, args=(theirs, self.threads), daemon=True)
         with _thread_variables(self.threads):
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         return _Worker(process, ours)
 
+    def cancel(self) -> None:
+        """See ``Workers.cancel``."""
+        self._queue.clear()
+        for worker, _ in self._running.values():
+            worker.end()
+        self._running.clear()
+        self._finished.clear()
+
     def close(self) -> None:
-        """End all processes at once."""
-        for worker in [*self._idle, *(worker for worker, _ in self._running.values())]:
+        """See ``Workers.close``."""
+        self.cancel()
+        for worker in self._idle:
             worker.end()
         self._idle.clear()
-        self._running.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def usable_cores() -> int:
@@ -171,40 +201,3 @@ def _thread_variables(threads: int) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-
-
-def _serve(pipe: Connection, threads: int) -> None:
-    """A worker's life: tasks until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
-            message = pipe.recv_bytes()
-        except (EOFError, OSError):
-            return
-        answer = attempt(_run, (message, threads))
-        try:
-            encoded = pickle.dumps(answer)
-        except Exception as error:
-            encoded = pickle.dumps(Failure(f"the result cannot be sent: {describe(error)}"))
-        try:
-            pipe.send_bytes(encoded)
-        except OSError:
-            return
-
-
-def _end_with_parent() -> None:
-    """End this process in the middle of its task when the parent has died, however it died."""
-    parent = parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-def _run(task: tuple[bytes, int]) -> Any:
-    message, threads = task
-    function, item = pickle.loads(message)
-    torch = sys.modules.get("torch")  # imported by now if the function's module needs it
-    if torch is not None and torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
-    return function(item)

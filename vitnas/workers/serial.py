@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
+import time
 import traceback as tracebacks
-from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
-from typing import Self, TypeVar
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from vitnas.workers.base import Failure
+from vitnas.workers.base import Failure, Pool
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+GROUP_S = 0.1  # cheap tasks come back in groups: a log writes a group at the price of one
 
 
 def attempt(function: Callable[[T], R], item: T) -> R | Failure:
@@ -27,26 +31,35 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-class Serial:
-    """Runs tasks here and now: results come in the order of the items."""
+class Serial(Pool):
+    """Runs tasks here and now, when they are waited for: results come in the order of the items."""
 
     size = 1
+    depth = 1
 
-    def map(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[tuple[int, R | Failure]]:
-        """See ``Workers.map``."""
-        for index, item in enumerate(items):
-            yield index, attempt(function, item)
+    def __init__(self) -> None:
+        self._tickets = itertools.count()
+        self._queue: deque[tuple[int, Callable[[Any], Any], Any]] = deque()
+
+    def submit(self, function: Callable[[Any], Any], item: Any) -> int:
+        """See ``Workers.submit``."""
+        ticket = next(self._tickets)
+        self._queue.append((ticket, function, item))
+        return ticket
+
+    def wait(self) -> list[tuple[int, Any]]:
+        """See ``Workers.wait``."""
+        finished: list[tuple[int, Any]] = []
+        started = time.monotonic()
+        while self._queue and (not finished or time.monotonic() - started < GROUP_S):
+            ticket, function, item = self._queue.popleft()
+            finished.append((ticket, attempt(function, item)))
+        return finished
+
+    def cancel(self) -> None:
+        """See ``Workers.cancel``."""
+        self._queue.clear()
 
     def close(self) -> None:
-        """Nothing to end."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+        """See ``Workers.close``."""
+        self.cancel()
