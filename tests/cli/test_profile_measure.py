@@ -41,7 +41,7 @@ def test_a_measured_device_is_a_target_at_once(run, tmp_path):
     assert "MAPE" in out and "wrote hardware_profiles/lap.yaml" in out
     assert "6 blocks and 8 networks of tiny" in err and "measured 15 of" in err
     assert {path.name for path in (tmp_path / "hardware_profiles").iterdir()} == {
-        "lap.yaml", "lap.csv", "lap.check.csv", "lap.measure.jsonl", ".lap.lock",
+        "lap.yaml", "lap.csv", "lap.check.csv", "lap.measure.jsonl", ".lap.lock", ".lap.lock.1",
     }  # fmt: skip
     code, out, _ = run(
         "search", "--space", "tiny.yaml", "--target", "lap", "--trials", "50", "--front", "1", "--json"

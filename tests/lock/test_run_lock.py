@@ -1,6 +1,7 @@
+"""The lock within one machine, where the system's lock decides."""
+
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from vitnas.errors import RunError, RunLocked
-from vitnas.lock import NAME, RunLock
+from vitnas.lock import NAME, RunLock, claims, live_holder
 
 HOLD = """
 import os, sys, time
@@ -49,25 +50,59 @@ def test_a_second_driver_is_refused_and_told_by_whom(tmp_path: Path) -> None:
         with pytest.raises(RunLocked, match=rf"process {process.pid} on ") as error:
             RunLock(tmp_path)
         assert "\n" not in str(error.value)
+        assert live_holder(tmp_path).pid == process.pid
         process.kill()
         process.wait()
+        assert live_holder(tmp_path) is None
         with RunLock(tmp_path):
-            assert json.loads((tmp_path / NAME).read_text())["pid"] == os.getpid()
+            assert live_holder(tmp_path).pid == os.getpid()
 
 
 def test_in_one_process_as_well(tmp_path: Path) -> None:
     with RunLock(tmp_path) as lock:
         with pytest.raises(RunLocked, match=f"process {os.getpid()} "):
             RunLock(tmp_path)
+        lock.check()
+        lock.release()
         lock.release()
         with RunLock(tmp_path):
             pass
+    assert live_holder(tmp_path) is None
 
 
-def test_a_file_left_by_a_dead_process_is_no_lock(tmp_path: Path) -> None:
-    (tmp_path / NAME).write_text(json.dumps({"pid": os.getpid(), "host": "here", "since": "long ago"}))
+def test_a_killed_process_is_recognised_where_the_file_system_has_no_locks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    monkeypatch.setattr("vitnas.lock.system.try_lock", lambda fd: None)
+    with holder(tmp_path) as process:
+        with pytest.raises(RunLocked, match=rf"process {process.pid} on "):
+            RunLock(tmp_path)
+        process.kill()
+        process.wait()
+        with RunLock(tmp_path):
+            pass
+    assert not recwarn.list
+
+
+def test_the_number_of_a_process_is_used_again(tmp_path: Path) -> None:
+    old = claims.Holder("t", os.getpid(), "an earlier start", claims.this_machine(), "here", "long ago")
+    os.close(claims.create(tmp_path, NAME, 7, old))
+    assert live_holder(tmp_path) is None
     with RunLock(tmp_path):
-        pass
+        assert sorted(path.name for path in tmp_path.iterdir()) == [NAME, f"{NAME}.8"]
+
+
+def test_a_process_that_waits_to_be_reaped_is_dead(tmp_path: Path) -> None:
+    with holder(tmp_path) as process:
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert live_holder(tmp_path) is None
+
+
+def test_who_is_about_to_claim_is_a_writer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vitnas.lock.system.try_lock", lambda fd: False)
+    with pytest.raises(RunLocked, match="another process"):
+        RunLock(tmp_path)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="workers are not forked here")
