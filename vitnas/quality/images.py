@@ -109,7 +109,7 @@ def _from_folder(folder: Path) -> Images:
     def read(number: int, channels: int) -> Tensor:
         return _decoded(files[number].read_bytes(), channels, str(files[number]))
 
-    return Images(str(folder), len(files), read, _short_hash(listed.encode()))
+    return Images(str(folder), len(files), read, short_hash(listed.encode()))
 
 
 def _from_npz(file: Path) -> Images:
@@ -126,16 +126,20 @@ def _from_npz(file: Path) -> Images:
             f"{file}: expected an array {', '.join(KEYS)}, or jpeg_train with offset_train; "
             f"got {', '.join(sorted(arrays)) or 'no named array'}"
         )
-    x = _channels_first(file, key, arrays[key])
+    x = channels_first(file, key, arrays[key])
 
     def read(number: int, channels: int) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(x[number], dtype=np.float32))
 
-    return Images(str(file), len(x), read, _short_hash(repr(x.shape).encode(), np.ascontiguousarray(x)))
+    return Images(str(file), len(x), read, short_hash(repr(x.shape).encode(), np.ascontiguousarray(x)))
 
 
-def _channels_first(file: Path, key: str, x: NDArray[Any]) -> NDArray[Any]:
-    """(N, H, W, C) or (N, C, H, W) as the latter."""
+def channels_first(file: Path, key: str, x: NDArray[Any]) -> NDArray[Any]:
+    """(N, H, W, C) or (N, C, H, W) as the latter.
+
+    Raises:
+        InvalidData: it is neither.
+    """
     numbers = x.dtype.kind in "uif"
     if numbers and x.ndim == 4 and len(x):
         if x.shape[3] in CHANNELS:
@@ -148,7 +152,12 @@ def _channels_first(file: Path, key: str, x: NDArray[Any]) -> NDArray[Any]:
     )
 
 
-def _from_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> Images:
+def check_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> None:
+    """Whether JPEG files end to end (bytes,) can be cut at offsets (N + 1,).
+
+    Raises:
+        InvalidData: they cannot; says what was expected.
+    """
     whole = joined.dtype == np.uint8 and joined.ndim == 1 and offsets.ndim == 1 and offsets.dtype.kind in "ui"
     if not (whole and len(offsets) > 1 and offsets[0] >= 0 and offsets[-1] <= len(joined)):
         raise InvalidData(
@@ -156,11 +165,15 @@ def _from_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> Imag
             f"got {joined.shape} of {joined.dtype} and {offsets.shape} of {offsets.dtype}"
         )
 
+
+def _from_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> Images:
+    check_jpegs(file, joined, offsets)
+
     def read(number: int, channels: int) -> Tensor:
         start, end = int(offsets[number]), int(offsets[number + 1])
         return _decoded(joined[start:end].tobytes(), channels, f"{file}, image {number}")
 
-    return Images(str(file), len(offsets) - 1, read, _short_hash(joined, offsets))
+    return Images(str(file), len(offsets) - 1, read, short_hash(joined, offsets))
 
 
 def _decoded(encoded: bytes, channels: int, where: str) -> Tensor:
@@ -179,7 +192,8 @@ def _decoded(encoded: bytes, channels: int, where: str) -> Tensor:
     return torch.from_numpy(np.atleast_3d(pixels).transpose(2, 0, 1).copy())
 
 
-def _short_hash(*parts: bytes | NDArray[Any]) -> str:
+def short_hash(*parts: bytes | NDArray[Any]) -> str:
+    """Sixteen hexadecimal digits of bytes and arrays."""
     found = hashlib.sha256()
     for part in parts:
         found.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
