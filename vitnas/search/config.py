@@ -22,6 +22,7 @@ LEAST = {
     "seed": 0,
     "batch": 1,
     "resolution_px": 1,
+    "in_flight": 1,
     "epochs": 1,
     "train_batch": 1,
 }
@@ -72,6 +73,11 @@ class SearchConfig:
         front: how many networks of the front are checked and written to files.
         random_arm: run random search beside the strategy, to measure what it gains; None does where scoring
             costs nothing.
+        in_flight: candidates that are being scored at once, where networks are built; None for 32. Later
+            ones are proposed without knowing the scores of those, so it is a setting of the search, and no
+            matter of how many workers there are.
+        ordered: scores are told to the strategy in the order in which they were asked for; False tells them
+            as they come, which wastes no worker's time, but equal settings need not give equal fronts.
     """
 
     space: str
@@ -99,6 +105,8 @@ class SearchConfig:
     learning_rate: float | None = None
     early_stop: bool | None = None
     then: tuple[str, ...] = ()
+    in_flight: int | None = None
+    ordered: bool = True
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
