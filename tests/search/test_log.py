@@ -15,7 +15,7 @@ import pytest
 
 from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.disk import atomic_write_json, atomic_write_npz, atomic_write_text
-from vitnas.search.log import EvaluationLog, read_log
+from vitnas.search.log import EvaluationLog, follow_log, read_log
 
 RECORDS: list[dict[str, Any]] = [
     {"trial": 0, "latency_ms": 0.1 + 0.2},
@@ -211,3 +211,22 @@ def test_a_failed_atomic_write_leaves_the_old_file(
 def test_an_atomic_write_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="No such file or directory"):
         atomic_write_json(tmp_path / "missing" / "a.json", {})
+
+
+def test_a_log_is_followed_while_it_grows(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    assert follow_log(path) == ([], 0)
+    data = written(path)
+    assert follow_log(path) == (RECORDS, len(data))
+    found, at = follow_log(path, size=5)  # less than a line: one whole line
+    assert found == RECORDS[:1]
+    assert follow_log(path, at)[0] == RECORDS[1:]
+    path.write_bytes(data + b'{"trial": 3')  # still being written
+    assert follow_log(path, len(data)) == ([], len(data))
+    path.write_bytes(data + b'{"trial": 3}\n')
+    assert follow_log(path, len(data)) == ([{"trial": 3}], len(data) + 13)
+    path.write_bytes(data[: len(data) // 2])  # cut back by a write that failed
+    assert follow_log(path, len(data))[0] == RECORDS[:1]
+    path.write_bytes(b'{"a":\n' + data)
+    with pytest.raises(RunCorrupt, match="line behind byte 0 is broken"):
+        follow_log(path)

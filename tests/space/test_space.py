@@ -191,3 +191,15 @@ def test_any_value_can_be_a_gene():
     space = load_space(document)
     sides = {space.decode(g).resolution_px for g in space.sample(50, np.random.default_rng(0))}
     assert sides == {64, 96, 128}
+
+
+def test_the_active_genes_of_many_are_those_of_each(space):
+    genomes = space.sample(50, np.random.default_rng(4))
+    active = space.activity.active_genes(genomes)
+    assert (active == np.array([space.activity.active(genome) for genome in genomes])).all()
+    assert not (genomes[~active]).any() and 0 < active.mean() < 1
+    for genome, own in zip(genomes[:10], active[:10], strict=True):  # a gene acts if changing it can matter
+        for gene in np.flatnonzero(~own):
+            other = genome.copy()
+            other[gene] = space.cardinalities[gene] - 1
+            assert space.decode(space.canonical(other[None])[0]).id == space.decode(genome).id

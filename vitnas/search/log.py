@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ class EvaluationLog:
 
     Args:
         path: the file; made if it is missing.
+        guard: called before every write; raises where this process may write no longer.
 
     Attributes:
         recovered: what was cut off on opening, in a sentence; empty if nothing was.
@@ -40,8 +41,9 @@ class EvaluationLog:
         RunError: the file cannot be written.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, guard: Callable[[], None] | None = None) -> None:
         self.path = Path(path)
+        self._guard = guard
         self.recovered = ""
         self._places: dict[str, int] = {}  # task -> offset of its line
         with reported(self.path, "open"):
@@ -97,6 +99,8 @@ class EvaluationLog:
         self._places |= places
 
     def _write(self, data: bytes | bytearray, durable: bool) -> None:
+        if self._guard is not None:
+            self._guard()
         with reported(self.path, "write"):
             try:
                 os.lseek(self._fd, self._size, os.SEEK_SET)
@@ -173,6 +177,43 @@ def stream_log(path: str | Path) -> Iterator[dict[str, Any]]:
         warnings.warn(_cut(file, lines + 1, size - good), stacklevel=3)
 
 
+def follow_log(path: str | Path, start: int = 0, size: int = 1 << 20) -> tuple[list[dict[str, Any]], int]:
+    """What another thread or process has added to a log since.
+
+    Args:
+        path: the log; one that is not there yet is empty.
+        start: offset to read from; 0, or what was returned before.
+        size: bytes that are read at most, unless one line has more.
+
+    Returns:
+        records, and the offset behind them; a line that is still being written comes the next time.
+
+    Raises:
+        RunCorrupt: a line is broken.
+        RunError: the file cannot be read.
+    """
+    file = Path(path)
+    with reported(file, "read"):
+        if not file.exists():
+            return [], 0
+        with file.open("rb") as lines:
+            if lines.seek(0, os.SEEK_END) < start:
+                start = 0  # it was cut back: whoever follows it has to know a record again
+            lines.seek(start)
+            data = lines.read(size)
+            if len(data) == size and not data.endswith(b"\n"):
+                data += lines.readline()
+    data = data[: data.rfind(b"\n") + 1]
+    records = []
+    for line in data.split(b"\n"):
+        record = _object(line)
+        if record is not None:
+            records.append(record)
+        elif line.strip():
+            raise RunCorrupt(f"{file}: a line behind byte {start} is broken")
+    return records, start + len(data)
+
+
 class _Line(NamedTuple):
     start: int  # offset of its first byte
     end: int  # offset behind its newline
@@ -189,7 +230,8 @@ def _scan(path: Path) -> Iterator[_Line]:
                 if any(rest.strip() for rest in file):
                     problem = f"{path}: line {number} is broken"
                     raise RunCorrupt(
-                        f"{problem}; restore the file from a copy, or delete that line to do without it"
+                        f"{problem}; restore the file from a copy, or do without that line: "
+                        f"vitnas runs repair {path.parent}"
                     )
                 return
             yield _Line(start, start + len(line), record)

@@ -57,10 +57,14 @@ class Activity:
 
     def active(self, genome: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Whether each gene (G,) of a canonical genome (G,) has an effect."""
-        row = genome[None]
-        return np.array(
-            [g not in self.gated or self._active(row, g)[0] for g in range(len(genome))], np.bool_
-        )
+        return np.asarray(self.active_genes(genome[None])[0])
+
+    def active_genes(self, genomes: Genomes) -> NDArray[np.bool_]:
+        """Whether each gene (n, G) of canonical genomes (n, G) has an effect."""
+        found = np.ones(genomes.shape, dtype=np.bool_)
+        for gene in self.gated:
+            found[:, gene] = self._active(genomes, gene)
+        return found
 
     def _active(self, genomes: Genomes, gene: int) -> NDArray[np.bool_]:
         active: NDArray[np.bool_] | None = None
