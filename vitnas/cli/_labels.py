@@ -15,8 +15,8 @@ QUALITY = "fitted"
 def learned(ctx: typer.Context, limits: Sequence[str]) -> dict[str, Any]:
     """Settings that follow from ``--labels`` where they are not given themselves.
 
-    Labels are for quality ``fitted``; those of a run are for its space, device and budgets (all of its
-    budgets, or none if one is given).
+    Labels are for quality ``fitted``, of the search unless a rung (``--then``) has it; those of a run are
+    for its space, device and budgets (all of its budgets, or none if one is given).
 
     Args:
         limits: names of the options that set budgets.
@@ -28,7 +28,8 @@ def learned(ctx: typer.Context, limits: Sequence[str]) -> dict[str, Any]:
 
     settings = inherited(labels)
     budgets = settings.pop("budgets", ())
-    found = {"quality": QUALITY, **settings}
+    learns = any(rung.rpartition(":")[0].strip() == QUALITY for rung in ctx.params.get("then") or ())
+    found = settings if learns else {"quality": QUALITY, **settings}
     found = {name: value for name, value in found.items() if is_default(ctx, name)}
     options = [option.replace("-", "_") for option, _ in budgets]
     if all(is_default(ctx, option) for option in limits):

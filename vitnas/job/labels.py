@@ -114,22 +114,30 @@ def labels_of(config: SearchConfig, space: Space, folder: Path | None) -> Labels
         InvalidInput: labels without a quality that learns from them, or the other way round.
         InvalidData: the labels cannot be read, or nothing can be learned from them.
     """
-    fitted = FITTED in config.quality.split("+")
+    fitted = any(FITTED in quality.split("+") for quality in config.qualities)
     if config.labels is None:
         if fitted:
             raise InvalidInput(
-                "--quality fitted needs --labels, a table of architectures with known accuracies or a run "
-                "with labels; 'vitnas label RUN -n 50' says which to label"
+                f"{_who_learns(config)} needs --labels, a table of architectures with known accuracies or a "
+                "run with labels; 'vitnas label RUN -n 50' says which to label"
             )
         if config.label is not None:
             raise InvalidInput("--label names a column of --labels, which is not given")
         return None
     if not fitted:
-        raise InvalidInput(f"--labels is for --quality fitted; '{config.quality}' learns from none")
+        names = ", ".join(config.qualities)
+        raise InvalidInput(f"--labels is for --quality fitted; '{names}' learns from none")
     if folder is None:
         return read_labels(config.labels, space, config.label).require()
     copy = read_labels(folder / LABELS, space)
     return Labels(copy.name, config.labels, copy.genomes, copy.values, copy.notes).require()
+
+
+def _who_learns(config: SearchConfig) -> str:
+    """The option that names quality ``fitted``, as it was given."""
+    if FITTED in config.quality.split("+"):
+        return f"--quality {config.quality}"
+    return next(f"--then {rung}" for rung in config.rungs if FITTED in rung.quality.split("+"))
 
 
 def labels_text(labels: Labels) -> str:

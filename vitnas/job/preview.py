@@ -8,7 +8,7 @@ import numpy as np
 
 from vitnas.cost.table import Costs
 from vitnas.job.networks import run_task
-from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_quality, fitted_quality
+from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
 from vitnas.job.setup import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
 from vitnas.quality.combine import split_quality
 from vitnas.quality.genome import is_genome_quality
@@ -30,7 +30,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
-    check_quality(config.quality, config.combine)
+    check_qualities(config)
     setup = prepare(config, listener or Silent())
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from vitnas import plugins
 from vitnas.errors import NothingFeasible, unknown
+from vitnas.job.in_flight import check_in_flight, network_scorer
 from vitnas.job.measure import Box
-from vitnas.job.members import Details, NetworkQuality, NetworkScorer, genome_details
+from vitnas.job.members import Details, NetworkQuality, genome_details
 from vitnas.job.networks import NetworkBench
 from vitnas.job.setup import Setup, is_sequential
 from vitnas.quality.base import GenomeQuality
@@ -25,17 +26,18 @@ from vitnas.quality.genome import (
     restore_genome_quality,
 )
 from vitnas.quality.reference import ReferenceSample
+from vitnas.search.config import SearchConfig
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder
+from vitnas.search.rungs import OPTION
 from vitnas.search.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes
 from vitnas.workers.base import Workers
 
 SAMPLE = 32  # networks that a proxy's scores are standardised against
 GENOME_BATCH = 16384
-NETWORK_BATCH = 16
 SEQUENTIAL_BATCH = 10  # Optuna's samplers learn from every trial
 SHOWN_PROXIES = ("token_entropy", "naswot")
 KEPT = "quality.json"  # what the scores of a run's quality rest on
@@ -60,18 +62,36 @@ class Rating:
     notes: tuple[str, ...] = ()
 
 
-def check_quality(name: str, combine: str | None = None) -> None:
+def check_qualities(config: SearchConfig) -> None:
+    """`check_quality` for the search and its rungs; ``combine`` is for all that are combined.
+
+    Raises:
+        InvalidInput: one is not known, or its members cannot be combined.
+    """
+    check_in_flight(config)
+    several = any("+" in rung.quality for rung in config.rungs)
+    check_quality(config.quality, config.combine if "+" in config.quality or not several else None)
+    for rung in config.rungs:
+        check_quality(rung.quality, config.combine if "+" in rung.quality else None, where=f"{OPTION} {rung}")
+
+
+def check_quality(name: str, combine: str | None = None, *, where: str = "") -> None:
     """Whether there is such a quality, or such members of it.
+
+    Args:
+        name: of one score or several.
+        combine: how they are to be combined.
+        where: the option to name in errors, if it is not ``--quality``.
 
     Raises:
         UnknownName: neither a quality of genomes nor a proxy; suggests the closest one.
         InvalidInput: members that cannot be combined.
     """
     proxies = plugins.list_plugins("proxy")
-    for member in split_quality(name, combine):
+    for member in split_quality(name, combine, where=where or "--quality"):
         known = is_genome_quality(member) or member.replace("-", "_") in proxies
         if not known and not member.endswith(".py"):
-            raise unknown("quality", member, [*GENOME_QUALITIES, *proxies])
+            raise unknown("quality", member, [*GENOME_QUALITIES, *proxies], where=where)
 
 
 def make_rating(
@@ -120,8 +140,8 @@ def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listen
         *([quality.combination.note(quality.names)] if len(quality.names) > 1 else []),
         "at random initialisation nearly every proxy counts the network's shape: look at params and depth",
     )
-    scorer = NetworkScorer(quality, NETWORK_BATCH)
-    return Rating(scorer, bench, quality.rate, quality.details, box, notes)
+    scorer, noted = network_scorer(setup.config, quality, listener)
+    return Rating(scorer, bench, quality.rate, quality.details, box, (*notes, *noted))
 
 
 def network_quality(

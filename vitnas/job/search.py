@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
 from vitnas.job import finish, targets
 from vitnas.job.labels import LABELS, labels_hash, labels_text
-from vitnas.job.rating import Rating, check_quality, make_rating
+from vitnas.job.rating import Rating, check_qualities, make_rating
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
 from vitnas.lock import RunLock
@@ -18,6 +20,7 @@ from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, SearchResult, Silent
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
+from vitnas.search.same import require_same
 from vitnas.workers import WorkerSettings, make_workers
 
 
@@ -48,7 +51,7 @@ def run_search(
         RunError: the run folder cannot be used.
     """
     watcher = listener or Silent()
-    check_quality(config.quality, config.combine)
+    check_qualities(config)
     if name:
         RunFolder(Path(root) / name).require_free()
     setup = prepare(config, watcher)
@@ -56,14 +59,23 @@ def run_search(
     stem = f"{setup.problem.space.name}-{devices}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
     folder = RunFolder(path)
-    folder.create(config, _copies(setup), _hashes(setup))
-    with RunLock(path):
+    with _held(folder):
+        folder.create(config, _copies(setup), _hashes(setup))
         return _go_on(setup, folder, workers, watcher)
+
+
+@contextlib.contextmanager
+def _held(folder: RunFolder) -> Iterator[None]:
+    """The folder, made if it is missing, with this process as its only writer."""
+    with RunLock(folder.make()) as lock:
+        folder.guard = lock.check
+        yield
 
 
 def resume_search(
     path: str | Path,
     *,
+    config: SearchConfig | None = None,
     workers: int | WorkerSettings = 1,
     trials: int | None = None,
     time_s: float | None = None,
@@ -73,24 +85,39 @@ def resume_search(
 
     Args:
         path: the run folder.
+        config: the settings of the same command: they begin the run where there is none yet, and else must
+            be the run's, but for ``trials`` and ``time_s``. None goes on with what is there.
         workers: as in :func:`run_search`.
         trials: a new number of trials in all.
         time_s: a new time limit, from now.
         listener: watches.
 
     Raises:
+        InvalidInput: a setting of ``config`` is wrong, or is not the run's.
         RunError: there is no run, another process works on it, or what it rests on has changed.
     """
     watcher = listener or Silent()
     folder = RunFolder(path)
-    with RunLock(folder.require()):
-        config = folder.open()
+    begins: Setup | None = None
+    if config is None:
+        folder.require()
+    elif not folder.is_begun:
+        check_qualities(config)
+        begins = prepare(config, watcher)
+    with _held(folder):
+        if config is not None and begins is not None and not folder.is_begun:
+            folder.create(config, _copies(begins), _hashes(begins))
+            return _go_on(begins, folder, workers, watcher)
+        kept = folder.open()
+        if config is not None:
+            trials, time_s = config.trials or trials, config.time_s
+            require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("--trials", "--time"))
         if trials is not None:
-            config = dataclasses.replace(config, trials=trials)
-        config = dataclasses.replace(config, time_s=time_s)
-        setup = prepare(config, watcher, folder.path)
+            kept = dataclasses.replace(kept, trials=trials)
+        kept = dataclasses.replace(kept, time_s=time_s)
+        setup = prepare(kept, watcher, folder.path)
         _check_unchanged(folder, setup, watcher)
-        folder.update(state="running", config=config.to_dict())
+        folder.update(state="running", config=kept.to_dict())
         return _go_on(setup, folder, workers, watcher)
 
 
@@ -102,7 +129,7 @@ def _go_on(
     before = float(folder.manifest.get("seconds", 0.0))
     stage: SearchStage | None = None
     state = "finished"
-    with EvaluationLog(folder.evaluations) as log, make_workers(workers) as pool:
+    with EvaluationLog(folder.evaluations, folder.guard) as log, make_workers(workers) as pool:
         try:
             rating = make_rating(setup, folder, log, pool, listener)
             stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
