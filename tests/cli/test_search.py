@@ -135,7 +135,7 @@ def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -
         (["--preset", "asvitt"], "--preset: unknown preset 'asvitt'; did you mean 'asvit'?"),
         (["--resume", "r", "--preset", "asvit"], "--preset cannot stand beside --resume"),
         (["--resume", "r", "--batch", "2"], "--batch cannot stand beside --resume"),
-        (["--resume", "r", "--space", "s"], "--space cannot stand beside --resume"),
+        (["--resume", "r", "--space", "s", "--name", "n"], "--name cannot stand beside --resume"),
         (["--resume", "r", "--max-latency", "1ms"], "--max-latency cannot stand beside --resume"),
         (["--resume", "r", "--seed", "0"], "--seed cannot stand beside --resume"),
         (["--resume", "r", "--no-random-arm"], "--random-arm cannot stand beside --resume"),

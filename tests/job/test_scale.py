@@ -187,7 +187,7 @@ def test_a_run_that_changed_or_is_another_command_s_is_refused(proxies):
         job.resume_scale(result.path)
     manifest = json.loads((result.path / "manifest.json").read_text())
     (result.path / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
-    with pytest.raises(RunError, match="another command or version"):
+    with pytest.raises(RunError, match="a run of 'vitnas search'"):
         job.resume_scale(result.path)
 
 

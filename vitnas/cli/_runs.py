@@ -15,6 +15,27 @@ def is_default(ctx: typer.Context, option: str) -> bool:
     return source is None or source.name == "DEFAULT"
 
 
+def gives_settings(ctx: typer.Context, *essential: str) -> bool:
+    """Whether a command says what to run, so that ``--resume`` may begin it.
+
+    Args:
+        essential: options, of which no run does without all.
+    """
+    return not all(is_default(ctx, name) for name in essential)
+
+
+def refuse_beside_resume(ctx: typer.Context, *names: str) -> None:
+    """Of a whole command with ``--resume``: refuse what has no meaning there.
+
+    Raises:
+        InvalidInput: names the option.
+    """
+    flags = {str(parameter.name): parameter.opts[0] for parameter in ctx.command.params}
+    for name in names:
+        if not is_default(ctx, name):
+            raise InvalidInput(f"{flags[name]} cannot stand beside --resume, which names the run's folder")
+
+
 def refuse_changes(ctx: typer.Context, changeable: Collection[str]) -> None:
     """A resumed run does what the uninterrupted one would have: its settings stay.
 
@@ -30,4 +51,5 @@ def refuse_changes(ctx: typer.Context, changeable: Collection[str]) -> None:
             *most, last = [flags[other] for other in changeable if other != "resume"]
             may = f"{', '.join(most)} and {last}" if most else last
             problem = f"{flags[name]} cannot stand beside --resume: a run keeps its settings"
-            raise InvalidInput(f"{problem} (only {may} may change)")
+            whole = "or give the whole command that began it"
+            raise InvalidInput(f"{problem} (only {may} may change; {whole})")

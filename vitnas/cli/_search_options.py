@@ -150,7 +150,12 @@ Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-D
 Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
 Resume = Annotated[
     str | None,
-    _option(_RUN, "RUN", "Go on with a run's folder; --trials, --time, --workers and --json may change."),
+    _option(
+        _RUN,
+        "RUN",
+        "Go on with a run's folder; --trials, --time, --workers and --json may change. With the settings of "
+        "a whole command: begin the run there, or go on with it.",
+    ),
 ]
 DryRun = Annotated[
     bool,

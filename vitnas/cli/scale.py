@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
-from vitnas.cli._runs import refuse_changes
+from vitnas.cli._runs import gives_settings, refuse_beside_resume, refuse_changes
 from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
 
 if TYPE_CHECKING:
@@ -127,7 +127,13 @@ Workers = Annotated[
 Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: FILE-RULE-N].")]
 Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
 Resume = Annotated[
-    str | None, _option(_RUN, "RUN", "Go on with a run's folder; only --workers and --json may change.")
+    str | None,
+    _option(
+        _RUN,
+        "RUN",
+        "Go on with a run's folder; only --workers and --json may change. "
+        "With the settings of a whole command: begin the run there, or go on with it.",
+    ),
 ]
 Json = Annotated[bool, _option(_RUN, None, "One JSON document on stdout; progress goes to stderr.", "--json")]
 
@@ -173,18 +179,21 @@ def scale(
     processes = usable_cores() if workers is None else workers
     if processes < 1:
         raise InvalidInput(f"--workers: expected at least 1, got {processes}")
-    if resume is not None:
-        refuse_changes(ctx, CHANGEABLE)
-        from vitnas.job.scale import resume_scale
+    from vitnas.job.scale import resume_scale, run_scale
 
+    if resume is not None and not gives_settings(ctx, "file"):
+        refuse_changes(ctx, CHANGEABLE)
         with _view(as_json) as view:
             result = resume_scale(resume, workers=processes, listener=view)
     else:
+        if resume is not None:
+            refuse_beside_resume(ctx, "name", "out")
         config = _config(ctx)
-        from vitnas.job.scale import run_scale
-
         with _view(as_json) as view:
-            result = run_scale(config, root=out, name=name, workers=processes, listener=view)
+            if resume is not None:
+                result = resume_scale(resume, config=config, workers=processes, listener=view)
+            else:
+                result = run_scale(config, root=out, name=name, workers=processes, listener=view)
     _finish(result, as_json)
 
 

@@ -12,7 +12,7 @@ import typer
 from vitnas.cli import _common
 from vitnas.cli import _search_options as o
 from vitnas.cli._labels import learned
-from vitnas.cli._runs import is_default, refuse_changes
+from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 
@@ -71,18 +71,23 @@ def search(
     processes = _cores() if workers is None else workers
     if processes < 1:
         raise InvalidInput(f"--workers: expected at least 1, got {processes}")
-    if resume is not None:
+    if resume is not None and not gives_settings(ctx, "space", "labels"):
         refuse_changes(ctx, CHANGEABLE)
         _resume(resume, processes, number, time_s, as_json)
         return
+    if resume is not None:
+        refuse_beside_resume(ctx, "name", "out", "dry_run")
     config = _config(ctx, number, time_s)
     if dry_run:
         _dry_run(config, as_json)
         return
-    from vitnas.job.search import run_search
+    from vitnas.job.search import resume_search, run_search
 
     with _view(as_json, time_s) as view:
-        result = run_search(config, root=out, name=name, workers=processes, listener=view)
+        if resume is not None:
+            result = resume_search(resume, config=config, workers=processes, listener=view)
+        else:
+            result = run_search(config, root=out, name=name, workers=processes, listener=view)
     _finish(result, as_json)
     if active:
         from vitnas.cli.label import DEFAULT_COUNT, ask, say_asked

@@ -182,6 +182,7 @@ def _result(
         files=tuple(m.file for m in front),
         notes=rating.notes,
         distinct=len(stage.loop.seen),
+        failures=dict(progress.failures),
     )
 
 
@@ -193,6 +194,7 @@ def _write(
     result: SearchResult,
     whole_front: Genomes,
 ) -> None:
+    folder.guard()
     best = folder.path / "best"
     best.mkdir(exist_ok=True)
     for old in best.glob("*.yaml"):

@@ -17,7 +17,6 @@ from vitnas.job.scale_capacity import RelativeCapacity
 from vitnas.job.scale_folder import ScaleFolder
 from vitnas.job.scale_setup import Setup, prepare, stem_of
 from vitnas.job.targets import check_answers, load_targets
-from vitnas.lock import RunLock
 from vitnas.scale import compound, contract, grow
 from vitnas.scale.config import ScaleConfig
 from vitnas.scale.family import Child, Costs, Judge, Network, Outcome
@@ -25,6 +24,7 @@ from vitnas.search.config import split_targets
 from vitnas.search.events import Listener, Silent
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import new_folder
+from vitnas.search.same import require_same
 from vitnas.space.files import load_architecture
 from vitnas.units import format_quantity
 from vitnas.workers import WorkerSettings, make_workers
@@ -85,24 +85,52 @@ def run_scale(
     judge_without_scores(setup)  # says what cannot be reached before anything is written
     stem = f"{stem_of(config.file)}-{config.rule}"
     folder = ScaleFolder(Path(root) / name if name else new_folder(Path(root), stem))
-    folder.create(config, setup.seed, split_targets(config.target), setup.devices)
-    with RunLock(folder.path):
-        return _go_on(setup, folder, workers, watcher)
+    return _begin(config, setup, folder, workers, watcher)
+
+
+def _begin(
+    config: ScaleConfig,
+    setup: Setup,
+    folder: ScaleFolder,
+    workers: int | WorkerSettings,
+    listener: Listener,
+) -> FamilyResult:
+    with folder.held():
+        folder.create(config, setup.seed, split_targets(config.target), setup.devices)
+        return _go_on(setup, folder, workers, listener)
 
 
 def resume_scale(
-    path: str | Path, *, workers: int | WorkerSettings = 1, listener: Listener | None = None
+    path: str | Path,
+    *,
+    config: ScaleConfig | None = None,
+    workers: int | WorkerSettings = 1,
+    listener: Listener | None = None,
 ) -> FamilyResult:
     """Go on with a run as if it had never stopped.
 
+    Args:
+        path: the run folder.
+        config: the settings of the same command: they begin the run where there is none yet, and else must
+            be the run's. None goes on with what is there.
+        workers: as in :func:`run_scale`.
+        listener: watches.
+
     Raises:
+        InvalidInput: a setting of ``config`` is wrong, or is not the run's.
         RunError: there is no run, another process works on it, or what it rests on has changed.
     """
     folder = ScaleFolder(path)
-    config = folder.open()
-    with RunLock(folder.path):
-        devices = load_targets(split_targets(config.target), folder.path)
-        setup = prepare(config, folder.seed(), devices)
+    if config is not None and not folder.is_begun:
+        setup = prepare(config, load_architecture(config.file), load_targets(split_targets(config.target)))
+        judge_without_scores(setup)
+        return _begin(config, setup, folder, workers, listener or Silent())
+    kept = folder.open()
+    if config is not None:
+        require_same(kept.to_dict(), config.to_dict(), folder.path)
+    with folder.held():
+        devices = load_targets(split_targets(kept.target), folder.path)
+        setup = prepare(kept, folder.seed(), devices)
         folder.check_unchanged(setup.seed, devices)
         folder.update(state="running")
         return _go_on(setup, folder, workers, listener or Silent())
@@ -174,7 +202,7 @@ def _go_on(
     def spent() -> float:
         return round(before + time.monotonic() - started, 3)
 
-    with EvaluationLog(folder.steps) as log, make_workers(workers) as pool:
+    with EvaluationLog(folder.steps, folder.guard) as log, make_workers(workers) as pool:
         try:
             bench = ScaleBench(setup.config, pool, log, listener, _capacity(setup))
             outcome = _scored(setup, bench, _run_rule(setup, bench, listener))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.job import targets
+from vitnas.lock import RunLock
 from vitnas.scale.config import ScaleConfig
 from vitnas.search.disk import atomic_write_json, atomic_write_text
+from vitnas.search.layout import require_layout
 from vitnas.search.run import RunFolder, current_versions, read_json
 
-FORMAT = "scale 1"
+LAYOUT = 1
+FORMAT = f"scale {LAYOUT}"
 MEMBERS = "family"
 
 
@@ -31,11 +35,24 @@ class ScaleFolder:
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.manifest: dict[str, Any] = {}
+        self.guard: Callable[[], None] = lambda: None
 
     @property
     def steps(self) -> Path:
         """The append-only log of children."""
         return self.path / "steps.jsonl"
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run is in the folder."""
+        return RunFolder(self.path).is_begun
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, made if it is missing, with this process as its only writer."""
+        with RunLock(RunFolder(self.path).make()) as lock:
+            self.guard = lock.check
+            yield
 
     def require_free(self) -> None:
         """Check that no run is in the folder.
@@ -83,16 +100,9 @@ class ScaleFolder:
             RunError: there is none, or it is no run of ``vitnas scale``.
             RunCorrupt: its manifest cannot be read.
         """
-        file = self.path / "manifest.json"
-        if not file.is_file():
-            raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
+        file = RunFolder(self.path).require() / "manifest.json"
         self.manifest = read_json(file)
-        found = self.manifest.get("format")
-        if found != FORMAT:
-            raise RunError(
-                f"{file}: format {found!r}, 'vitnas scale' reads {FORMAT!r}; it is a run of another "
-                "command or version"
-            )
+        require_layout(self.manifest, file, "scale", LAYOUT)
         return ScaleConfig.from_dict(self.manifest.get("config", {}))
 
     def seed(self) -> Architecture:
@@ -114,4 +124,5 @@ class ScaleFolder:
     def update(self, **changes: Any) -> None:
         """Change entries of the manifest."""
         self.manifest.update(changes)
+        self.guard()
         atomic_write_json(self.path / "manifest.json", self.manifest)

@@ -6,7 +6,7 @@ import json
 import platform
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ import vitnas
 from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.config import SearchConfig
 from vitnas.search.disk import atomic_write_json, atomic_write_npz, atomic_write_text
+from vitnas.search.layout import require_layout
 
-FORMAT = 2
+FORMAT = 3
 PACKAGES = ("torch", "numpy", "optuna")
 
 
@@ -28,13 +29,18 @@ class RunFolder:
 
     ``manifest.json`` what was asked, with what versions, and how it stands; ``space.yaml`` and
     ``devices/`` copies of what was searched; ``quality.json`` what the quality's meaning rests on;
-    ``evaluations.jsonl`` one durable line for each evaluation; ``screen.npz`` the state of a stage that
-    ranks genomes; ``progress.jsonl`` how the front grew; ``front.json``, ``reference.json``, ``best/``.
+    ``evaluations.jsonl`` one durable line for each evaluation; ``screen.npz`` the state of the
+    search; ``progress.jsonl`` how the front grew; ``front.json``, ``reference.json``, ``best/``.
+
+    Attributes:
+        manifest: as it was read or written last.
+        guard: called before every write; raises where this process may write no longer (`lock.RunLock`).
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.manifest: dict[str, Any] = {}
+        self.guard: Callable[[], None] = _unguarded
 
     @property
     def evaluations(self) -> Path:
@@ -52,10 +58,7 @@ class RunFolder:
             RunError: the folder holds a run already, or cannot be written.
         """
         self.require_free()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
+        self.make()
         for name, text in copies.items():
             (self.path / name).parent.mkdir(exist_ok=True)
             atomic_write_text(self.path / name, text)
@@ -70,13 +73,30 @@ class RunFolder:
         }
         self._write_manifest()
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run is in the folder."""
+        return (self.path / "manifest.json").is_file()
+
+    def make(self) -> Path:
+        """The folder itself, which may be there already.
+
+        Raises:
+            RunError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
+        return self.path
+
     def require(self) -> Path:
         """The folder, if a run is in it.
 
         Raises:
             RunError: there is none.
         """
-        if not (self.path / "manifest.json").is_file():
+        if not self.is_begun:
             raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
         return self.path
 
@@ -86,7 +106,7 @@ class RunFolder:
         Raises:
             RunError: there is one.
         """
-        if (self.path / "manifest.json").exists():
+        if self.is_begun:
             raise RunError(
                 f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
             )
@@ -95,16 +115,12 @@ class RunFolder:
         """Read an existing run.
 
         Raises:
-            RunError: there is none, or a newer vitnas wrote it.
+            RunError: there is none, or another version of vitnas wrote it.
             RunCorrupt: its manifest cannot be read.
         """
         file = self.require() / "manifest.json"
         self.manifest = read_json(file)
-        if self.manifest.get("format") != FORMAT:
-            found = self.manifest.get("format")
-            raise RunError(
-                f"{file}: format {found!r}, this vitnas reads {FORMAT}; use the vitnas that wrote it"
-            )
+        require_layout(self.manifest, file, "search", FORMAT)
         return SearchConfig.from_dict(self.manifest.get("config", {}))
 
     def update(self, **changes: Any) -> None:
@@ -113,10 +129,12 @@ class RunFolder:
         self._write_manifest()
 
     def _write_manifest(self) -> None:
+        self.guard()
         atomic_write_json(self.path / "manifest.json", self.manifest)
 
     def write_json(self, name: str, data: Any, *, indent: int | None = 2) -> None:
         """Write a JSON file whole or not at all."""
+        self.guard()
         atomic_write_json(self.path / name, data, indent=indent)
 
     def read_json(self, name: str) -> Any | None:
@@ -126,6 +144,7 @@ class RunFolder:
 
     def save_state(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep the state of a stage."""
+        self.guard()
         atomic_write_npz(self.path / "screen.npz", dict(arrays))
 
     def load_state(self) -> dict[str, NDArray[Any]] | None:
@@ -156,6 +175,10 @@ def read_json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise RunCorrupt(f"{file}: cannot be read: {problem}") from None
+
+
+def _unguarded() -> None:
+    """Nobody else writes."""
 
 
 def new_folder(root: Path, stem: str) -> Path:
