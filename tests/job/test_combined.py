@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 import vitnas.job.finish
+import vitnas.job.in_flight
 import vitnas.job.rating
 from vitnas.arch.schema import read_architecture
 from vitnas.cost.table import CostTable
@@ -31,7 +32,7 @@ PAIR = "naswot+token_entropy"
 def few(monkeypatch):
     monkeypatch.setattr(vitnas.job.rating, "SAMPLE", 5)
     monkeypatch.setattr(vitnas.job.finish, "SHOWN_PROXIES", ("naswot",))
-    monkeypatch.setattr(vitnas.job.rating, "NETWORK_BATCH", 4)
+    monkeypatch.setattr(vitnas.job.in_flight, "IN_FLIGHT", 8)
 
 
 def search(quality, *, name="run", **changes):

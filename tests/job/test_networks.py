@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from vitnas.cost.table import CostTable
-from vitnas.job.networks import NetworkBench, merged, run_task
+from vitnas.job.network_task import ALL, merged, run_task
+from vitnas.job.networks import NetworkBench
 from vitnas.quality.measure import measure
 from vitnas.search.log import EvaluationLog
 from vitnas.space.files import load_space
@@ -20,8 +21,11 @@ PROXIES = ["snip", "naswot"]  # three repeats, and one
 class Backwards(Serial):
     """Finishes the last task first, as several processes may."""
 
-    def map(self, function, items):
-        return reversed(list(super().map(function, items)))
+    def wait(self):
+        finished = []
+        while more := super().wait():
+            finished += more
+        return finished[::-1]
 
 
 @pytest.fixture
@@ -61,19 +65,19 @@ def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table
     first = own.measure(np.concatenate([genomes, genomes[:1]]), PROXIES, done=seen.append)
     assert len((folder / "log.jsonl").read_text().splitlines()) == 2
     assert seen == [2, 3]
-    monkeypatch.setattr("vitnas.job.networks.run_task", lambda task: pytest.fail("measured again"))
+    monkeypatch.setattr(Serial, "submit", lambda *_: pytest.fail("measured again"))
     assert own.measure(genomes, PROXIES[::-1]) == first[:2]
 
 
 def test_repeats_are_merged():
     def one(scores, failures=None):
-        return {"scores": scores, "failures": failures or {}, "seconds": 1.0}
+        return {"id": "x", "scores": scores, "failures": failures or {}, "seconds": 1.0}
 
     three = [one({"a": 1.0, "b": 5.0}), one({"a": 2.0}), one({"a": 6.0})]
-    assert merged(three) == {"scores": {"a": 3.0, "b": 5.0}, "failures": {}, "seconds": 3.0}
+    assert merged(three) == {"id": "x", "scores": {"a": 3.0, "b": 5.0}, "failures": {}, "seconds": 3.0}
     three[1] = one({}, {"a": "second"})
     three[2] = one({}, {"a": "third"})
-    assert merged(three) == {"scores": {"b": 5.0}, "failures": {"a": "second"}, "seconds": 3.0}
+    assert merged(three) == {"id": "x", "scores": {"b": 5.0}, "failures": {"a": "second"}, "seconds": 3.0}
     assert merged([three[0], Failure("died"), three[1]]) == {"failure": "died"}
     assert merged(three[:1]) is three[0]
 
@@ -82,6 +86,24 @@ def test_a_task_without_proxies_is_one_task(table, bench):
     genomes = table.space.sample(1, np.random.default_rng(3))
     (record,) = bench(Serial()).measure(genomes, [], health=True)
     assert record["health"]["verdict"] in ("ok", "suspicious", "broken")
-    task = bench(Serial())._tasks(table.space.decode(genomes[0]), PROXIES, False)
-    assert [t["proxies"] for t in task] == [PROXIES, ["snip"], ["snip"]]
-    assert math.isfinite(run_task(task[1])["scores"]["snip"])
+
+
+def test_repeats_are_tasks_of_their_own(table, bench):
+    submitted = []
+
+    class Workers(Serial):
+        def submit(self, function, item):
+            submitted.append((function, item))
+            return super().submit(function, item)
+
+    genome = table.space.sample(1, np.random.default_rng(3))
+    bench(Workers()).measure(genome, PROXIES)
+    assert [item for _, item in submitted] == [(genome.tobytes(), turn) for turn in range(3)]
+    assert len({id(function) for function, _ in submitted}) == 1, "what tasks share travels once"
+    work = submitted[0][0].args[0]
+    assert [sorted(run_task(work, item)["scores"]) for _, item in submitted] == [
+        sorted(PROXIES),
+        *[["snip"]] * 2,
+    ]
+    together = run_task(work, (genome.tobytes(), ALL))
+    assert math.isfinite(together["scores"]["snip"]) and together["id"] == table.space.decode(genome[0]).id

@@ -22,7 +22,7 @@ def write_images(place, seed, channels=3):
 
 def test_images_of_a_run(folder, monkeypatch):
     monkeypatch.setattr(rating, "SAMPLE", 3)
-    monkeypatch.setattr(rating, "NETWORK_BATCH", 2)
+    monkeypatch.setattr("vitnas.job.in_flight.IN_FLIGHT", 8)
     place = write_images(folder / "real.npz", 0)
     settings = {"space": "tiny", "quality": "naswot", "trials": 3, "front": 1, "budgets": ()}
     run_search(SearchConfig(images=place, **settings), name="real")

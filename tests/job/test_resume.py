@@ -15,12 +15,14 @@ import pytest
 # checkpoints at every round, so that a kill falls between any two of them
 DRIVER = """
 import sys
-import vitnas.job.stage as stage
+import vitnas.job.in_flight as in_flight
 import vitnas.job.rating as rating
+import vitnas.job.stage as stage
 stage.CHECKPOINT_S = 0.0
+stage.CHECKPOINT_SHARE = float("inf")
 rating.SAMPLE = 4
 rating.GENOME_BATCH = 512
-rating.NETWORK_BATCH = 4
+in_flight.IN_FLIGHT = 8
 from vitnas.cli.main import main
 main()
 """

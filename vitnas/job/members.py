@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.job.networks import NetworkBench
+from vitnas.cost.table import Costs
+from vitnas.job.networks import Measuring, NetworkBench
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.combine import Combination, CombinedQuality
 from vitnas.quality.fitted import Fitted
@@ -63,8 +65,11 @@ class NetworkQuality:
     def recall(self, genomes: Genomes) -> tuple[NDArray[np.float64], list[str]]:
         """Of genomes (n, G), measured or not: the quality (n,), nan without one, and why a network failed."""
         records = self.bench.recall(genomes, self.proxies)
-        quality = self.combination(self._values(genomes, records) * self._signs)
-        return quality, [failure_of(record, self.proxies) for record in records]
+        return self.quality(genomes, records), [failure_of(record, self.proxies) for record in records]
+
+    def quality(self, genomes: Genomes, records: Sequence[Evaluation]) -> NDArray[np.float64]:
+        """The quality (n,) of genomes (n, G) by what was measured of them; nan where a member failed."""
+        return self.combination(self._values(genomes, records) * self._signs)
 
     def details(self, genomes: Genomes) -> list[Details]:
         """What each member said of each genome."""
@@ -92,22 +97,64 @@ class NetworkQuality:
         return np.stack(columns, axis=1)
 
 
+@dataclass(frozen=True)
+class RatedNetworks:
+    """A batch of networks under way, see `scorer.Rated`."""
+
+    owner: NetworkQuality
+    genomes: Genomes
+    measuring: Measuring
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all are measured."""
+        return self.measuring.is_done
+
+    @property
+    def quality(self) -> NDArray[np.float64]:
+        """(n,) nan where it could not be computed (the log says why)."""
+        return self.owner.quality(self.genomes, self.measuring.evaluations)
+
+    @property
+    def failures(self) -> dict[int, str]:
+        """Row -> why it has none."""
+        reasons = (failure_of(record, self.owner.proxies) for record in self.measuring.evaluations)
+        return {row: reason for row, reason in enumerate(reasons) if reason}
+
+
 class NetworkScorer:
-    """Rates candidates that have to be built and run; higher is always better."""
+    """Rates candidates that have to be built and run; higher is always better.
+
+    Args:
+        quality: of networks.
+        batch: candidates of an ask.
+        lag: asks that are open at once.
+    """
 
     is_dear = True
 
-    def __init__(self, quality: NetworkQuality, batch: int) -> None:
-        self.quality = quality
+    def __init__(self, quality: NetworkQuality, batch: int, lag: int = 1) -> None:
+        self.network_quality = quality
         self.batch = batch
+        self.lag = lag
 
-    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """The quality (n,); nan where it could not be computed (the log says why)."""
-        return self.quality.rate(genomes)
+    def start(self, genomes: Genomes, costs: Costs) -> RatedNetworks:
+        """See `scorer.Scorer.start`."""
+        owner = self.network_quality
+        return RatedNetworks(owner, genomes, owner.bench.start(genomes, owner.proxies, costs=costs))
+
+    def collect(self) -> None:
+        """See `scorer.Scorer.collect`."""
+        self.network_quality.bench.wait()
+
+    def cancel(self) -> None:
+        """See `scorer.Scorer.cancel`."""
+        self.network_quality.bench.cancel()
 
     def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
         """Scores (n, K) that are combined; None if there is one."""
-        return self.quality.members(genomes) if len(self.quality.names) > 1 else None
+        several = len(self.network_quality.names) > 1
+        return self.network_quality.members(genomes) if several else None
 
 
 def failure_of(record: Evaluation, proxies: Sequence[str]) -> str:

@@ -2,77 +2,62 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
-from statistics import fmean
-from typing import Any, cast
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
-from vitnas.arch.schema import Architecture
-from vitnas.cost.device import Device
-from vitnas.cost.pricer import trace_architecture
-from vitnas.cost.table import CostTable
+import numpy as np
+
+from vitnas.cost.pricer import Plain
+from vitnas.cost.table import Costs, CostTable
+from vitnas.job.network_task import Work, merged, run_task
 from vitnas.quality.images import Images
-from vitnas.quality.measure import load_proxy
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
 from vitnas.space.activity import Genomes
 from vitnas.workers.base import Failure, Workers
 
 
-def run_task(task: Mapping[str, Any]) -> Evaluation:
-    """What a worker does: build a network, measure it, say what came out."""
-    import torch
+@dataclass(eq=False)
+class Measuring:
+    """Genomes under way.
 
-    from vitnas.quality.health import check_health
-    from vitnas.quality.images import load_images
-    from vitnas.quality.measure import measure
+    Attributes:
+        records: of those that are measured; None for the others.
+        missing: how many those are.
+    """
 
-    torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
-    architecture = Architecture.from_dict(task["architecture"])
-    record = Evaluation()
-    if task["proxies"]:
-        measured = measure(
-            architecture,
-            task["proxies"],
-            seed=task["seed"],
-            repeats=task.get("repeats"),
-            images=load_images(task["images"]) if task["images"] else None,
-            device=task["torch_device"],
-        )
-        record["scores"] = dict(measured.scores)
-        record["failures"] = dict(measured.failures)
-        record["seconds"] = measured.seconds
-    if task["health"]:
-        record["health"] = check_health(architecture, seed=task["seed"]).to_dict()
-        record["out_of_domain"] = _out_of_domain(architecture, task["devices"])
-    return record
+    records: list[Evaluation | None]
+    missing: int
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all are measured."""
+        return not self.missing
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """One for each genome, once all are measured."""
+        assert self.is_done
+        return cast(list[Evaluation], self.records)
 
 
-def merged(repeats: Sequence[Evaluation | Failure]) -> Evaluation:
-    """The evaluations of one network's repeats as one: what `measure` says of all of them together."""
-    done: list[Evaluation] = []
-    for result in repeats:
-        if isinstance(result, Failure):
-            return Evaluation(failure=result.reason)
-        done.append(result)
-    if len(done) == 1:
-        return done[0]
-    failures = {name: reason for r in reversed(done) for name, reason in r["failures"].items()}
-    names = [name for name in done[0]["scores"] if name not in failures]
-    scores = {name: fmean(r["scores"][name] for r in done if name in r["scores"]) for name in names}
-    return Evaluation(scores=scores, failures=failures, seconds=sum(r["seconds"] for r in done))
+@dataclass(eq=False)
+class _Network:
+    """One network under way."""
 
+    task: str
+    genome: bytes
+    costs: Plain
+    turns: int
+    results: dict[int, Evaluation | Failure] = field(default_factory=dict)
+    wanted: list[tuple[Measuring, int]] = field(default_factory=list)  # and at which position
 
-def _out_of_domain(architecture: Architecture, devices: Sequence[Device]) -> list[str]:
-    """Why a device's prediction would be a guess; says which device where there are several."""
-    if not devices:
-        return []
-    traced = trace_architecture(architecture)
-    return [
-        f"{device.name}: {reason}" if len(devices) > 1 else reason
-        for device in devices
-        for reason in device.out_of_domain(traced)
-    ]
+    def hand_out(self, evaluation: Evaluation) -> None:
+        for measuring, position in self.wanted:
+            measuring.records[position] = evaluation
+            measuring.missing -= 1
 
 
 class NetworkBench:
@@ -103,7 +88,75 @@ class NetworkBench:
         self.seed = seed
         self.images = images
         self.device = device
-        self._known: dict[str, Evaluation] = {r["task"]: cast(Evaluation, r) for r in log.records()}
+        self._functions: dict[tuple[tuple[str, ...], bool], functools.partial[Evaluation]] = {}
+        self._running: dict[str, _Network] = {}  # by task
+        self._tickets: dict[int, tuple[_Network, int]] = {}  # and the turn
+
+    def start(
+        self,
+        genomes: Genomes,
+        proxies: Sequence[str],
+        *,
+        health: bool = False,
+        costs: Costs | None = None,
+    ) -> Measuring:
+        """Begin to measure genomes (n, G); ``costs`` are theirs, if they are known. Waits for nothing."""
+        found = Measuring([None] * len(genomes), len(genomes))
+        names = self._names(genomes, proxies, health)
+        columns: Costs | None = None
+        for position, task in enumerate(names):
+            network = self._running.get(task)
+            if network is None and (known := self.log.find(task)) is not None:
+                found.records[position] = cast(Evaluation, known)
+                found.missing -= 1
+                continue
+            if network is None:
+                columns = columns or costs or self.table.price(genomes)
+                genome = genomes[position].tobytes()
+                network = self._submit(task, genome, columns.row(position), proxies, health)
+            network.wanted.append((found, position))
+        return found
+
+    def _submit(
+        self, task: str, genome: bytes, costs: Plain, proxies: Sequence[str], health: bool
+    ) -> _Network:
+        function = self._function(proxies, health)
+        turns = function.args[0].turns
+        network = self._running[task] = _Network(task, genome, costs, len(turns))
+        for turn in turns:
+            self._tickets[self.workers.submit(function, (genome, turn))] = (network, turn)
+        return network
+
+    def wait(self) -> None:
+        """Wait until more is measured; all that comes in at once is one write to the log."""
+        results = self.workers.wait()
+        assert results or not self._running, "workers lost a task"
+        finished: list[_Network] = []
+        for ticket, result in results:
+            network, turn = self._tickets.pop(ticket)
+            network.results[turn] = result
+            if len(network.results) == network.turns:
+                finished.append(network)
+        evaluations = [self._evaluation(network) for network in finished]
+        if evaluations:
+            self.log.append_many(evaluations)
+        for network, evaluation in zip(finished, evaluations, strict=True):
+            del self._running[network.task]
+            network.hand_out(evaluation)
+
+    def _evaluation(self, network: _Network) -> Evaluation:
+        genome = np.frombuffer(network.genome, np.uint8)
+        found = merged([network.results[turn] for turn in sorted(network.results)])
+        name = found["id"] if "id" in found else self.table.space.decode(genome).id
+        own = Evaluation(task=network.task, id=name, genome=genome.tolist(), costs=network.costs)
+        own.update(found)
+        return own
+
+    def cancel(self) -> None:
+        """Forget what is not measured yet."""
+        self.workers.cancel()
+        self._running.clear()
+        self._tickets.clear()
 
     def measure(
         self,
@@ -113,65 +166,47 @@ class NetworkBench:
         health: bool = False,
         done: Callable[[int], None] | None = None,
     ) -> list[Evaluation]:
-        """An evaluation for each genome (n, G)."""
-        architectures = [self.table.space.decode(g) for g in genomes]
-        costs = self.table.price(genomes)
-        names = [self._task_name(a, proxies, health) for a in architectures]
-        missing = [k for k, name in enumerate(names) if name not in self._known and name not in names[:k]]
-        tasks = {k: self._tasks(architectures[k], proxies, health) for k in missing}
-        owners = [(k, turn) for k, own in tasks.items() for turn in range(len(own))]
-        results: dict[int, dict[int, Evaluation | Failure]] = {k: {} for k in missing}
-        finished = len(genomes) - len(missing)
-        for position, result in self.workers.map(run_task, itertools.chain(*tasks.values())):
-            k, turn = owners[position]
-            results[k][turn] = result
-            if len(results[k]) < len(tasks[k]):
-                continue
-            evaluation = Evaluation(
-                task=names[k], id=architectures[k].id, genome=genomes[k].tolist(), costs=costs.row(k)
-            )
-            evaluation.update(merged([results[k][turn] for turn in sorted(results[k])]))
-            self.log.append(evaluation)
-            self._known[names[k]] = evaluation
-            finished += 1
-            if done is not None:
-                done(finished)
-        return [self._known[name] for name in names]
+        """An evaluation for each genome (n, G); waits for all of them.
+
+        Args:
+            genomes: canonical; equal ones are measured once.
+            proxies: to score with.
+            health: whether to check their health.
+            done: called with the number of those that are measured.
+        """
+        measuring = self.start(genomes, proxies, health=health)
+        while not measuring.is_done:
+            before = measuring.missing
+            self.wait()
+            if done is not None and measuring.missing < before:
+                done(len(genomes) - measuring.missing)
+        return measuring.evaluations
 
     def recall(self, genomes: Genomes, proxies: Sequence[str]) -> list[Evaluation]:
         """What `measure` has found for each genome (n, G) already; an empty one where it has not."""
-        names = [self._task_name(self.table.space.decode(g), proxies, health=False) for g in genomes]
-        return [self._known.get(name, Evaluation()) for name in names]
+        names = self._names(genomes, proxies, health=False)
+        return [cast(Evaluation, self.log.find(name) or {}) for name in names]
 
-    def _tasks(
-        self, architecture: Architecture, proxies: Sequence[str], health: bool
-    ) -> list[dict[str, Any]]:
-        """One, or one for each repeat that the proxies want, so that one network keeps all workers busy."""
-        task = {
-            "architecture": architecture.to_dict(),
-            "proxies": list(proxies),
-            "health": health,
-            "devices": self.table.devices,
-            "seed": self.seed,
-            "images": self.images.source if self.images else None,
-            "torch_device": self.device,
-        }
-        wanted = {name: load_proxy(name).repeats for name in proxies}
-        repeats = max(wanted.values(), default=1)
-        if health or repeats == 1:
-            return [task]
-        return [
-            {
-                **task,
-                "proxies": [name for name in proxies if wanted[name] > k],
-                "seed": self.seed + k,
-                "repeats": 1,
-            }
-            for k in range(repeats)
-        ]
-
-    def _task_name(self, architecture: Architecture, proxies: Sequence[str], health: bool) -> str:
-        wanted = [*sorted(proxies), *(["health"] if health else [])]
+    def _names(self, genomes: Genomes, proxies: Sequence[str], health: bool) -> list[str]:
+        """What the log calls measuring each genome (n, G)."""
+        wanted = "+".join([*sorted(proxies), *(["health"] if health else [])])
         drawn = [self.images.fingerprint] if self.images else []
         where = [self.device] if self.device != "cpu" else []
-        return ":".join([architecture.id, "+".join(wanted), str(self.seed), *drawn, *where])
+        end = ":".join([wanted, str(self.seed), *drawn, *where])
+        return [f"{key:016x}:{end}" for key in self.table.space.keys(genomes).tolist()]
+
+    def _function(self, proxies: Sequence[str], health: bool) -> functools.partial[Evaluation]:
+        """What workers are given to run; one object for each kind of task, so that it travels once."""
+        kind = (tuple(proxies), health)
+        if kind not in self._functions:
+            document = {k: v for k, v in self.table.space.document.items() if k != "references"}
+            work = Work(
+                document,
+                *kind,
+                devices=tuple(self.table.devices) if health else (),
+                seed=self.seed,
+                images=self.images.source if self.images else None,
+                torch_device=self.device,
+            )
+            self._functions[kind] = functools.partial(run_task, work)
+        return self._functions[kind]

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from vitnas.cost.table import Costs
-from vitnas.job.networks import run_task
+from vitnas.job.network_task import ALL, Work, run_task
 from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
 from vitnas.job.setup import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
 from vitnas.quality.combine import split_quality
@@ -75,18 +75,16 @@ def _rate(setup: Setup) -> float:
     name = setup.config.quality
     proxies = [member for member in split_quality(name) if not is_genome_quality(member)]
     if proxies:
-        architecture = setup.problem.space.decode(setup.pool[0])
-        task = {
-            "architecture": architecture.to_dict(),
-            "proxies": proxies,
-            "health": False,
-            "seed": 0,
-            "images": setup.config.images,
-            "torch_device": setup.config.device,
-        }
-        run_task(task)
+        work = Work(
+            setup.problem.space.document,
+            tuple(proxies),
+            images=setup.config.images,
+            torch_device=setup.config.device,
+        )
+        item = (setup.pool[0].tobytes(), ALL)
+        run_task(work, item)
         started = time.perf_counter()
-        run_task(task)
+        run_task(work, item)
         return 1.0 / (time.perf_counter() - started)
     quality = fitted_quality(setup)
     few = trials_of(setup.config, genome_quality=True) <= OPTUNA_TRIALS

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from vitnas.job.measure import Box
 from vitnas.job.setup import Setup, make_strategy
 from vitnas.search.events import Listener, Snapshot
-from vitnas.search.loop import Loop, State
+from vitnas.search.loop import Loop
+from vitnas.search.rounds import State
 from vitnas.search.run import RunFolder
-from vitnas.search.scorer import Scorer
+from vitnas.search.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes
 from vitnas.strategies.random import Random
 
 CHECKPOINT_S = 5.0
+CHECKPOINT_SHARE = 0.02  # of the time at most goes into checkpoints
 SNAPSHOT_S = 0.25
 MILESTONE = 1.3  # the front's growth is noted whenever the trials have grown by this factor
 
@@ -33,24 +35,24 @@ class SearchStage:
         self.box = box
         self.folder = folder
         self.listener = listener
-        self.loop = Loop(setup.problem, make_strategy(setup), scorer, seed)
+        self.loop = Loop(setup.problem, make_strategy(setup), scorer, seed, setup.config.ordered)
         self.arm: Loop | None = None
         wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_dear
         if wanted and setup.config.strategy != "random":
             self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1)
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()
+        self._pause_s = CHECKPOINT_S
         self._first_trial = 0
-        self._published = () if scorer.is_dear else self._published_networks()
+        self._published = self._published_networks(scorer) if isinstance(scorer, GenomeScorer) else ()
 
-    def _published_networks(self) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    def _published_networks(self, scorer: GenomeScorer) -> tuple[tuple[str, tuple[float, ...]], ...]:
         """What a viewer marks beside the front."""
         references = self.setup.problem.space.references
         if not references:
             return ()
         genomes = np.array([r.genome for r in references.values()], np.uint8)
-        quality = self.loop.scorer.score(genomes, self.setup.problem.space.keys(genomes))
-        values = self.setup.problem.matrix(self.setup.table.price(genomes), quality)
+        values = self.setup.problem.matrix(self.setup.table.price(genomes), scorer.rate(genomes))
         rows = self.setup.problem.natural(values).tolist()
         return tuple((name, tuple(row)) for name, row in zip(references, rows, strict=True))
 
@@ -67,9 +69,13 @@ class SearchStage:
         self._started = time.monotonic()
         deadline = self._started + time_s if time_s is not None else float("inf")
         try:
-            self.loop.run(trials, deadline=deadline, after=self._after)
+            self.loop.run(trials, deadline=deadline, after=self._after, leaving=lambda _: self.save())
+        except KeyboardInterrupt:
+            self.loop.scorer.cancel()
+            raise
         finally:
-            self.save()
+            if self.loop.on_course and self.loop.is_whole:
+                self.save()
         self.listener.snapshot(self.snapshot())
 
     def _after(self, loop: Loop) -> None:
@@ -81,7 +87,7 @@ class SearchStage:
         if now - self._shown > SNAPSHOT_S or len(self.history) == 1:
             self._shown = now
             self.listener.snapshot(self.snapshot())
-        if now - self._saved > CHECKPOINT_S:
+        if now - self._saved > self._pause_s and loop.on_course:
             self.save()
 
     def choice(self) -> Genomes:
@@ -116,7 +122,11 @@ class SearchStage:
         )
 
     def save(self) -> None:
-        """Keep the state, where the loop has one; a dear or replayed stage lives in the log."""
+        """Keep the state, unless the strategy has none and is replayed.
+
+        It is a state that a run of more trials would come by as well, so that one can follow this run.
+        """
+        started = time.monotonic()
         state = self.loop.state()
         if state is not None:
             arrays: State = {f"loop.{name}": value for name, value in state.items()}
@@ -127,6 +137,7 @@ class SearchStage:
             arrays["history"] = np.array(json.dumps(self.history))
             self.folder.save_state(arrays)
         self._saved = time.monotonic()
+        self._pause_s = max(CHECKPOINT_S, (self._saved - started) / CHECKPOINT_SHARE)
 
     def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         def part(prefix: str) -> State:

@@ -39,15 +39,25 @@ def _point(member: Member, axes: tuple[str, str]) -> tuple[float, float]:
 
 def summary(result: SearchResult) -> RenderableType:
     """How the search went, in one or two lines."""
-    failed = f", {count(result.failed)} failed" if result.failed else ""
     repeats = f" ({count(result.distinct)} distinct)" if 0 < result.distinct < result.trials else ""
     lines = [
         f"{result.config.strategy}: {count(result.trials)} feasible candidates scored{repeats} of "
-        f"{count(result.asked)} priced{failed}, {duration(result.seconds)}",
+        f"{count(result.asked)} priced, {duration(result.seconds)}",
+        *failures(result),
         f"hypervolume {result.hypervolume:.3f}"
         + against_random(result.hypervolume, result.random_hypervolume),
     ]
     return Text("\n".join(lines))
+
+
+def failures(result: SearchResult) -> list[str]:
+    """``3 candidates failed: 2 hung, 1 ValueError``; nothing where none did."""
+    if not result.failed:
+        return []
+    ordered = sorted(result.failures.items(), key=lambda item: (-item[1], item[0]))
+    kinds = ", ".join(f"{count(number)} {kind}" for kind, number in ordered)
+    candidates = "candidate" if result.failed == 1 else "candidates"
+    return [f"{count(result.failed)} {candidates} failed: {kinds} (evaluations.jsonl says why of each)"]
 
 
 def against_random(hypervolume: float, random_hypervolume: float | None) -> str:

@@ -168,6 +168,7 @@ class SearchResult:
         limits: the devices' own limits that were budgets, as text.
         notes: what a reader of the quality should know.
         distinct: networks among the ``trials``, where a strategy repeats itself.
+        failures: kind of failure -> candidates, ``failed`` in all.
         choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
     """
 
@@ -190,6 +191,7 @@ class SearchResult:
     notes: tuple[str, ...] = ()
     choice: Member | None = None
     distinct: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def device_label(self) -> str:

@@ -35,7 +35,10 @@ class Strategy(Protocol):
         ...
 
     def tell(self, batch: Batch) -> None:
-        """Learn from all rows of the last ask, in its order.
+        """Learn from all rows of an ask, in its order.
+
+        That is the last ask, unless the class says ``takes_late_results = True``: then others may follow
+        before it is told, which keeps workers busy; asks are told in order (not so with ``--unordered``).
 
         Objectives are nan where the violation is above 0, and where scoring failed (violation 0).
         """

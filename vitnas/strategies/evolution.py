@@ -29,6 +29,8 @@ class Evolution:
         population: survivors of a generation. By default an eighth of the first ask, within 50 and 2000.
     """
 
+    takes_late_results = True
+
     def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
         self._problem = problem
         self._rng = np.random.default_rng([seed, 102])
@@ -45,7 +47,8 @@ class Evolution:
         if not self._size:
             self._size = min(max(n // ASKS_PER_PARENT, SMALLEST), LARGEST)
         if self._started < self._size or len(self._genomes) < 2:
-            wanted = min(n, max(self._size - self._started, 1))
+            missing = self._size - self._started  # none: what was asked for is not told yet, or failed
+            wanted = min(n, missing) if missing > 0 else n
             self._started += wanted
             return self._problem.sample_feasible(wanted, self._rng)
         return self._children(n)

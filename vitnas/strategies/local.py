@@ -30,6 +30,8 @@ class Local:
         population: random genomes to begin with.
     """
 
+    takes_late_results = True
+
     def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
         self._problem = problem
         self._rng = np.random.default_rng([seed, 103])
@@ -41,7 +43,7 @@ class Local:
     def ask(self, n: int) -> Genomes:
         """New neighbours of the front, or random feasible genomes as long as there is none."""
         if self._missing > 0 or not len(self._front):
-            wanted = min(n, max(self._missing, 1))
+            wanted = min(n, self._missing) if self._missing > 0 else n
             self._missing -= wanted
             return self._random(wanted)
         found: list[Genomes] = []

@@ -16,6 +16,8 @@ from vitnas.strategies._base import State, restore_rng, rng_state
 class Random:
     """Feasible genomes at random, each gene uniformly; learns nothing."""
 
+    takes_late_results = True
+
     def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
         self._problem = problem
         self._rng = np.random.default_rng([seed, 101])
