@@ -7,7 +7,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +36,11 @@ def atomic_write_npz(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> No
     named: dict[str, Any] = dict(arrays)
     assert not any(np.asarray(array).dtype.hasobject for array in named.values())
     _atomic(Path(path), lambda file: np.savez(file, **named))
+
+
+def atomic_write_parts(path: str | Path, parts: Iterable[bytes]) -> None:
+    """As ``atomic_write_text``, for what comes in parts and need not fit in memory."""
+    _atomic(Path(path), lambda file: file.writelines(parts))
 
 
 def _atomic(path: Path, write: Callable[[IO[bytes]], object]) -> None:
