@@ -51,6 +51,8 @@ SURFACE = {
         *("--images", "--device", "--bands", "--combine", "--workers", "--out", "--json"),
     },
     "proxies report": {"FOLDERS", "--out"},
+    "runs list": {"FOLDER", "--json"},
+    "runs repair": {"RUN", "--json"},
     "scale": {
         *("FILE", "--to", "--rule", "--target", "--batch", "--proxy", "--max-latency", "--min-throughput"),
         *("--max-params", "--max-macs", "--max-activation-memory", "--width-multiple", "--max-width"),
@@ -76,6 +78,7 @@ SURFACE = {
         "--max-macs",
         "--max-params",
         "--min-throughput",
+        "--mirror",
         "--name",
         "--objective",
         "--out",
@@ -97,6 +100,7 @@ SURFACE = {
     "spaces open": {"FILE", "--space", "--radius", "--out"},
     "spaces show": {"NAME", "--json"},
     "strategies": {"--json"},
+    "study": {"RUN", "--storage", "--name", "--limit", "--json"},
 }
 HEAVY = ("torch", "numpy", "optuna", "scipy", "yaml", "fvcore", "rich")
 

@@ -38,6 +38,8 @@ COMMANDS = {
     "score": Command("score", "score", "Price and score architectures."),
     "label": Command("label", "label", "Ask for the labels that teach most, or add labels to a run."),
     "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
+    "runs": Command("runs", "app", "Runs: list them with their state, repair one."),
+    "study": Command("study", "study", "Write a run as an Optuna study, for optuna-dashboard."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),

@@ -16,11 +16,10 @@ from vitnas.job import targets
 from vitnas.lock import RunLock
 from vitnas.scale.config import ScaleConfig
 from vitnas.search.disk import atomic_write_json, atomic_write_text
-from vitnas.search.layout import require_layout
+from vitnas.search.layout import LAYOUTS, require_layout
 from vitnas.search.run import RunFolder, current_versions, read_json
 
-LAYOUT = 1
-FORMAT = f"scale {LAYOUT}"
+FORMAT = f"scale {LAYOUTS['scale']}"
 MEMBERS = "family"
 
 
@@ -102,7 +101,7 @@ class ScaleFolder:
         """
         file = RunFolder(self.path).require() / "manifest.json"
         self.manifest = read_json(file)
-        require_layout(self.manifest, file, "scale", LAYOUT)
+        require_layout(self.manifest, file, "scale")
         return ScaleConfig.from_dict(self.manifest.get("config", {}))
 
     def seed(self) -> Architecture:

@@ -9,7 +9,7 @@ from typing import Any
 import vitnas
 from vitnas.errors import RunCorrupt, RunError
 
-COMMANDS = ("search", "scale")
+LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
 
 
 def layout_of(manifest: Any, file: Path) -> tuple[str, int]:
@@ -33,22 +33,22 @@ def layout_of(manifest: Any, file: Path) -> tuple[str, int]:
     return command, int(number)
 
 
-def require_layout(manifest: Any, file: Path, command: str, number: int) -> None:
+def require_layout(manifest: Any, file: Path, command: str) -> None:
     """Check that this vitnas can go on with a run.
 
     Args:
         manifest: what ``manifest.json`` holds.
         file: where it was read, for the error.
         command: that wants to go on.
-        number: the layout that it reads.
 
     Raises:
         RunCorrupt: the manifest says no layout.
         RunError: it is another; says which vitnas wrote the run.
     """
     other, found = layout_of(manifest, file)
+    number = LAYOUTS[command]
     if other != command:
-        hint = f"go on with vitnas {other} --resume {file.parent}" if other in COMMANDS else "it is newer"
+        hint = f"go on with vitnas {other} --resume {file.parent}" if other in LAYOUTS else "it is newer"
         raise RunError(f"{file}: a run of 'vitnas {other}', not of 'vitnas {command}': {hint}")
     if found == number:
         return

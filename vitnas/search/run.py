@@ -18,9 +18,9 @@ import vitnas
 from vitnas.errors import RunCorrupt, RunError
 from vitnas.search.config import SearchConfig
 from vitnas.search.disk import atomic_write_json, atomic_write_npz, atomic_write_text
-from vitnas.search.layout import require_layout
+from vitnas.search.layout import LAYOUTS, require_layout
 
-FORMAT = 3
+FORMAT = LAYOUTS["search"]
 PACKAGES = ("torch", "numpy", "optuna")
 
 
@@ -120,7 +120,7 @@ class RunFolder:
         """
         file = self.require() / "manifest.json"
         self.manifest = read_json(file)
-        require_layout(self.manifest, file, "search", FORMAT)
+        require_layout(self.manifest, file, "search")
         return SearchConfig.from_dict(self.manifest.get("config", {}))
 
     def update(self, **changes: Any) -> None:
