@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "list"
 INDENT = "    "
-NAME_WIDTH = 36
+NAME_WIDTH = 28  # a longer name has a line of its own
 
 
 class RunsGroup(typer.core.TyperGroup):
@@ -59,6 +59,8 @@ def list_(
     head, *lines = _common.table_lines(headers, [_row(r) for r in runs], right=right, width=_common.width())
     typer.echo(head)
     for line, run in zip(lines, runs, strict=True):
+        if len(run.path.name) > NAME_WIDTH:
+            typer.echo(run.path.name)
         typer.echo(line)
         for text in filter(None, (_about(run), run.problem and f"! {run.problem}")):
             typer.echo(textwrap.fill(text, _common.width(), initial_indent=INDENT, subsequent_indent=INDENT))
@@ -68,7 +70,7 @@ def list_(
 
 def _row(run: RunInfo) -> tuple[str, ...]:
     trials = f"{run.trials:,}" if run.trials is not None else f"~{run.evaluations:,}" * bool(run.evaluations)
-    name = run.path.name if len(run.path.name) <= NAME_WIDTH else f"{run.path.name[: NAME_WIDTH - 3]}..."
+    name = run.path.name if len(run.path.name) <= NAME_WIDTH else ""
     begun = run.created[:16].replace("T", " ")
     return (name, run.state, trials, _duration(run.seconds), begun)
 
