@@ -11,7 +11,11 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import os
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.abc import InspectLoader
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +30,23 @@ KINDS = {
     "runtime": ("vitnas.hardware.measure.runtimes", "runtimes"),
 }
 PACKAGE_FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class UserFiles:
+    """The user's plugins, on their way to workers on other machines.
+
+    Attributes:
+        folder: that the user stands in.
+        sources: absolute path -> text.
+    """
+
+    folder: str
+    sources: Mapping[str, str]
+
+
+_loaded: set[Path] = set()  # the user's files that were imported
+_adopted: UserFiles | None = None  # in such a worker: they answer, in place of files found there
 
 
 def data_folders(kind: str) -> list[Path]:
@@ -79,8 +100,14 @@ def _builtin_files(kind: str) -> dict[str, Path]:
 
 
 def _user_files(kind: str) -> dict[str, Path]:
-    folder = Path.cwd() / KINDS[kind][1]
-    return {p.stem: p for p in sorted(folder.glob("*.py")) if not p.stem.startswith("_")}
+    folder = _user_path(KINDS[kind][1])
+    found = folder.glob("*.py") if _adopted is None else map(Path, _adopted.sources)
+    return {p.stem: p for p in sorted(found) if p.parent == folder and not p.stem.startswith("_")}
+
+
+def _user_path(name: str) -> Path:
+    """A path as it is meant where the user stands, absolute."""
+    return Path(os.path.abspath(os.path.join(_adopted.folder, name) if _adopted else name))
 
 
 def list_plugins(kind: str) -> dict[str, str]:
@@ -96,7 +123,7 @@ def list_plugins(kind: str) -> dict[str, str]:
 
 
 def _first_line(path: Path, class_name: str) -> str:
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in ast.parse(_text(path)).body:
         if isinstance(node, ast.ClassDef) and node.name == class_name:
             return (ast.get_docstring(node) or "").split("\n")[0]
     return ""
@@ -105,7 +132,7 @@ def _first_line(path: Path, class_name: str) -> str:
 def plugin_file(kind: str, name: str) -> Path | None:
     """The source file of a plugin, if it is a file of ours, of the user's folder or a path."""
     if name.endswith(".py"):
-        return Path(name)
+        return Path(name) if _adopted is None else _user_path(name)
     return _builtin_files(kind).get(_stem(name)) or _user_files(kind).get(_stem(name))
 
 
@@ -121,7 +148,7 @@ def load_plugin(kind: str, name: str) -> Any:
         return _class_of(importlib.import_module(f"{KINDS[kind][0]}.{stem}"), stem)
     path = plugin_file(kind, name)
     if path is not None:
-        if not path.is_file():
+        if not (path.is_file() or _is_adopted(path)):
             raise UnknownName(f"no such {kind} file: '{name}'")
         return _class_of(_import_file(kind, path), path.stem)
     for point in entry_points(group=f"vitnas.{KINDS[kind][1]}"):
@@ -138,12 +165,51 @@ def _class_of(module: ModuleType, stem: str) -> Any:
 
 
 def _import_file(kind: str, path: Path) -> ModuleType:
+    _loaded.add(Path(os.path.abspath(path)))
     name = f"vitnas_user_{KINDS[kind][1]}_{path.stem}"
-    if name in sys.modules and sys.modules[name].__file__ == str(path.resolve()):
+    place = path if _is_adopted(path) else path.resolve()
+    if name in sys.modules and sys.modules[name].__file__ == str(place):
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path.resolve())
+    loader = _AdoptedLoader(place) if _is_adopted(path) else None
+    spec = importlib.util.spec_from_file_location(name, place, loader=loader)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def user_files() -> UserFiles:
+    """The plugins of the user's folders, and those that were loaded by their path."""
+    paths = {path for kind in KINDS for path in _user_files(kind).values()}
+    return UserFiles(os.getcwd(), {str(path): _text(path) for path in sorted(paths | _loaded)})
+
+
+def adopt(files: UserFiles) -> None:
+    """In a worker: the user's files are those of the driver from now on."""
+    global _adopted
+    _adopted = files
+
+
+def _is_adopted(path: Path) -> bool:
+    return _adopted is not None and str(path) in _adopted.sources
+
+
+def _text(path: Path) -> str:
+    adopted = _adopted.sources if _adopted else {}
+    return adopted[str(path)] if str(path) in adopted else path.read_text(encoding="utf-8")
+
+
+class _AdoptedLoader(InspectLoader):
+    """Loads a module from the text of a file that is on another machine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def get_source(self, fullname: str) -> str:
+        """The module's text, also for tracebacks."""
+        return _text(self.path)
+
+    def is_package(self, fullname: str) -> bool:
+        """It never is."""
+        return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vitnas.errors import ClusterError, InvalidInput
+from vitnas.errors import InvalidInput, missing_extra
 from vitnas.workers.base import Failure, Workers
 from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
@@ -27,7 +27,13 @@ def make_workers(workers: int | WorkerSettings) -> Workers:
             raise InvalidInput(f"--workers takes 1 or more, got {workers}")
         return Serial() if workers == 1 else Processes(workers)
     if workers.ray is not None:
-        raise ClusterError("Ray workers are not there yet")
+        try:
+            from vitnas.workers.ray import RayWorkers
+        except ModuleNotFoundError as error:
+            if error.name != "ray":
+                raise
+            raise missing_extra("ray", "ray") from None
+        return RayWorkers(workers)
     number = workers.number or max(1, int(usable_cores() / workers.cpus_per_worker))
     threads = workers.threads if workers.cpus_per_worker != 1 else None
     return Processes(number, threads=threads, timeout_s=workers.timeout_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 DEATHS = 2  # a task that was at hand when this many workers died is the cause
+LOSSES = 10  # nodes that a task may lose, which is nobody's fault
 
 
 def hung(timeout_s: float) -> str:
@@ -15,6 +16,11 @@ def hung(timeout_s: float) -> str:
 def killed(how: str) -> str:
     """Of a task that its workers did not outlive."""
     return f"killed two workers ({how})"
+
+
+def lost() -> str:
+    """Of a task whose nodes kept leaving."""
+    return f"lost its node {LOSSES + 1} times"
 
 
 def exit_words(code: int | None) -> str:

@@ -1,0 +1,195 @@
+"""Joining a Ray cluster, or starting one on this machine; what goes wrong is said in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import re
+import socket
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import ray
+from ray.exceptions import ActorDiedError, RayError
+
+from vitnas.errors import ClusterError, InvalidInput
+from vitnas.workers._ray_actor import Actor, versions
+from vitnas.workers.processes import usable_cores
+from vitnas.workers.settings import WorkerSettings
+
+ANSWER_S = 5.0
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # and empty settings
+OBJECT_STORE_BYTES = 256 * 1024**2  # tasks are small
+LOST = r"Ray: (\S+)\s+Python: (\S+)"
+
+
+def join(settings: WorkerSettings) -> bool:
+    """Connect this process, unless it is connected.
+
+    Returns:
+        whether a connection was made, which :func:`leave` closes.
+
+    Raises:
+        InvalidInput: no address.
+        ClusterError: nobody answers, or what answers has other versions.
+    """
+    if ray.is_initialized():
+        return False
+    address = str(settings.ray)
+    options: dict[str, Any] = {}
+    if address == "local":
+        cpus = usable_cores() if settings.number is None else settings.number * settings.cpus_per_worker
+        options = {"num_cpus": math.ceil(cpus), "include_dashboard": False}
+        options["object_store_memory"] = OBJECT_STORE_BYTES
+    elif address != "auto":
+        _require_answer(*_host_and_port(address))
+    _hush()
+    try:
+        ray.init(address, log_to_driver=False, configure_logging=False, **options)
+    except Exception as error:
+        raise ClusterError(_why(address, error)) from None
+    return True
+
+
+def number_of_workers(settings: WorkerSettings) -> int:
+    """As asked for, or as many as the cluster has room for.
+
+    Raises:
+        ClusterError: none has room.
+    """
+    if settings.number is not None:
+        return settings.number
+    totals: dict[str, float] = _call(ray.cluster_resources)
+    shares = {"CPU": settings.cpus_per_worker, "GPU": settings.gpus_per_worker}
+    rooms = [
+        min(int(own.get(name, 0) / share + 1e-9) for name, share in shares.items() if share)
+        for own in (node["Resources"] for node in _call(ray.nodes) if node["Alive"])
+    ]
+    if not sum(rooms):
+        raise ClusterError(
+            f"the cluster has {totals.get('CPU', 0):g} CPUs and {totals.get('GPU', 0):g} GPUs: no node has "
+            f"room for a worker of {shares['CPU']:g} and {shares['GPU']:g} (--cpus-per-worker, "
+            "--gpus-per-worker); give --workers to wait for nodes that come later"
+        )
+    return sum(rooms)
+
+
+def hire(settings: WorkerSettings, files: Any) -> Any:
+    """An actor, which starts when the cluster has room."""
+    options = {"num_cpus": settings.cpus_per_worker, "num_gpus": settings.gpus_per_worker}
+    return ray.remote(Actor).options(max_restarts=0, **options).remote(files, settings.threads)
+
+
+def check_versions(greeting: Mapping[str, str]) -> None:
+    """Hold a worker's versions against ours.
+
+    Raises:
+        ClusterError: names both.
+    """
+    for package, ours in versions().items():
+        theirs = greeting[package]
+        if theirs != ours:
+            raise ClusterError(
+                f"node {greeting['machine']} has {package} {theirs}, this machine {ours}: install the same "
+                "on all"
+            )
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    if "://" in address:
+        raise InvalidInput(
+            f"--ray {address}: a search would end with the client's connection; run vitnas on a node of the "
+            "cluster with --ray auto, or hand it in with 'ray job submit'"
+        )
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit():
+        raise InvalidInput(f"--ray {address}: expected local, auto or an address such as 10.0.0.1:6379")
+    return host, int(port)
+
+
+def _require_answer(host: str, port: int) -> None:
+    """Ray itself would try for minutes. Its head speaks HTTP/2, and answers a greeting by one."""
+    place = f"--ray {host}:{port}"
+    try:
+        with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
+            connection.settimeout(ANSWER_S)
+            connection.sendall(GREETING)
+            answer = connection.recv(9)
+    except OSError as error:
+        what = "nobody answers" if isinstance(error, TimeoutError) else (error.strerror or str(error))
+        raise ClusterError(f"{place}: {what}; is the head running there ('ray status')?") from None
+    if len(answer) < 4 or answer[3] != 4:  # the first frame of HTTP/2 is one of settings
+        raise ClusterError(f"{place}: what answers there is no Ray cluster")
+
+
+def _hush() -> None:
+    """Keep Ray's own log, which its files hold, from the terminal."""
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
+
+
+def _why(address: str, error: Exception) -> str:
+    """An error of Ray's as one line."""
+    text = " ".join(str(error).split())
+    found = re.findall(LOST, text)
+    if "Version mismatch" in text and len(found) == 2:
+        (ray_there, python_there), (ray_here, python_here) = found
+        return (
+            f"--ray {address}: the cluster has Ray {ray_there} on Python {python_there}, this machine "
+            f"Ray {ray_here} on Python {python_here}: they must be the same"
+        )
+    if "Could not find any running Ray instance" in text:
+        return "--ray auto: no cluster runs on this machine; start one ('ray start --head'), or --ray local"
+    return f"--ray {address}: {text[:300]}"
+
+
+def check_start(error: RayError) -> None:
+    """Look for what no other worker would do better.
+
+    Raises:
+        ClusterError: a node lacks a package.
+    """
+    text = str(error)
+    missing = re.search(r"No module named '([\w.]+)'", text)
+    if missing:
+        node = re.search(r"\bip[:=] ?([\d.:a-f]+)", text)
+        where = f"node {node[1]}" if node else "a node"
+        raise ClusterError(
+            f"{where} has no package '{missing[1].split('.')[0]}': install vitnas {version('vitnas')} on "
+            "every node, with the same extras"
+        ) from None
+
+
+def is_crash(error: RayError) -> bool:
+    """Whether an actor's process ended, rather than its node, or the line to it."""
+    return isinstance(error, ActorDiedError) and "worker process has died" in str(error)
+
+
+def how(error: RayError) -> str:
+    """How an actor's process ended, as far as Ray knows."""
+    if "memory monitor" in str(error) or "low on memory" in str(error):
+        return "Ray ended it: its node ran low on memory"
+    return "its process ended: want of memory, or a crash"
+
+
+def no_room(settings: WorkerSettings) -> str:
+    """That nothing has started yet."""
+    free: dict[str, float] = _call(ray.available_resources)
+    return (
+        f"no Ray worker has started yet: each asks for {settings.cpus_per_worker:g} CPUs and "
+        f"{settings.gpus_per_worker:g} GPUs, and {free.get('CPU', 0):g} CPUs and {free.get('GPU', 0):g} GPUs "
+        "are free; waiting"
+    )
+
+
+def leave() -> None:
+    """Close the connection; ends a cluster that was started here."""
+    with contextlib.suppress(Exception):
+        ray.shutdown()
+
+
+def _call(untyped: Any) -> Any:
+    return untyped()
