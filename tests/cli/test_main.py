@@ -92,6 +92,7 @@ SURFACE = {
         "--space",
         "--strategy",
         "--target",
+        "--then",
         "--time",
         "--trials",
         "--workers",

@@ -80,6 +80,16 @@ Combine = Annotated[
         "[default: standard].",
     ),
 ]
+Then = Annotated[
+    list[str] | None,
+    _option(
+        _HOW,
+        "QUALITY:N",
+        "A rung after the search: N networks of the front, evenly chosen, are scored by another quality, and "
+        "the front by that goes on. Repeat it for more rungs, such as naswot:1000 and train:16.",
+        "--then",
+    ),
+]
 Preset = Annotated[
     str | None,
     _option(

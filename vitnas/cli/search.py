@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vitnas.search.config import SearchConfig
     from vitnas.search.events import SearchResult
 
-INTERRUPTED = 130
+INTERRUPTED, FAILED = 130, 2
 LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activation_memory")
 CHANGEABLE = ("resume", "trials", "time", "workers", "as_json")  # what may stand beside --resume
 
@@ -47,6 +47,7 @@ def search(
     max_activation_memory: o.MaxMemory = None,
     strategy: o.Strategy = "evolution",
     trials: o.Trials = None,
+    then: o.Then = None,
     time: o.Time = None,
     seed: o.Seed = 0,
     population: o.Population = None,
@@ -108,6 +109,7 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
     )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),
+        then=tuple(given["then"] or ()),
         budgets=tuple(limits),
         trials=trials,
         time_s=time_s,
@@ -166,6 +168,9 @@ def _finish(result: SearchResult, as_json: bool) -> None:
     if result.state == "interrupted":
         typer.echo(f"interrupted; this is the front so far. Go on with: {go_on}", err=True)
         raise typer.Exit(INTERRUPTED)
+    if result.state == "rung failed":
+        typer.echo(f"the last rung failed; these are the networks of quality {result.quality}", err=True)
+        raise typer.Exit(FAILED)
     if result.state == "out of time":
         typer.echo(f"stopped by --time after {result.trials:,} trials. Go on with: {go_on}", err=True)
 

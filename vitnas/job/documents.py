@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
+from vitnas.job.funnel import Funnel, Level
 from vitnas.job.rating import Rating
 from vitnas.job.setup import Setup
 from vitnas.job.stage import SearchStage
@@ -22,7 +24,8 @@ def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: Sea
         "budgets": dict(setup.config.budgets),
         **_asked(setup, result),
         "quality": setup.config.quality,
-        "notes": list(rating.notes),
+        "notes": list(result.notes),
+        **({"rungs": [_timeless(rung.to_dict()) for rung in result.rungs]} if result.rungs else {}),
         "trials": result.trials,
         "hypervolume": result.hypervolume,
         "random_hypervolume": result.random_hypervolume,
@@ -34,9 +37,35 @@ def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: Sea
     }
 
 
+def rungs_document(funnel: Funnel) -> dict[str, Any]:
+    """``rungs.json``: the candidates of every rung, what they scored, and which were on its front."""
+    return {"rungs": [_candidates(level) for level in funnel.levels[1:]]}
+
+
+def _candidates(level: Level) -> dict[str, Any]:
+    scores, failures = level.known(level.genomes)
+    front = {genome.tobytes() for genome in level.archive.genomes}
+    return {
+        "quality": level.result.quality,
+        "candidates": [
+            {
+                "genome": genome.tobytes().hex(),
+                "score": float(score) if math.isfinite(score) else None,
+                "front": genome.tobytes() in front,
+                **({"failure": failure} if failure else {}),
+            }
+            for genome, score, failure in zip(level.genomes, scores, failures, strict=True)
+        ],
+    }
+
+
 def plain(member: Member) -> dict[str, Any]:
-    """All of a member; no coverage where no device has measured blocks."""
-    return {k: v for k, v in dataclasses.asdict(member).items() if k != "coverage" or v}
+    """All of a member; no coverage where no device has measured blocks, no rungs where there are none."""
+    return {k: v for k, v in dataclasses.asdict(member).items() if k not in ("coverage", "rungs") or v}
+
+
+def _timeless(rung: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in rung.items() if k != "seconds"}
 
 
 def _without_times(member: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +105,7 @@ def _asked(setup: Setup, result: SearchResult) -> dict[str, Any]:
         "combine": setup.config.combine,
         "labels": setup.config.labels,
         "label": setup.labels.name if setup.labels else None,
+        "then": list(setup.config.then),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -98,6 +128,7 @@ def _metrics(member: Member) -> dict[str, Any]:
         "depth": member.depth,
         "quality": member.quality,
         "scores": scores,
+        **({"rungs": dict(member.rungs)} if member.rungs else {}),
     }
     if member.coverage:
         metrics["coverage"] = {name: dataclasses.asdict(c) for name, c in member.coverage.items()}

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.job.documents import front_document, metadata, plain
+from vitnas.job.documents import front_document, metadata, plain, rungs_document
+from vitnas.job.funnel import Funnel
 from vitnas.job.members import Details, oriented
 from vitnas.job.rating import SHOWN_PROXIES, Rating, reference_sample
 from vitnas.job.setup import Setup
@@ -26,15 +27,17 @@ from vitnas.space.activity import Genomes
 
 
 def finish(
-    setup: Setup, folder: RunFolder, stage: SearchStage, rating: Rating, state: str, listener: Listener
+    setup: Setup,
+    folder: RunFolder,
+    stage: SearchStage,
+    rating: Rating,
+    funnel: Funnel,
+    state: str,
+    listener: Listener,
 ) -> SearchResult:
-    """Check and write the front; after an interruption, write it without checks.
-
-    What the strategy itself would take is scored and joins the front, if it belongs there.
-    """
-    archive = stage.loop.archive
+    """Check and write the front of the search or its last rung; after an interruption without checks."""
+    archive = funnel.last.archive
     chosen = stage.choice()[: state != "interrupted"]
-    _join(setup, stage, rating, chosen)
     picked = spread(archive.objectives, setup.config.front)
     genomes = archive.genomes[picked]
     published = list(setup.problem.space.references.values())
@@ -49,10 +52,11 @@ def finish(
             records = rating.bench.measure(
                 everything, SHOWN_PROXIES, health=True, done=lambda n: listener.count(n, len(everything))
             )
+            funnel.measure(everything[len(genomes) :])
         except KeyboardInterrupt:
             state, sample = "interrupted", None
     listener.stage("writing files", str(folder.path))
-    maker = _MemberMaker(setup, rating, sample)
+    maker = _MemberMaker(setup, rating, funnel, sample)
     front = maker.members(genomes, records[: len(genomes)])
     others = records[len(genomes) :]
     references = maker.members(known, others[: len(known)], interrupted=state == "interrupted")
@@ -61,15 +65,19 @@ def finish(
         _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
     ]
     front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
-    result = _result(setup, folder, stage, rating, state, front, references)
+    result = _result(setup, folder, stage, rating, funnel, state, front, references)
     if choice:
         result = dataclasses.replace(result, choice=dataclasses.replace(choice[0], file="choice.yaml"))
-    _write(setup, folder, stage, rating, result, archive.genomes)
+    _write(setup, folder, stage, rating, funnel, result)
     return result
 
 
-def _join(setup: Setup, stage: SearchStage, rating: Rating, chosen: Genomes) -> None:
-    """Let feasible genomes (k, G) into the archive; the saved state stays without them."""
+def join_choice(setup: Setup, stage: SearchStage, rating: Rating) -> None:
+    """Score what the strategy itself would take, and let it into the front, if it belongs there.
+
+    The saved state of the search stays without it.
+    """
+    chosen = stage.choice()
     problem = setup.problem
     costs = setup.table.price(chosen)
     feasible = problem.violation(costs, len(chosen)) == 0
@@ -79,9 +87,10 @@ def _join(setup: Setup, stage: SearchStage, rating: Rating, chosen: Genomes) -> 
 
 
 class _MemberMaker:
-    def __init__(self, setup: Setup, rating: Rating, sample: ReferenceSample | None) -> None:
+    def __init__(self, setup: Setup, rating: Rating, funnel: Funnel, sample: ReferenceSample | None) -> None:
         self.setup = setup
         self.rating = rating
+        self.funnel = funnel
         self.sample = sample
 
     def members(
@@ -95,6 +104,11 @@ class _MemberMaker:
         skip = interrupted and self.rating.scorer.is_dear  # rating would build networks
         quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
         said: list[Details] = [{} for _ in genomes] if skip else self.rating.details(genomes)
+        rungs = self.funnel.said(genomes, quality)
+        if self.setup.config.then:
+            last = self.funnel.last.result.quality
+            quality = np.array([own.get(last, math.nan) for own in rungs])
+            said = [a | b for a, b in zip(said, self.funnel.details(genomes), strict=True)]
         shares = self.setup.table.coverage(genomes)
         return [
             self._member(
@@ -105,6 +119,7 @@ class _MemberMaker:
                 {device: float(measured[k]) for device, measured in shares.items()},
                 records[k],
                 said[k],
+                rungs[k],
             )
             for k, genome in enumerate(genomes)
         ]
@@ -118,6 +133,7 @@ class _MemberMaker:
         measured: Mapping[str, float],
         record: Evaluation,
         said: Details,
+        rungs: Mapping[str, float],
     ) -> Member:
         architecture = self.setup.problem.space.decode(genome)
         devices = [device for device in self.setup.devices if device.name in measured]
@@ -134,6 +150,7 @@ class _MemberMaker:
             feasible=feasible,
             out_of_domain=tuple(record.get("out_of_domain", ())),
             coverage={d.name: coverage_of(d, measured[d.name], architecture) for d in devices},
+            rungs=rungs,
         )
 
     def _scores(self, record: Evaluation) -> dict[str, dict[str, Any]]:
@@ -158,6 +175,7 @@ def _result(
     folder: RunFolder,
     stage: SearchStage,
     rating: Rating,
+    funnel: Funnel,
     state: str,
     front: Sequence[Member],
     references: Sequence[Member],
@@ -170,7 +188,7 @@ def _result(
         objectives=setup.problem.objectives,
         front=tuple(front),
         references=tuple(references),
-        front_size=len(stage.loop.archive),
+        front_size=len(funnel.last.archive),
         trials=progress.trials,
         asked=progress.asked,
         failed=progress.failed,
@@ -180,7 +198,8 @@ def _result(
         targets=setup.targets,
         limits=setup.limits,
         files=tuple(m.file for m in front),
-        notes=rating.notes,
+        notes=(*rating.notes, *funnel.notes),
+        rungs=funnel.results,
         distinct=len(stage.loop.seen),
         failures=dict(progress.failures),
     )
@@ -191,8 +210,8 @@ def _write(
     folder: RunFolder,
     stage: SearchStage,
     rating: Rating,
+    funnel: Funnel,
     result: SearchResult,
-    whole_front: Genomes,
 ) -> None:
     folder.guard()
     best = folder.path / "best"
@@ -206,8 +225,10 @@ def _write(
     folder.write_json("front.json", front_document(setup, stage, rating, result))
     whole = {
         "objectives": list(result.objectives),
-        "values": setup.problem.natural(stage.loop.archive.objectives).tolist(),
-        "genomes": [genome.tobytes().hex() for genome in whole_front],
+        "values": setup.problem.natural(funnel.last.archive.objectives).tolist(),
+        "genomes": [genome.tobytes().hex() for genome in funnel.last.archive.genomes],
     }
     folder.write_json("whole_front.json", whole, indent=None)
+    if result.rungs:
+        folder.write_json("rungs.json", rungs_document(funnel), indent=None)
     folder.write_json("reference.json", {"members": [plain(m) for m in result.references]})

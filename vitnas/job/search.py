@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError
 from vitnas.job import finish, targets
+from vitnas.job.funnel import Funnel
 from vitnas.job.labels import LABELS, labels_hash, labels_text
 from vitnas.job.rating import Rating, check_qualities, make_rating
+from vitnas.job.rung_scores import make_scores
 from vitnas.job.setup import Setup, prepare, trials_of
 from vitnas.job.stage import SearchStage
 from vitnas.lock import RunLock
@@ -128,21 +131,29 @@ def _go_on(
     started = time.monotonic()
     before = float(folder.manifest.get("seconds", 0.0))
     stage: SearchStage | None = None
-    state = "finished"
+    funnel = Funnel(setup, folder, listener)
     with EvaluationLog(folder.evaluations, folder.guard) as log, make_workers(workers) as pool:
         try:
             rating = make_rating(setup, folder, log, pool, listener)
             stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
             stage.resume()
             state = _search(setup, stage, rating, listener)
-            result = finish.finish(setup, folder, stage, rating, state, listener)
+            finish.join_choice(setup, stage, rating)
+            funnel.searched(stage.loop)
+            dead_end = funnel.climb(functools.partial(make_scores, setup, folder, rating.bench, listener))
+            if dead_end:
+                listener.warn(dead_end)
+                state = "rung failed"
+            result = finish.finish(setup, folder, stage, rating, funnel, state, listener)
         except KeyboardInterrupt:
             if stage is None:
                 folder.update(state="interrupted")
                 raise KeyboardInterrupt(
                     f"interrupted; go on with: vitnas search --resume {folder.path}"
                 ) from None
-            result = finish.finish(setup, folder, stage, rating, "interrupted", listener)
+            if not funnel.levels:
+                funnel.searched(stage.loop, whole=False)
+            result = finish.finish(setup, folder, stage, rating, funnel, "interrupted", listener)
     seconds = before + time.monotonic() - started
     folder.update(state=result.state, seconds=round(seconds, 3))
     return dataclasses.replace(result, seconds=seconds)

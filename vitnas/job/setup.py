@@ -24,6 +24,7 @@ from vitnas.search.events import Listener, Target, label_of
 from vitnas.search.objectives import resolve_objectives
 from vitnas.search.problem import SearchProblem
 from vitnas.search.reach import extremes
+from vitnas.search.rungs import check_choosable
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
@@ -91,6 +92,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     asked = [b for option, text in config.budgets for b in parse_budgets(option, text, figures)]
     budgets = with_own_limits(check_budgets(asked), figures)
     objectives = resolve_objectives(config.objectives, figures)
+    check_choosable(config.rungs, objectives)
     labels = label_of(describe(figures, devices)) or "no device"
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)

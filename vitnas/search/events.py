@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.search.config import SearchConfig
+from vitnas.search.rungs import RungResult
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ class Member:
         quality: the objective; None where it could not be computed.
         depth: number of blocks.
         scores: proxy -> {value, standard (against the run's reference sample), or failure}.
+        rungs: quality -> score, of the search and of every rung after it that scored the network.
         health: verdict and reasons of one forward and backward pass; empty if not checked.
         feasible: whether the run's budgets hold it (a published network may exceed them).
         out_of_domain: why a device's prediction would be a guess.
@@ -154,6 +156,7 @@ class Member:
     out_of_domain: Sequence[str] = ()
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    rungs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,7 @@ class SearchResult:
     """What a search ended with.
 
     Attributes:
-        state: ``finished``, ``interrupted`` or ``out of time``.
+        state: ``finished``, ``interrupted``, ``out of time`` or ``rung failed``.
         front: the networks that were checked and written, by ascending cost.
         front_size: of the whole front, of which ``front`` is an even selection.
         targets: the devices.
@@ -170,6 +173,7 @@ class SearchResult:
         distinct: networks among the ``trials``, where a strategy repeats itself.
         failures: kind of failure -> candidates, ``failed`` in all.
         choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
+        rungs: what the search and the rungs after it did; nothing without rungs.
     """
 
     config: SearchConfig
@@ -192,6 +196,12 @@ class SearchResult:
     choice: Member | None = None
     distinct: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
+    rungs: tuple[RungResult, ...] = ()
+
+    @property
+    def quality(self) -> str:
+        """By which the front was chosen: that of the last rung that has a front, or of the search."""
+        return next((rung.quality for rung in reversed(self.rungs) if rung.output), self.config.quality)
 
     @property
     def device_label(self) -> str:
@@ -210,11 +220,27 @@ class SearchResult:
 
 
 @dataclass(frozen=True)
+class RungPlan:
+    """What a rung would do.
+
+    Attributes:
+        quality: that would score.
+        take: candidates at most.
+        seconds: for all of them with one worker; None if nobody knows.
+    """
+
+    quality: str
+    take: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class DryRun:
     """What ``--dry-run`` prints.
 
     Attributes:
         costs: name -> (minimum, median, maximum) over a random sample, with the extremes of the space.
+        rungs: what each rung would take, and how long that is; see `RungPlan`.
         budgets: text of each budget (a device's own limits among them) -> share of the space that meets
             it; "all" for all at once.
         trials_per_s: feasible candidates scored a second, measured now.
@@ -231,6 +257,7 @@ class DryRun:
     seconds: float
     objectives: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
+    rungs: tuple[RungPlan, ...] = ()
 
     @property
     def device_label(self) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from vitnas.errors import InvalidInput
+from vitnas.search.objectives import QUALITY
 from vitnas.units import parse_count
 
 OPTION = "--then"
@@ -53,6 +54,19 @@ def parse_rungs(texts: Iterable[str], quality: str) -> tuple[Rung, ...]:
         before.append(_same(name))
         rungs.append(Rung(name, parse_count(number, where)))
     return tuple(rungs)
+
+
+def check_choosable(rungs: Sequence[Rung], objectives: Sequence[str]) -> None:
+    """Whether rungs can choose among networks.
+
+    Raises:
+        InvalidInput: quality is not among the objectives of the run.
+    """
+    if rungs and QUALITY not in objectives:
+        raise InvalidInput(
+            f"{OPTION} {rungs[0]}: a rung chooses by its quality, which is not among the objectives "
+            f"({', '.join(objectives)}); add --objective quality"
+        )
 
 
 def _same(quality: str) -> str:
