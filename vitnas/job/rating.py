@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas import plugins
-from vitnas.errors import NothingFeasible, unknown
+from vitnas.errors import InvalidInput, NothingFeasible, unknown
 from vitnas.job.in_flight import check_in_flight, network_scorer
 from vitnas.job.measure import Box
 from vitnas.job.members import Details, NetworkQuality, genome_details
 from vitnas.job.networks import NetworkBench
 from vitnas.job.setup import Setup, is_sequential
+from vitnas.job.train_rating import ROUND, TrainScorer, accuracies, accuracy_box
+from vitnas.job.trained import TrainBench
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.combine import COMBINATIONS, CombinedQuality, split_quality
 from vitnas.quality.genome import (
@@ -26,6 +28,7 @@ from vitnas.quality.genome import (
     restore_genome_quality,
 )
 from vitnas.quality.reference import ReferenceSample
+from vitnas.quality.trained import TRAIN
 from vitnas.search.config import SearchConfig
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener
@@ -35,6 +38,7 @@ from vitnas.search.rungs import OPTION
 from vitnas.search.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes
 from vitnas.workers.base import Workers
+from vitnas.workers.settings import WorkerSettings
 
 SAMPLE = 32  # networks that a proxy's scores are standardised against
 GENOME_BATCH = 16384
@@ -52,6 +56,7 @@ class Rating:
         details: what the members of the quality say of each genome; nothing where it has none.
         box: what hypervolumes are measured in.
         notes: what a reader of the scores should know.
+        training: trains candidates, if that is the quality; to be closed at the end.
     """
 
     scorer: Scorer
@@ -60,6 +65,7 @@ class Rating:
     details: Callable[[Genomes], list[Details]]
     box: Box
     notes: tuple[str, ...] = ()
+    training: TrainBench | None = None
 
 
 def check_qualities(config: SearchConfig) -> None:
@@ -88,19 +94,36 @@ def check_quality(name: str, combine: str | None = None, *, where: str = "") -> 
         InvalidInput: members that cannot be combined.
     """
     proxies = plugins.list_plugins("proxy")
-    for member in split_quality(name, combine, where=where or "--quality"):
+    members = split_quality(name, combine, where=where or "--quality")
+    if members == (TRAIN,):
+        return
+    if TRAIN in members:
+        raise InvalidInput(
+            f"{where or '--quality'} {name}: '{TRAIN}' is combined with nothing; write it alone"
+        )
+    for member in members:
         known = is_genome_quality(member) or member.replace("-", "_") in proxies
         if not known and not member.endswith(".py"):
-            raise unknown("quality", member, [*GENOME_QUALITIES, *proxies], where=where)
+            raise unknown("quality", member, [*GENOME_QUALITIES, TRAIN, *proxies], where=where)
 
 
 def make_rating(
-    setup: Setup, folder: RunFolder, log: EvaluationLog, workers: Workers, listener: Listener
+    setup: Setup,
+    folder: RunFolder,
+    log: EvaluationLog,
+    workers: Workers,
+    listener: Listener,
+    shares: int | WorkerSettings = 1,
 ) -> Rating:
-    """The run's quality: restored from its folder, or made and saved there."""
+    """The run's quality: restored from its folder, or made and saved there.
+
+    ``workers`` build and run networks; trainings get ``shares`` of their own.
+    """
     config = setup.config
     bench = NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
-    if all(map(is_genome_quality, split_quality(setup.config.quality))):
+    if config.quality == TRAIN:
+        return _train_rating(setup, bench, TrainBench(setup, folder, log, shares, listener))
+    if all(map(is_genome_quality, split_quality(config.quality))):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)
 
@@ -130,6 +153,15 @@ def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rati
     said = functools.partial(genome_details, quality)
     scorer = GenomeScorer(quality.score, batch, members)
     return Rating(scorer, bench, quality.score, said, box, quality.notes)
+
+
+def _train_rating(setup: Setup, bench: NetworkBench, training: TrainBench) -> Rating:
+    def rate(genomes: Genomes) -> NDArray[np.float64]:
+        return accuracies(training.recall(genomes))  # published networks are not trained
+
+    scorer = TrainScorer(training, setup.config.in_flight or ROUND)
+    box = accuracy_box(setup, training.data.classes)
+    return Rating(scorer, bench, rate, training.details, box, training.notes, training)
 
 
 def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:

@@ -16,6 +16,8 @@ from vitnas.hardware.load import ProfiledDevice
 from vitnas.job.labels import labels_of
 from vitnas.job.proxy_settings import proxy_images
 from vitnas.job.targets import check_answers, describe, load_targets
+from vitnas.job.train_settings import training_data
+from vitnas.quality.dataset import Dataset
 from vitnas.quality.images import Images
 from vitnas.quality.labels import Labels
 from vitnas.search.budget import check_budgets, parse_budgets, with_own_limits
@@ -45,6 +47,7 @@ class Setup:
         devices: none when searching without them.
         labels: what quality ``fitted`` learns from.
         images: real ones that proxies see; None for Gaussian ones.
+        data: labelled images that networks are trained on; None where nothing trains.
     """
 
     config: SearchConfig
@@ -53,6 +56,7 @@ class Setup:
     devices: tuple[ProfiledDevice, ...]
     labels: Labels | None = None
     images: Images | None = None
+    data: Dataset | None = None
 
     @property
     def table(self) -> CostTable:
@@ -85,6 +89,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     for note in known.notes if known else ():
         listener.warn(f"{config.labels}: {note}")
     images = proxy_images(config, space)
+    data = training_data(config, space)
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
     plugins.load_plugin("strategy", config.strategy)
@@ -97,7 +102,7 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
-    return Setup(config, problem, _pool(problem, config.seed), devices, known, images)
+    return Setup(config, problem, _pool(problem, config.seed), devices, known, images, data)
 
 
 def _table(

@@ -22,6 +22,7 @@ from vitnas.quality.dataset import Dataset, Split
 
 CHUNK = 512  # images that are decoded together
 FACTS = "facts.json"
+TRIED_PX = 32
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,17 @@ def decode(
         shutil.rmtree(part, ignore_errors=True)
         raise RunError(f"{part}: cannot write the decoded images: {problem.strerror or problem}") from None
     return folder
+
+
+def try_out(dataset: Dataset, channels: int) -> None:
+    """Decode the first images, to see at once whether they can be.
+
+    Raises:
+        InvalidData: an image cannot be read; names it.
+        InvalidInput: the images have other channels.
+    """
+    for split in (dataset.train, dataset.validation):
+        _square(split, 0, TRIED_PX, channels)
 
 
 def open_decoded(folder: Path) -> Decoded:

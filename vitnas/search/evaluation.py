@@ -18,6 +18,9 @@ class Evaluation(TypedDict, total=False):
         seconds: that the proxies took, building included.
         health: one forward and backward pass, see ``vitnas.quality.health.Health``.
         out_of_domain: why a device's prediction would be a guess.
+        epochs: that it was trained, with ``scores["train"]`` its validation accuracy (%) after the last.
+        accuracies: after each of them (%).
+        stopped: whether its training was ended early because others were better.
         failure: why there is nothing of the above: the task raised, or its worker died.
     """
 
@@ -30,4 +33,7 @@ class Evaluation(TypedDict, total=False):
     seconds: float
     health: dict[str, Any]
     out_of_domain: list[str]
+    epochs: int
+    accuracies: list[float]
+    stopped: bool
     failure: str
