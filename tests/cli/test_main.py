@@ -18,8 +18,10 @@ from vitnas.errors import InvalidBudget
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 
 # The options of every command: changing one breaks other people's scripts, so it has to be changed here too.
+WORKERS = ("--workers", "--ray", "--cpus-per-worker", "--gpus-per-worker", "--candidate-timeout")
 SURFACE = {
     "devices": {"--json"},
+    "doctor": {"--ray", "--out", "--json"},
     "export": {"FILE", "--to", "--out", "--resolution-px", "--num-classes", "--weights", "--json"},
     "profile check": {"DEVICE", "--truth", "--device-filter", "--worst", "--json"},
     "profile calibrate": {
@@ -48,7 +50,7 @@ SURFACE = {
     "proxies": {"--json"},
     "proxies check": {
         *("--space", "--truth", "--proxy", "--label", "--limit", "--seed", "--repeats", "--resolution-px"),
-        *("--images", "--device", "--bands", "--combine", "--workers", "--out", "--json"),
+        *("--images", "--device", "--bands", "--combine", "--out", "--json", *WORKERS),
     },
     "proxies report": {"FOLDERS", "--out"},
     "runs list": {"FOLDER", "--json"},
@@ -57,8 +59,7 @@ SURFACE = {
         *("FILE", "--to", "--rule", "--target", "--batch", "--proxy", "--max-latency", "--min-throughput"),
         *("--max-params", "--max-macs", "--max-activation-memory", "--width-multiple", "--max-width"),
         *("--proxy-width", "--overshoot", "--depth-ratio", "--width-ratio", "--resolution-ratio", "--shrink"),
-        *("--repeats", "--images", "--device", "--seed", "--workers", "--name", "--out", "--resume"),
-        "--json",
+        *("--repeats", "--images", "--device", "--seed", "--name", "--out", "--resume", "--json", *WORKERS),
     },
     "score": {
         *("--batch", "--device", "--images", "--json", "--proxy", "--proxy-batch", "--proxy-resolution-px"),

@@ -40,6 +40,7 @@ COMMANDS = {
     "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
     "runs": Command("runs", "app", "Runs: list them with their state, repair one."),
     "study": Command("study", "study", "Write a run as an Optuna study, for optuna-dashboard."),
+    "doctor": Command("doctor", "doctor", "Say whether searches can run here and on a cluster."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
