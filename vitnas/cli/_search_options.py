@@ -155,6 +155,25 @@ RandomArm = Annotated[
         "--random-arm/--no-random-arm",
     ),
 ]
+InFlight = Annotated[
+    int | None,
+    _option(
+        _HOW,
+        "NUMBER",
+        "Networks that are scored at once, whatever the number of workers; more than there are workers "
+        "[default: 32].",
+    ),
+]
+Unordered = Annotated[
+    bool,
+    _option(
+        _HOW,
+        None,
+        "Learn from scores as they come, not in the order of asking: no worker waits for a slow network, but "
+        "the front is another each time.",
+        "--unordered",
+    ),
+]
 Workers = Annotated[int | None, _option(_RUN, "NUMBER", "Processes that run networks [default: all cores].")]
 Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-DEVICE-N].")]
 Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]

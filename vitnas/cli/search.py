@@ -53,6 +53,8 @@ def search(
     population: o.Population = None,
     front: o.Front = 20,
     random_arm: o.RandomArm = None,
+    in_flight: o.InFlight = None,
+    unordered: o.Unordered = False,
     workers: o.Workers = None,
     device: o.Device = "cpu",
     name: o.Name = None,
@@ -105,12 +107,13 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
     limits = [(option.replace("_", "-"), given[option]) for option in LIMITS if given[option] is not None]
     kept = (
         *("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm"),
-        *("batch", "resolution_px", "combine", "labels", "label", "images", "device"),
+        *("batch", "resolution_px", "combine", "labels", "label", "images", "device", "in_flight"),
     )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),
         then=tuple(given["then"] or ()),
         budgets=tuple(limits),
+        ordered=not given["unordered"],
         trials=trials,
         time_s=time_s,
         **{name: given[name] for name in kept},
