@@ -106,7 +106,7 @@ def edited(truth: Path, old: str, new: str) -> str:
         ("", "", ["--bands", "5"], "--bands: '5' is not LOW-HIGH"),
         ("", "", ["--images", "nowhere"], "nowhere: no such folder or file of images"),
         ("", "", ["--limit", "3"], "--limit 3"),
-        ("", "", ["--workers", "0"], "--workers takes 1 or more"),
+        ("", "", ["--workers", "0"], "--workers: expected at least 1"),
         ("width", "wdith", [], "'width'"),
         ("slice", "notes", [], "unknown column 'notes'"),
         ("3,32,b", "4,32,b", [], "line 13"),

@@ -174,7 +174,7 @@ def test_workers_share_the_cores(two, helper):
 def test_make_workers():
     assert isinstance(make_workers(1), Serial)
     assert make_workers(3).size == 3
-    with pytest.raises(InvalidInput, match="1 or more"):
+    with pytest.raises(InvalidInput, match="at least 1"):
         make_workers(0)
 
 

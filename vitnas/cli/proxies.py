@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vitnas.cli import _common, lists
+from vitnas.cli import _worker_options as w
 from vitnas.cli.profile._common import Bar, names_of
 
 app = typer.Typer(help="Training-free scores: list them, hold them against accuracies.")
@@ -24,6 +25,7 @@ def proxies(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def check(
+    ctx: typer.Context,
     space: Annotated[str, typer.Option(help="Space of the architectures: a name or a file.")],
     truth: Annotated[
         Path, typer.Option(metavar="FILE", help="CSV of architectures and their measured accuracies.")
@@ -62,9 +64,11 @@ def check(
     combine: Annotated[
         str, typer.Option(metavar="NAME", help="How A+B is summed: log-rank (AZ-NAS) or standard.")
     ] = "log-rank",
-    workers: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Processes; scores do not depend on it.")
-    ] = 1,
+    workers: w.OneWorker = None,
+    ray: w.Ray = None,
+    cpus_per_worker: w.CpusPerWorker = None,
+    gpus_per_worker: w.GpusPerWorker = None,
+    candidate_timeout: w.CandidateTimeout = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Folder to keep scores in [default: runs/proxies-SPACE]."),
@@ -91,7 +95,7 @@ def check(
         draws=Draws(seed, repeats, resolution_px, str(images) if images else None, device),
     )
     with Bar("measuring", "measured") as bar:
-        document = check_proxies(settings, out=out, workers=workers, listener=bar)
+        document = check_proxies(settings, out=out, workers=w.worker_settings(ctx, default=1), listener=bar)
     if as_json:
         _common.print_json(document["proxies"])
         return

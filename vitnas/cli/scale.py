@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import _worker_options as w
 from vitnas.cli._runs import gives_settings, refuse_beside_resume, refuse_changes
 from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
 
@@ -23,7 +24,7 @@ SETTINGS = (
     *("width_multiple", "max_width", "proxy_width", "overshoot", "depth_ratio", "width_ratio"),
     *("resolution_ratio", "shrink", "repeats"),
 )
-CHANGEABLE = ("resume", "workers", "as_json")  # what may stand beside --resume
+CHANGEABLE = ("resume", *w.WORKER_OPTIONS, "as_json")  # what may stand beside --resume
 
 
 def _option(panel: str, metavar: str | None, text: str, *names: str) -> Any:
@@ -121,9 +122,6 @@ Device = Annotated[
     str, _option(_RULE, "NAME", "Where proxies are computed: cpu, cuda, cuda:1 [default: cpu].", "--device")
 ]
 Seed = Annotated[int, _option(_RULE, "NUMBER", "Of what proxies draw [default: 0].")]
-Workers = Annotated[
-    int | None, _option(_RUN, "NUMBER", "Processes that score children [default: all cores].")
-]
 Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: FILE-RULE-N].")]
 Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
 Resume = Annotated[
@@ -131,7 +129,7 @@ Resume = Annotated[
     _option(
         _RUN,
         "RUN",
-        "Go on with a run's folder; only --workers and --json may change. "
+        "Go on with a run's folder; only who works (--workers, --ray and so on) and --json may change. "
         "With the settings of a whole command: begin the run there, or go on with it.",
     ),
 ]
@@ -163,7 +161,11 @@ def scale(
     images: Images = None,
     device: Device = "cpu",
     seed: Seed = 0,
-    workers: Workers = None,
+    workers: w.Workers = None,
+    ray: w.Ray = None,
+    cpus_per_worker: w.CpusPerWorker = None,
+    gpus_per_worker: w.GpusPerWorker = None,
+    candidate_timeout: w.CandidateTimeout = None,
     name: Name = None,
     out: Out = "runs",
     resume: Resume = None,
@@ -174,26 +176,23 @@ def scale(
     They are written to runs/NAME/family/ as files that a trainer loads. For example:
     vitnas scale efficientformer:s0 --to 6M,12M,26M --rule compound --target iphone12
     """
-    from vitnas.workers.processes import usable_cores
-
-    processes = usable_cores() if workers is None else workers
-    if processes < 1:
-        raise InvalidInput(f"--workers: expected at least 1, got {processes}")
     from vitnas.job.scale import resume_scale, run_scale
+
+    who = w.worker_settings(ctx)
 
     if resume is not None and not gives_settings(ctx, "file"):
         refuse_changes(ctx, CHANGEABLE)
         with _view(as_json) as view:
-            result = resume_scale(resume, workers=processes, listener=view)
+            result = resume_scale(resume, workers=who, listener=view)
     else:
         if resume is not None:
             refuse_beside_resume(ctx, "name", "out")
         config = _config(ctx)
         with _view(as_json) as view:
             if resume is not None:
-                result = resume_scale(resume, config=config, workers=processes, listener=view)
+                result = resume_scale(resume, config=config, workers=who, listener=view)
             else:
-                result = run_scale(config, root=out, name=name, workers=processes, listener=view)
+                result = run_scale(config, root=out, name=name, workers=who, listener=view)
     _finish(result, as_json)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import math
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -47,8 +48,11 @@ def join(settings: WorkerSettings) -> bool:
     elif address != "auto":
         _require_answer(*_host_and_port(address))
     _hush()
+    if address not in ("local", "auto"):
+        _use_token()
     try:
-        ray.init(address, log_to_driver=False, configure_logging=False, **options)
+        with _impatient():
+            ray.init(address, log_to_driver=False, configure_logging=False, **options)
     except Exception as error:
         raise ClusterError(_why(address, error)) from None
     return True
@@ -125,21 +129,52 @@ def _require_answer(host: str, port: int) -> None:
         raise ClusterError(f"{place}: what answers there is no Ray cluster")
 
 
+def _use_token() -> None:
+    """Take the token that is there (~/.ray/auth_token), as Ray does by itself only for ``auto``."""
+    with contextlib.suppress(ImportError, AttributeError):  # an older Ray has no tokens
+        found = importlib.import_module("ray._private.authentication.authentication_token_setup")
+        found.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+
+
+@contextlib.contextmanager
+def _impatient() -> Iterator[None]:
+    """Ray itself tries for half a minute where its head answers, but does not let us in."""
+    name = "RAY_gcs_server_port_wait_time_s"
+    before = os.environ.get(name)
+    os.environ[name] = before or f"{ANSWER_S:.0f}"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+
+
 def _hush() -> None:
     """Keep Ray's own log, which its files hold, from the terminal."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
+    printing: Any = importlib.import_module("ray._private.worker")
+    if hasattr(printing, "print_to_stdstream"):  # of deaths that we tell of, on stdout, whatever is asked for
+        printing.print_to_stdstream = _print_nothing
+
+
+def _print_nothing(*_: Any, **__: Any) -> None:
+    """In place of a printer."""
 
 
 def _why(address: str, error: Exception) -> str:
     """An error of Ray's as one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
     found = re.findall(LOST, text)
     if "Version mismatch" in text and len(found) == 2:
         (ray_there, python_there), (ray_here, python_here) = found
         return (
             f"--ray {address}: the cluster has Ray {ray_there} on Python {python_there}, this machine "
             f"Ray {ray_here} on Python {python_here}: they must be the same"
+        )
+    if "AuthToken" in text or "Failed to connect to Ray cluster" in text:
+        return (
+            f"--ray {address}: the cluster does not let this machine in; if it asks for a token, set "
+            "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE as on its head"
         )
     if "Could not find any running Ray instance" in text:
         return "--ray auto: no cluster runs on this machine; start one ('ray start --head'), or --ray local"
