@@ -151,13 +151,19 @@ def _impatient() -> Iterator[None]:
 
 def _hush() -> None:
     """Keep Ray's own log, which its files hold, from the terminal."""
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     logging.getLogger("ray").setLevel(logging.CRITICAL)
+    printing: Any = importlib.import_module("ray._private.worker")
+    if hasattr(printing, "print_to_stdstream"):  # of deaths that we tell of, on stdout, whatever is asked for
+        printing.print_to_stdstream = _print_nothing
+
+
+def _print_nothing(*_: Any, **__: Any) -> None:
+    """In place of a printer."""
 
 
 def _why(address: str, error: Exception) -> str:
     """An error of Ray's as one line."""
-    text = " ".join(str(error).split())
+    text = " ".join(f"{error} {error.__cause__ or ''}".split())
     found = re.findall(LOST, text)
     if "Version mismatch" in text and len(found) == 2:
         (ray_there, python_there), (ray_here, python_here) = found
