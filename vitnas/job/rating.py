@@ -122,7 +122,7 @@ def make_rating(
     config = setup.config
     bench = NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
     if config.quality == TRAIN:
-        return _train_rating(setup, bench, TrainBench(setup, folder, log, shares, listener))
+        return _train_rating(setup, bench, TrainBench(setup, folder, log, shares, listener, workers))
     if all(map(is_genome_quality, split_quality(config.quality))):
         return _genome_rating(setup, folder, bench)
     return _network_rating(setup, folder, bench, listener)

@@ -13,13 +13,17 @@ from vitnas.job.members import Details, NetworkQuality, genome_details
 from vitnas.job.networks import NetworkBench
 from vitnas.job.rating import fitted_quality, network_quality
 from vitnas.job.setup import Setup
+from vitnas.job.train_rating import TrainScores
+from vitnas.job.trained import TrainBench
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.combine import split_quality
 from vitnas.quality.genome import is_genome_quality, restore_genome_quality
+from vitnas.quality.trained import TRAIN
 from vitnas.search.events import Listener
 from vitnas.search.run import RunFolder
 from vitnas.search.rungs import Rung
 from vitnas.space.activity import Genomes
+from vitnas.workers.settings import WorkerSettings
 
 Known = tuple[NDArray[np.float64], list[str]]  # quality (n,), nan without one; why a candidate failed, or ""
 
@@ -48,10 +52,22 @@ class RungScores(Protocol):
 
 
 def make_scores(
-    setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener, number: int, rung: Rung
+    setup: Setup,
+    folder: RunFolder,
+    bench: NetworkBench,
+    listener: Listener,
+    number: int,
+    rung: Rung,
+    *,
+    shares: int | WorkerSettings = 1,
 ) -> RungScores:
-    """What scores the rung of a number, from 1; the run's folder keeps what its scores rest on."""
+    """What scores the rung of a number, from 1; the run's folder keeps what its scores rest on.
+
+    ``bench`` builds and runs networks; trainings get ``shares`` of their own.
+    """
     own = dataclasses.replace(setup, config=dataclasses.replace(setup.config, quality=rung.quality, then=()))
+    if rung.quality == TRAIN:
+        return TrainScores(TrainBench(own, folder, bench.log, shares, listener, bench.workers))
     kept = f"quality-{number}.json"
     if not all(map(is_genome_quality, split_quality(rung.quality))):
         return NetworkScores(network_quality(own, folder, bench, listener, kept))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.cost.table import Costs
 from vitnas.job.measure import Box
+from vitnas.job.members import Details
 from vitnas.job.setup import Setup
 from vitnas.job.trained import TrainBench
 from vitnas.quality.trained import TRAIN
@@ -85,6 +86,33 @@ class TrainScorer:
     def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
         """One quality has none."""
         return None
+
+
+class TrainScores:
+    """Accuracies after brief trainings as the scores of a rung; see `rung_scores.RungScores`."""
+
+    trains = True
+
+    def __init__(self, bench: TrainBench) -> None:
+        self.bench = bench
+        self.notes = bench.notes
+
+    def measure(self, genomes: Genomes, done: Callable[[int], None]) -> None:
+        """Train networks."""
+        self.bench.measure(genomes, done=done)
+
+    def recall(self, genomes: Genomes) -> tuple[NDArray[np.float64], list[str]]:
+        """The accuracies, as far as networks were trained, and why a training failed."""
+        records = self.bench.recall(genomes)
+        return accuracies(records), reasons(records)
+
+    def details(self, genomes: Genomes) -> list[Details]:
+        """After how many epochs, and whether the training was stopped early."""
+        return self.bench.details(genomes)
+
+    def close(self) -> None:
+        """Remove what trainings alone needed."""
+        self.bench.close()
 
 
 def accuracy_box(setup: Setup, classes: int) -> Box:

@@ -22,6 +22,7 @@ from vitnas.search.run import RunFolder
 from vitnas.space.activity import Genomes
 from vitnas.space.files import recipe_of
 from vitnas.training.brief import BriefSettings, recipe_of_training, train_briefly
+from vitnas.workers.base import Workers
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune import Training, run_trainings
 
@@ -52,6 +53,7 @@ class TrainBench:
         log: what was trained, and where it is kept.
         workers: how many trainings run at once, and what each may use.
         listener: watches.
+        pool: the run's other workers, which rest meanwhile.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class TrainBench:
         log: EvaluationLog,
         workers: int | WorkerSettings,
         listener: Listener,
+        pool: Workers | None = None,
     ) -> None:
         assert setup.data is not None
         self.setup = setup
@@ -69,6 +72,7 @@ class TrainBench:
         self.log = log
         self.workers = shares(setup.config, workers)
         self.listener = listener
+        self.pool = pool
         self.settings = brief_settings(setup.config, self.workers)
         self.early_stop = setup.config.early_stop is not False
         self._past: dict[str, list[float]] = {}  # task -> accuracies, of all trainings that were asked for
@@ -151,6 +155,8 @@ class TrainBench:
             f"{len(items)} networks, {'at most ' * self.early_stop}{self.settings.epochs} epochs each"
             + (f", {at_once} at once" if at_once else ""),
         )
+        if self.pool is not None:
+            self.pool.rest()
         run_trainings(
             functools.partial(train_candidate, self.settings, recipe_of(space)),
             items,

@@ -71,6 +71,10 @@ class Workers(Protocol):
         """
         ...
 
+    def rest(self) -> None:
+        """Give back what idle workers hold, such as CPUs of a cluster; they come with the next task."""
+        ...
+
     def close(self) -> None:
         """End at once, whatever is running."""
         ...
@@ -104,6 +108,9 @@ class Pool(ABC):
     @abstractmethod
     def cancel(self) -> None:
         """See ``Workers.cancel``."""
+
+    def rest(self) -> None:  # noqa: B027
+        """See ``Workers.rest``; without effect where idle workers hold nothing."""
 
     @abstractmethod
     def close(self) -> None:

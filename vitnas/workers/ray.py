@@ -137,6 +137,11 @@ class RayWorkers(Pool):
         self._queue.clear()
         self._finished.clear()
 
+    def rest(self) -> None:
+        """See ``Workers.rest``."""
+        for worker in [worker for worker in self._workers if not worker.batches]:
+            self._end(worker)
+
     def close(self) -> None:
         """See ``Workers.close``."""
         for worker in list(self._workers):

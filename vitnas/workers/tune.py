@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import logging
-import math
 import os
 import shutil
 import threading
@@ -15,7 +15,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from vitnas import plugins
 from vitnas.errors import MissingExtra, RunError
+from vitnas.plugins import UserFiles
 from vitnas.workers._deaths import hung
 from vitnas.workers.serial import describe
 from vitnas.workers.settings import WorkerSettings
@@ -101,12 +103,19 @@ def run_trainings(
         MissingExtra: Ray Tune is not installed.
         ClusterError: the Ray cluster cannot be used.
     """
+    require_tune()
     ledger = _Ledger(folder, settings.timeout_s, progress, finished)
-    with _environment(), ray_session(settings), _own_folder(folder / TUNE_FOLDER) as own:
+    with _environment(), _joined(settings), _own_folder(folder / TUNE_FOLDER) as own:
         from ray import tune
 
+        _quiet()
         function = tune.with_parameters(
-            _trial, train=train, items=dict(items), folder=folder, timeout_s=settings.timeout_s
+            _trial,
+            train=train,
+            items=dict(items),
+            folder=folder.resolve(),
+            timeout_s=settings.timeout_s,
+            files=plugins.user_files(),
         )
         resources = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
         tuner = tune.Tuner(
@@ -137,10 +146,12 @@ def _trial(
     items: Mapping[str, Any],
     folder: Path,
     timeout_s: float | None,
+    files: UserFiles,
 ) -> None:
     """A worker's part: one training. What it raises is told, what kills the worker is seen by Ray."""
     from ray import tune
 
+    plugins.adopt(files)
     own = folder / config["name"]
     own.mkdir(parents=True, exist_ok=True)
     if (own / TIMED_OUT).exists():
@@ -164,6 +175,12 @@ def _end_worker(note: Path) -> None:
     """A training that hangs cannot be told to stop; its next life says why it is none."""
     note.touch()
     os._exit(1)
+
+
+def _quiet() -> None:
+    """Keep Tune's own log from the terminal: what matters is told."""
+    for name in ("ray.tune", "ray.train", "ray.air"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _asha(epochs: int, history: Iterable[Sequence[float]]) -> Any:
@@ -258,35 +275,17 @@ def _callback(ledger: _Ledger) -> Any:
 
 
 @contextlib.contextmanager
-def ray_session(settings: WorkerSettings) -> Iterator[None]:
-    """Ray as the settings say, ended afterwards if it was begun here.
+def _joined(settings: WorkerSettings) -> Iterator[None]:
+    """Ray as the settings say, left afterwards if this has joined it."""
+    from vitnas.workers import _ray_cluster as cluster
 
-    Raises:
-        MissingExtra: Ray Tune is not installed.
-    """
+    joined = cluster.join(settings)
     try:
-        import ray
-        import ray.tune
-    except ImportError:
-        raise MissingExtra(
-            "quality 'train' needs the package 'ray[tune]': pip install 'vitnas[ray]'"
-        ) from None
-    if ray.is_initialized():
-        yield
-        return
-    number = settings.number or 1
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(
-        num_cpus=max(1, math.ceil(number * settings.cpus_per_worker)),
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=100 * 1024**2,
-    )
-    try:
+        cluster.number_of_workers(dataclasses.replace(settings, number=None))  # whether there is room for one
         yield
     finally:
-        ray.shutdown()
+        if joined:
+            cluster.leave()
 
 
 @contextlib.contextmanager
