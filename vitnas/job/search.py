@@ -132,15 +132,22 @@ def _go_on(
     before = float(folder.manifest.get("seconds", 0.0))
     stage: SearchStage | None = None
     funnel = Funnel(setup, folder, listener)
-    with EvaluationLog(folder.evaluations, folder.guard) as log, make_workers(workers) as pool:
+    with (
+        EvaluationLog(folder.evaluations, folder.guard) as log,
+        make_workers(workers) as pool,
+        contextlib.ExitStack() as ending,
+    ):
         try:
-            rating = make_rating(setup, folder, log, pool, listener)
+            rating = make_rating(setup, folder, log, pool, listener, workers)
+            if rating.training is not None:
+                ending.callback(rating.training.close)
             stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
             stage.resume()
             state = _search(setup, stage, rating, listener)
             finish.join_choice(setup, stage, rating)
             funnel.searched(stage.loop)
-            dead_end = funnel.climb(functools.partial(make_scores, setup, folder, rating.bench, listener))
+            scores = functools.partial(make_scores, setup, folder, rating.bench, listener, shares=workers)
+            dead_end = funnel.climb(scores)
             if dead_end:
                 listener.warn(dead_end)
                 state = "rung failed"
@@ -184,6 +191,7 @@ def _copies(setup: Setup) -> dict[str, str]:
 def _hashes(setup: Setup) -> dict[str, str]:
     learned = {"labels": labels_hash(setup.labels)} if setup.labels else {}
     seen = {"images": setup.images.fingerprint} if setup.images else {}
+    seen |= {"data": setup.data.fingerprint} if setup.data else {}
     return {"space": setup.problem.space.hash, **learned, **seen, **targets.hashes(setup.devices)}
 
 
@@ -195,10 +203,10 @@ def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> Non
     for what, value in _hashes(setup).items():
         if folder.manifest.get("hashes", {}).get(what) == value:
             continue
-        if what == "images":
+        if what in ("images", "data"):
+            source = setup.config.images if what == "images" else setup.config.data
             raise RunError(
-                f"{folder.path}: {setup.config.images} does not hold the images that the run began with; "
-                "restore them"
+                f"{folder.path}: {source} does not hold the images that the run began with; restore them"
             )
         raise RunError(
             f"{folder.path}: its {_file_of(what)} is not the one that the run began with; restore it"
