@@ -9,15 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
-
 import vitnas.job.preview
 import vitnas.job.rating
 import vitnas.job.search
+import yaml
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, SearchResult
+from vitnas.workers import WorkerSettings
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 
@@ -85,7 +85,7 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
         ),
     )
     assert code == 0
-    assert jobs.options == {"root": "o", "name": "n", "workers": 2}
+    assert jobs.options == {"root": "o", "name": "n", "workers": WorkerSettings(number=2)}
     assert jobs.config == SearchConfig(
         space="s",
         target="d,e",
@@ -117,7 +117,7 @@ def test_a_preset_gives_way_to_what_is_given(run: Run, jobs: SimpleNamespace) ->
 def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -> None:
     assert run("search", "--space", "s")[0] == 0
     assert jobs.config == SearchConfig("s")
-    assert jobs.options["workers"] >= 1
+    assert jobs.options["workers"] == WorkerSettings()
     assert (jobs.options["root"], jobs.options["name"]) == ("runs", None)
 
 
@@ -155,7 +155,12 @@ def test_wrong_options_are_one_line_and_exit_2(
 def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
     code, _, _ = run("search", "--resume", "r", "--trials", "2M", "--time", "1h", "--workers", "1", "--json")
     assert code == 0
-    assert jobs.options == {"path": "r", "trials": 2_000_000, "time_s": 3600.0, "workers": 1}
+    assert jobs.options == {
+        "path": "r",
+        "trials": 2_000_000,
+        "time_s": 3600.0,
+        "workers": WorkerSettings(number=1),
+    }
 
 
 def test_json_is_all_that_stdout_holds(run: Run, jobs: SimpleNamespace) -> None:
@@ -206,9 +211,10 @@ def test_dry_run(run: Run, jobs: SimpleNamespace) -> None:
 def test_a_terminal_gets_the_live_view(
     run: Run, jobs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vitnas.cli import _common, search
     from vitnas.report.live import LiveView
     from vitnas.report.plain import PlainView
+
+    from vitnas.cli import _common, search
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

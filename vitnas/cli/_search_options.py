@@ -174,7 +174,6 @@ Unordered = Annotated[
         "--unordered",
     ),
 ]
-Workers = Annotated[int | None, _option(_RUN, "NUMBER", "Processes that run networks [default: all cores].")]
 Name = Annotated[str | None, _option(_RUN, "NAME", "Of the run [default: SPACE-DEVICE-N].")]
 Out = Annotated[str, _option(_RUN, "FOLDER", "Where runs are written [default: runs].")]
 Resume = Annotated[
@@ -182,7 +181,7 @@ Resume = Annotated[
     _option(
         _RUN,
         "RUN",
-        "Go on with a run's folder; --trials, --time, --workers and --json may change. With the settings of "
+        "Go on with a run's folder; --trials, --time, who works (--workers, --ray and so on) and --json may change. With the settings of "
         "a whole command: begin the run there, or go on with it.",
     ),
 ]

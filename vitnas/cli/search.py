@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-
-from vitnas.cli import _common
-from vitnas.cli import _search_options as o
 from vitnas.cli._labels import learned
 from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
+
+from vitnas.cli import _common
+from vitnas.cli import _search_options as o
+from vitnas.cli import _worker_options as w
 
 if TYPE_CHECKING:
     from vitnas.report.live import LiveView
     from vitnas.report.plain import PlainView
     from vitnas.search.config import SearchConfig
     from vitnas.search.events import SearchResult
+    from vitnas.workers import WorkerSettings
 
 INTERRUPTED, FAILED = 130, 2
 LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activation_memory")
-CHANGEABLE = ("resume", "trials", "time", "workers", "as_json")  # what may stand beside --resume
+CHANGEABLE = ("resume", "trials", "time", *w.WORKER_OPTIONS, "as_json")  # what may stand beside --resume
 
 
 def search(
@@ -55,7 +56,11 @@ def search(
     random_arm: o.RandomArm = None,
     in_flight: o.InFlight = None,
     unordered: o.Unordered = False,
-    workers: o.Workers = None,
+    workers: w.Workers = None,
+    ray: w.Ray = None,
+    cpus_per_worker: w.CpusPerWorker = None,
+    gpus_per_worker: w.GpusPerWorker = None,
+    candidate_timeout: w.CandidateTimeout = None,
     device: o.Device = "cpu",
     name: o.Name = None,
     out: o.Out = "runs",
@@ -71,12 +76,10 @@ def search(
     """
     number = parse_count(trials, "--trials") if trials else None
     time_s = parse_duration(time, "--time") if time else None
-    processes = _cores() if workers is None else workers
-    if processes < 1:
-        raise InvalidInput(f"--workers: expected at least 1, got {processes}")
+    who = w.worker_settings(ctx)
     if resume is not None and not gives_settings(ctx, "space", "labels"):
         refuse_changes(ctx, CHANGEABLE)
-        _resume(resume, processes, number, time_s, as_json)
+        _resume(resume, who, number, time_s, as_json)
         return
     if resume is not None:
         refuse_beside_resume(ctx, "name", "out", "dry_run")
@@ -88,9 +91,9 @@ def search(
 
     with _view(as_json, time_s) as view:
         if resume is not None:
-            result = resume_search(resume, config=config, workers=processes, listener=view)
+            result = resume_search(resume, config=config, workers=who, listener=view)
         else:
-            result = run_search(config, root=out, name=name, workers=processes, listener=view)
+            result = run_search(config, root=out, name=name, workers=who, listener=view)
     _finish(result, as_json)
     if active:
         from vitnas.cli.label import DEFAULT_COUNT, ask, say_asked
@@ -129,7 +132,9 @@ def _preset(ctx: typer.Context) -> dict[str, Any]:
     return {k: v for k, v in settings.items() if is_default(ctx, k)}
 
 
-def _resume(run: str, workers: int, trials: int | None, time_s: float | None, as_json: bool) -> None:
+def _resume(
+    run: str, workers: WorkerSettings, trials: int | None, time_s: float | None, as_json: bool
+) -> None:
     from vitnas.job.search import resume_search
 
     with _view(as_json, time_s) as view:
@@ -176,8 +181,3 @@ def _finish(result: SearchResult, as_json: bool) -> None:
         raise typer.Exit(FAILED)
     if result.state == "out of time":
         typer.echo(f"stopped by --time after {result.trials:,} trials. Go on with: {go_on}", err=True)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
