@@ -98,7 +98,7 @@ SURFACE = {
         "--time",
         "--trials",
         "--unordered",
-        "--workers",
+        *WORKERS,
     },
     "spaces": {"--json"},
     "spaces open": {"FILE", "--space", "--radius", "--out"},
