@@ -68,6 +68,7 @@ SURFACE = {
     "search": {
         "--batch",
         *("--active", "--label", "--labels"),
+        *("--data", "--epochs", "--train-batch", "--learning-rate", "--early-stop/--no-early-stop"),
         "--combine",
         "--device",
         "--dry-run",

@@ -14,6 +14,7 @@ from vitnas.errors import InvalidInput
 
 from vitnas.cli import _common
 from vitnas.cli import _search_options as o
+from vitnas.cli import _train_options as t
 from vitnas.cli import _worker_options as w
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def search(
     population: o.Population = None,
     front: o.Front = 20,
     random_arm: o.RandomArm = None,
+    data: t.Data = None,
+    epochs: t.Epochs = None,
+    train_batch: t.TrainBatch = None,
+    learning_rate: t.LearningRate = None,
+    early_stop: t.EarlyStop = None,
     in_flight: o.InFlight = None,
     unordered: o.Unordered = False,
     workers: w.Workers = None,
@@ -111,6 +117,7 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
     kept = (
         *("space", "target", "quality", "strategy", "seed", "population", "front", "random_arm"),
         *("batch", "resolution_px", "combine", "labels", "label", "images", "device", "in_flight"),
+        *t.TRAIN_OPTIONS,
     )
     return SearchConfig(
         objectives=tuple(given["objectives"] or ()),
