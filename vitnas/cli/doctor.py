@@ -111,7 +111,7 @@ def _folder(folder: FolderReport) -> str:
 
 def _say(finding: Finding) -> None:
     mark = "mend" if finding.must else "note"
-    _paragraph(f"{mark}: {finding.where}: {finding.what}; {finding.mend}", indent="")
+    _paragraph("; ".join(filter(None, (f"{mark}: {finding.where}: {finding.what}", finding.mend))), indent="")
 
 
 def _paragraph(text: str, indent: str = INDENT) -> None:

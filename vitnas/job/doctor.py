@@ -28,7 +28,7 @@ class Finding:
     Attributes:
         where: machine, folder or cluster.
         what: in one sentence.
-        mend: what to do about it.
+        mend: what to do about it; empty where ``what`` says so.
         must: whether searches fail, or lose something, without it.
     """
 
@@ -109,7 +109,7 @@ def diagnose(ray: str | None = None, out: str | Path = "runs") -> Diagnosis:
                     Finding("this machine", "the package 'ray' is missing", "pip install 'vitnas[ray]'")
                 )
             except ClusterError as problem:
-                found.findings.append(Finding("cluster", str(problem), "start it, or correct the address"))
+                found.findings.append(Finding("cluster", str(problem), ""))
     for node in found.nodes:
         found.findings += _node_findings(node, found)
     found.findings.sort(key=lambda finding: not finding.must)

@@ -53,8 +53,10 @@ def _source(package: str) -> str:
         spec = importlib.util.find_spec(package)
     except (ImportError, ValueError):
         return ""
+    if spec is None:
+        return ""
     digest = hashlib.sha256()
-    for place in (spec.submodule_search_locations or ()) if spec else ():
+    for place in spec.submodule_search_locations or ():
         for file in sorted(Path(place).rglob("*.py")):
             digest.update(f"{file.relative_to(place).as_posix()}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:8]
