@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
+
 import vitnas.job.preview
 import vitnas.job.rating
 import vitnas.job.search
-import yaml
 from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 from vitnas.search.config import SearchConfig
@@ -82,10 +83,17 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
             "n",
             "--out",
             "o",
+            "--mirror",
+            "sqlite:///m.db",
         ),
     )
     assert code == 0
-    assert jobs.options == {"root": "o", "name": "n", "workers": WorkerSettings(number=2)}
+    assert jobs.options == {
+        "root": "o",
+        "name": "n",
+        "workers": WorkerSettings(number=2),
+        "mirror": "sqlite:///m.db",
+    }
     assert jobs.config == SearchConfig(
         space="s",
         target="d,e",
@@ -160,6 +168,7 @@ def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
         "trials": 2_000_000,
         "time_s": 3600.0,
         "workers": WorkerSettings(number=1),
+        "mirror": None,
     }
 
 
@@ -211,10 +220,9 @@ def test_dry_run(run: Run, jobs: SimpleNamespace) -> None:
 def test_a_terminal_gets_the_live_view(
     run: Run, jobs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from vitnas.cli import _common, search
     from vitnas.report.live import LiveView
     from vitnas.report.plain import PlainView
-
-    from vitnas.cli import _common, search
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -181,8 +181,16 @@ Resume = Annotated[
     _option(
         _RUN,
         "RUN",
-        "Go on with a run's folder; --trials, --time, who works (--workers, --ray and so on) and --json may change. With the settings of "
-        "a whole command: begin the run there, or go on with it.",
+        "Go on with a run's folder; --trials, --time, who works (--workers, --ray and so on), --mirror and "
+        "--json may change. With the settings of a whole command: begin the run there, or go on with it.",
+    ),
+]
+Mirror = Annotated[
+    str | None,
+    _option(
+        _RUN,
+        "URL",
+        "Keep an Optuna study up with the run, such as sqlite:///study.db; see 'vitnas study --help'.",
     ),
 ]
 DryRun = Annotated[

@@ -7,15 +7,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
-from vitnas.cli._labels import learned
-from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
-from vitnas.cli._values import parse_count, parse_duration
-from vitnas.errors import InvalidInput
 
 from vitnas.cli import _common
 from vitnas.cli import _search_options as o
 from vitnas.cli import _train_options as t
 from vitnas.cli import _worker_options as w
+from vitnas.cli._labels import learned
+from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
+from vitnas.cli._values import parse_count, parse_duration
+from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
     from vitnas.report.live import LiveView
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED, FAILED = 130, 2
 LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activation_memory")
-CHANGEABLE = ("resume", "trials", "time", *w.WORKER_OPTIONS, "as_json")  # what may stand beside --resume
+CHANGEABLE = ("resume", "trials", "time", *w.WORKER_OPTIONS, "mirror", "as_json")  # beside --resume
 
 
 def search(
@@ -71,6 +71,7 @@ def search(
     name: o.Name = None,
     out: o.Out = "runs",
     resume: o.Resume = None,
+    mirror: o.Mirror = None,
     active: o.Active = False,
     dry_run: o.DryRun = False,
     as_json: o.Json = False,
@@ -85,7 +86,7 @@ def search(
     who = w.worker_settings(ctx)
     if resume is not None and not gives_settings(ctx, "space", "labels"):
         refuse_changes(ctx, CHANGEABLE)
-        _resume(resume, who, number, time_s, as_json)
+        _resume(resume, who, number, time_s, mirror, as_json)
         return
     if resume is not None:
         refuse_beside_resume(ctx, "name", "out", "dry_run")
@@ -97,9 +98,9 @@ def search(
 
     with _view(as_json, time_s) as view:
         if resume is not None:
-            result = resume_search(resume, config=config, workers=who, listener=view)
+            result = resume_search(resume, config=config, workers=who, mirror=mirror, listener=view)
         else:
-            result = run_search(config, root=out, name=name, workers=who, listener=view)
+            result = run_search(config, root=out, name=name, workers=who, mirror=mirror, listener=view)
     _finish(result, as_json)
     if active:
         from vitnas.cli.label import DEFAULT_COUNT, ask, say_asked
@@ -140,12 +141,19 @@ def _preset(ctx: typer.Context) -> dict[str, Any]:
 
 
 def _resume(
-    run: str, workers: WorkerSettings, trials: int | None, time_s: float | None, as_json: bool
+    run: str,
+    workers: WorkerSettings,
+    trials: int | None,
+    time_s: float | None,
+    mirror: str | None,
+    as_json: bool,
 ) -> None:
     from vitnas.job.search import resume_search
 
     with _view(as_json, time_s) as view:
-        result = resume_search(run, workers=workers, trials=trials, time_s=time_s, listener=view)
+        result = resume_search(
+            run, workers=workers, trials=trials, time_s=time_s, mirror=mirror, listener=view
+        )
     _finish(result, as_json)
 
 

@@ -14,6 +14,7 @@ from vitnas.errors import RunError
 from vitnas.job import finish, targets
 from vitnas.job.funnel import Funnel
 from vitnas.job.labels import LABELS, labels_hash, labels_text
+from vitnas.job.mirror import mirror_url, mirrored
 from vitnas.job.rating import Rating, check_qualities, make_rating
 from vitnas.job.rung_scores import make_scores
 from vitnas.job.setup import Setup, prepare, trials_of
@@ -24,6 +25,7 @@ from vitnas.search.events import Listener, SearchResult, Silent
 from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
 from vitnas.search.same import require_same
+from vitnas.study.url import StorageUrl
 from vitnas.workers import WorkerSettings, make_workers
 
 
@@ -33,6 +35,7 @@ def run_search(
     root: str | Path = "runs",
     name: str | None = None,
     workers: int | WorkerSettings = 1,
+    mirror: str | None = None,
     listener: Listener | None = None,
 ) -> SearchResult:
     """Search, and write a run folder.
@@ -43,6 +46,7 @@ def run_search(
         name: of the run; a free name is made up without one.
         workers: who builds and runs networks: a number of processes (1: this one), or settings, such as those
             of a Ray cluster; the result does not depend on it.
+        mirror: URL of a storage, in which an Optuna study is kept up; nothing depends on it.
         listener: watches.
 
     Returns:
@@ -52,8 +56,10 @@ def run_search(
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets.
         RunError: the run folder cannot be used.
+        StorageError: ``mirror`` is no URL of a database.
     """
     watcher = listener or Silent()
+    url = mirror_url(mirror)
     check_qualities(config)
     if name:
         RunFolder(Path(root) / name).require_free()
@@ -64,7 +70,7 @@ def run_search(
     folder = RunFolder(path)
     with _held(folder):
         folder.create(config, _copies(setup), _hashes(setup))
-        return _go_on(setup, folder, workers, watcher)
+        return _go_on(setup, folder, workers, watcher, url)
 
 
 @contextlib.contextmanager
@@ -82,6 +88,7 @@ def resume_search(
     workers: int | WorkerSettings = 1,
     trials: int | None = None,
     time_s: float | None = None,
+    mirror: str | None = None,
     listener: Listener | None = None,
 ) -> SearchResult:
     """Go on with a run as if it had never stopped.
@@ -93,6 +100,7 @@ def resume_search(
         workers: as in :func:`run_search`.
         trials: a new number of trials in all.
         time_s: a new time limit, from now.
+        mirror: as in :func:`run_search`.
         listener: watches.
 
     Raises:
@@ -100,6 +108,7 @@ def resume_search(
         RunError: there is no run, another process works on it, or what it rests on has changed.
     """
     watcher = listener or Silent()
+    url = mirror_url(mirror)
     folder = RunFolder(path)
     begins: Setup | None = None
     if config is None:
@@ -110,7 +119,7 @@ def resume_search(
     with _held(folder):
         if config is not None and begins is not None and not folder.is_begun:
             folder.create(config, _copies(begins), _hashes(begins))
-            return _go_on(begins, folder, workers, watcher)
+            return _go_on(begins, folder, workers, watcher, url)
         kept = folder.open()
         if config is not None:
             trials, time_s = config.trials or trials, config.time_s
@@ -121,13 +130,24 @@ def resume_search(
         setup = prepare(kept, watcher, folder.path)
         _check_unchanged(folder, setup, watcher)
         folder.update(state="running", config=kept.to_dict())
-        return _go_on(setup, folder, workers, watcher)
+        return _go_on(setup, folder, workers, watcher, url)
 
 
 def _go_on(
+    setup: Setup,
+    folder: RunFolder,
+    workers: int | WorkerSettings,
+    listener: Listener,
+    mirror: StorageUrl | None,
+) -> SearchResult:
+    """Search from wherever the folder stands, and finish, with a mirror beside it if there is to be one."""
+    with mirrored(mirror, setup, folder, listener):
+        return _search_on(setup, folder, workers, listener)
+
+
+def _search_on(
     setup: Setup, folder: RunFolder, workers: int | WorkerSettings, listener: Listener
 ) -> SearchResult:
-    """Search from wherever the folder stands, and finish."""
     started = time.monotonic()
     before = float(folder.manifest.get("seconds", 0.0))
     stage: SearchStage | None = None

@@ -20,6 +20,7 @@ from vitnas.job.train_settings import training_data
 from vitnas.quality.dataset import Dataset
 from vitnas.quality.images import Images
 from vitnas.quality.labels import Labels
+from vitnas.quality.trained import TRAIN
 from vitnas.search.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener, Target, label_of
@@ -35,6 +36,7 @@ from vitnas.units import format_quantity
 POOL = 4096  # feasible candidates whose medians and ranges give scores their meaning
 GENOME_TRIALS = 2_000_000
 NETWORK_TRIALS = 300
+TRAIN_TRIALS = 32
 OPTUNA_TRIALS = 1_000
 
 
@@ -74,8 +76,16 @@ class Setup:
         return tuple(str(budget) for budget in self.problem.budgets if budget.device)
 
 
-def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None) -> Setup:
+def prepare(
+    config: SearchConfig, listener: Listener, folder: Path | None = None, *, measures: bool = True
+) -> Setup:
     """Load space and devices (a run folder's own copies first), price the blocks, draw the pool.
+
+    Args:
+        config: of the run.
+        listener: watches.
+        folder: of the run; None where it has none yet.
+        measures: whether networks will be measured; if not, neither images nor data need to be here.
 
     Raises:
         InvalidInput: a setting, file or budget is wrong, or a device cannot answer for what is asked.
@@ -88,8 +98,8 @@ def prepare(config: SearchConfig, listener: Listener, folder: Path | None = None
     known = labels_of(config, space, folder)
     for note in known.notes if known else ():
         listener.warn(f"{config.labels}: {note}")
-    images = proxy_images(config, space)
-    data = training_data(config, space)
+    images = proxy_images(config, space) if measures else None
+    data = training_data(config, space) if measures else None
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
     plugins.load_plugin("strategy", config.strategy)
@@ -150,6 +160,8 @@ def trials_of(config: SearchConfig, *, genome_quality: bool) -> int:
     own: int | None = getattr(plugins.load_plugin("strategy", config.strategy), "trials", None)
     if own is not None:
         return own
+    if config.quality == TRAIN:
+        return TRAIN_TRIALS
     if not genome_quality:
         return NETWORK_TRIALS
     return OPTUNA_TRIALS if is_sequential(config.strategy) else GENOME_TRIALS

@@ -118,11 +118,12 @@ class Tables:
             _insert_rows(session, model, (a for i, t in pairs for a in _attributes(i, getattr(t, kind))))
         self._note((trial.user_attrs[GENOME], trial_id) for trial_id, trial in pairs)
 
-    def amend(self, attributes: Mapping[str, Mapping[str, Any]]) -> int:
-        """Give trials that are there further user attributes, or other values; how many had to change.
+    def amend(self, attributes: Mapping[str, Mapping[str, Any]], *, replace: bool = False) -> int:
+        """Give trials that are there further user attributes; how many trials had to change.
 
         Args:
-            attributes: of each genome; attributes that are not named stay.
+            attributes: by genome; attributes that are not named stay.
+            replace: those that are there take the new value.
         """
         wanted = {
             (self.trials[genome], key): json.dumps(value)
@@ -135,7 +136,7 @@ class Tables:
             self._lock(session)
             trials = sorted({trial for trial, _ in wanted})
             for start in range(0, len(trials), AT_ONCE):
-                changed |= self._amend(session, trials[start : start + AT_ONCE], wanted)
+                changed |= self._amend(session, trials[start : start + AT_ONCE], wanted, replace)
         return len(changed)
 
     def drop(self, key: str, keep: Collection[str]) -> None:
@@ -151,21 +152,26 @@ class Tables:
             _delete_rows(session, [row for row, trial_id in found if trial_id not in kept])
 
     def _amend(
-        self, session: Session, trials: Sequence[int], wanted: Mapping[tuple[int, str], str]
+        self,
+        session: Session,
+        trials: Sequence[int],
+        wanted: Mapping[tuple[int, str], str],
+        replace: bool,
     ) -> set[int]:
         table = models.TrialUserAttributeModel.__table__
         columns = (table.c.trial_user_attribute_id, table.c.trial_id, table.c.key, table.c.value_json)
         known = session.execute(select(*columns).where(table.c.trial_id.in_(trials))).all()
         stored = {(trial, key): value for _, trial, key, value in known}
         own = set(trials)
-        different = {
-            place: value for place, value in wanted.items() if place[0] in own and stored.get(place) != value
+        new = {
+            place: value
+            for place, value in wanted.items()
+            if place[0] in own and (stored.get(place) != value if replace else place not in stored)
         }
-        stale = [row for row, trial, key, _ in known if (trial, key) in different]
-        _delete_rows(session, stale)
-        rows = ({"trial_id": t, "key": k, "value_json": v} for (t, k), v in different.items())
+        _delete_rows(session, [row for row, trial, key, _ in known if (trial, key) in new])
+        rows = ({"trial_id": t, "key": k, "value_json": v} for (t, k), v in new.items())
         _insert_rows(session, models.TrialUserAttributeModel, rows)
-        return {trial for trial, _ in different}
+        return {trial for trial, _ in new}
 
 
 _ATTRIBUTES = {

@@ -53,7 +53,7 @@ class StudyWriter:
         """Architectures in the study."""
         return len(self._genomes)
 
-    def __contains__(self, genome: str) -> bool:
+    def __contains__(self, genome: object) -> bool:
         return genome in self._genomes
 
     def add(self, trials: Sequence[StudyTrial]) -> int:
@@ -77,7 +77,7 @@ class StudyWriter:
         return added
 
     def amend(self, attributes: Mapping[str, Mapping[str, Any]]) -> int:
-        """Set user attributes of trials that are there, by genome; how many trials had to change.
+        """Add user attributes to trials that are there, by genome; how many trials lacked one.
 
         Optuna has no way to change a finished trial, so nothing happens where its tables are unknown.
 
@@ -90,12 +90,12 @@ class StudyWriter:
             return int(self._tables.amend(attributes))
 
     def mark(self, key: str, values: Mapping[str, Any]) -> int:
-        """As ``amend`` for one attribute, which is then taken away from all other trials."""
+        """As ``amend`` for one attribute, which changes where it was another, and goes from other trials."""
         if self._tables is None:
             return 0
         with self._reported():
             self._tables.drop(key, set(values))
-        return self.amend({genome: {key: value} for genome, value in values.items()})
+            return int(self._tables.amend({g: {key: value} for g, value in values.items()}, replace=True))
 
     def close(self) -> None:
         """Let go of the connections."""
