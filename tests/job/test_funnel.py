@@ -221,7 +221,7 @@ def test_a_rung_that_scores_nothing_ends_the_run_with_the_front_before(folder):
     assert result.state == "rung failed" and result.quality == "depth"
     last = result.rungs[-1]
     assert (last.quality, last.scored, last.failed, last.output) == ("never", 0, 3, 0)
-    assert last.reasons == {"ValueError: not today": 3}
+    assert last.failures == {"ValueError": 3}
     assert read("manifest.json")["state"] == "rung failed"
     assert len(result.front) == 3 and all("depth" in m.rungs for m in result.front)
 

@@ -60,7 +60,7 @@ def test_a_row_of_the_manifest_says_what_applies() -> None:
     row = RungResult("naswot", 8, 5, 4, 1, 3, 1.23456, {"did not finish": 1})
     assert row.to_dict() == {
         "quality": "naswot", "take": 8, "input": 5, "scored": 4, "failed": 1, "output": 3, "seconds": 1.235,
-        "reasons": {"did not finish": 1},
+        "failures": {"did not finish": 1},
     }  # fmt: skip
     first = RungResult("capacity", None, 12, 10, 0, 3, 1.0, whole=False).to_dict()
-    assert "take" not in first and "reasons" not in first and first["whole"] is False
+    assert "take" not in first and "failures" not in first and first["whole"] is False

@@ -198,7 +198,7 @@ def _result(
         targets=setup.targets,
         limits=setup.limits,
         files=tuple(m.file for m in front),
-        notes=(*rating.notes, *funnel.notes),
+        notes=funnel.last.result.notes,
         rungs=funnel.results,
         distinct=len(stage.loop.seen),
         failures=dict(progress.failures),

@@ -18,14 +18,14 @@ from vitnas.job.setup import Setup
 from vitnas.search.archive import Archive
 from vitnas.search.events import Listener
 from vitnas.search.loop import Loop
+from vitnas.search.rounds import kind_of_failure
 from vitnas.search.run import RunFolder
 from vitnas.search.rungs import OPTION, Rung, RungResult
 from vitnas.search.select import spread
 from vitnas.space.activity import Genomes
 
 SAVED_S = 5.0  # the manifest says how far a rung is
-MOST_REASONS = 5
-NOT_FINITE = "its score is not finite"
+NOT_FINITE = "not a finite score"
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,14 @@ class Funnel:
         """The last level that has a front: what the run ends with."""
         return next((level for level in reversed(self.levels) if len(level.archive)), self.levels[0])
 
-    def searched(self, loop: Loop, *, whole: bool = True) -> None:
-        """The search is over: what it has found is what the first rung takes from."""
+    def searched(self, loop: Loop, notes: tuple[str, ...] = (), *, whole: bool = True) -> None:
+        """The search is over: what it has found is what the first rung takes from.
+
+        Args:
+            loop: that searched.
+            notes: what a reader of its quality should know.
+            whole: False where it was interrupted.
+        """
         p = loop.progress
         result = RungResult(
             quality=self.setup.config.quality,
@@ -92,6 +98,8 @@ class Funnel:
             failed=p.failed,
             output=len(loop.archive),
             seconds=self._seconds(self.setup.config.quality),
+            failures=dict(p.failures),
+            notes=notes,
             whole=whole,
         )
         self._close(Level(loop.archive.genomes[:0], loop.archive, result))
@@ -118,8 +126,8 @@ class Funnel:
             self._climb(rung, genomes, functools.partial(score, number, rung), stage)
             done = self.levels[-1].result
             if not done.output:
-                why = f": {next(iter(done.reasons))}" if done.reasons else ""
-                return f"{OPTION} {rung} could score none of {done.input:,} networks{why}"
+                why = next(filter(None, self.levels[-1].known(genomes)[1]), NOT_FINITE)
+                return f"{OPTION} {rung} could score none of {done.input:,} networks: {why}"
         return ""
 
     def _climb(
@@ -151,6 +159,7 @@ class Funnel:
         )
         scored = np.isfinite(quality)
         why = [r or NOT_FINITE for r, ok in zip(reasons, scored, strict=True) if not ok and (r or whole)]
+        kinds = Counter(map(kind_of_failure, why))
         result = RungResult(
             quality=rung.quality,
             take=rung.take,
@@ -159,7 +168,8 @@ class Funnel:
             failed=len(why),
             output=len(archive),
             seconds=self._seconds(rung.quality),
-            reasons=dict(Counter(why).most_common(MOST_REASONS)),
+            failures=dict(sorted(kinds.items(), key=lambda kind: (-kind[1], kind[0]))),
+            notes=scores.notes if scores is not None else (),
             whole=whole,
         )
         return Level(genomes, archive, result, scores)
@@ -188,12 +198,6 @@ class Funnel:
         for level in self.levels[1:]:
             if level.scores is not None and not level.scores.trains and level.result.whole:
                 level.scores.measure(genomes, lambda n: None)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the rungs' scores should know."""
-        known = [level.scores for level in self.levels if level.scores is not None]
-        return tuple(dict.fromkeys(note for scores in known for note in scores.notes))
 
     def said(self, genomes: Genomes, searched: NDArray[np.float64]) -> list[dict[str, float]]:
         """The scores of genomes (n, G) by quality, as far as they are known; nothing without rungs.

@@ -9,14 +9,17 @@ import numpy as np
 from vitnas.cost.table import Costs
 from vitnas.job.network_task import ALL, Work, run_task
 from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
+from vitnas.job.rating import SAMPLE as REFERENCES
 from vitnas.job.setup import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
 from vitnas.quality.combine import split_quality
 from vitnas.quality.genome import is_genome_quality
+from vitnas.quality.trained import TRAIN
 from vitnas.search.config import SearchConfig
-from vitnas.search.events import DryRun, Listener, Silent
+from vitnas.search.events import DryRun, Listener, RungPlan, Silent
 from vitnas.search.loop import Loop
 from vitnas.search.objectives import OBJECTIVES
 from vitnas.search.reach import extremes
+from vitnas.search.rungs import Rung
 from vitnas.search.scorer import GenomeScorer
 
 SAMPLE = 200_000
@@ -40,6 +43,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         ranges[name] = (low, float(np.median(costs[name])), high)
     trials = trials_of(config, genome_quality=all(map(is_genome_quality, split_quality(config.quality))))
     rate = _rate(setup)
+    rungs = tuple(_plan(setup, rung) for rung in config.rungs)
     return DryRun(
         space=setup.problem.space.name,
         size=setup.problem.space.size,
@@ -48,10 +52,20 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         budgets=_shares(setup, costs),
         trials=trials,
         trials_per_s=rate,
-        seconds=trials / rate + CHECK_S,
+        seconds=trials / rate + CHECK_S + sum(plan.seconds or 0.0 for plan in rungs),
         objectives=setup.problem.objectives,
         targets=setup.targets,
+        rungs=rungs,
     )
+
+
+def _plan(setup: Setup, rung: Rung) -> RungPlan:
+    """What a rung would do, with one worker; its reference sample is among the time."""
+    if all(map(is_genome_quality, split_quality(rung.quality))):
+        return RungPlan(rung.quality, rung.take, 0.0)
+    if rung.quality == TRAIN:
+        return RungPlan(rung.quality, rung.take, None)
+    return RungPlan(rung.quality, rung.take, (rung.take + REFERENCES) / _network_rate(setup, rung.quality))
 
 
 def _shown(setup: Setup) -> list[str]:
@@ -73,19 +87,8 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
 def _rate(setup: Setup) -> float:
     """Feasible candidates scored a second, measured on a few."""
     name = setup.config.quality
-    proxies = [member for member in split_quality(name) if not is_genome_quality(member)]
-    if proxies:
-        work = Work(
-            setup.problem.space.document,
-            tuple(proxies),
-            images=setup.config.images,
-            torch_device=setup.config.device,
-        )
-        item = (setup.pool[0].tobytes(), ALL)
-        run_task(work, item)
-        started = time.perf_counter()
-        run_task(work, item)
-        return 1.0 / (time.perf_counter() - started)
+    if not all(map(is_genome_quality, split_quality(name))):
+        return _network_rate(setup, name)
     quality = fitted_quality(setup)
     few = trials_of(setup.config, genome_quality=True) <= OPTUNA_TRIALS
     loop = Loop(
@@ -99,3 +102,18 @@ def _rate(setup: Setup) -> float:
     started = time.perf_counter()
     loop.run(before + (40 if few else 100_000))
     return max(loop.progress.trials - before, 1) / (time.perf_counter() - started)
+
+
+def _network_rate(setup: Setup, quality: str) -> float:
+    """Networks measured a second by the proxies of a quality."""
+    work = Work(
+        setup.problem.space.document,
+        tuple(member for member in split_quality(quality) if not is_genome_quality(member)),
+        images=setup.config.images,
+        torch_device=setup.config.device,
+    )
+    item = (setup.pool[0].tobytes(), ALL)
+    run_task(work, item)
+    started = time.perf_counter()
+    run_task(work, item)
+    return 1.0 / (time.perf_counter() - started)

@@ -44,6 +44,9 @@ SAMPLE = 32  # networks that a proxy's scores are standardised against
 GENOME_BATCH = 16384
 SEQUENTIAL_BATCH = 10  # Optuna's samplers learn from every trial
 SHOWN_PROXIES = ("token_entropy", "naswot")
+PROXY_NOTE = (
+    "at random initialisation nearly every proxy counts the network's shape: look at params and depth"
+)
 KEPT = "quality.json"  # what the scores of a run's quality rest on
 
 
@@ -170,7 +173,7 @@ def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listen
     box = Box.of(setup.problem.matrix(setup.table.price(members), quality.rate(members)))
     notes = (
         *([quality.combination.note(quality.names)] if len(quality.names) > 1 else []),
-        "at random initialisation nearly every proxy counts the network's shape: look at params and depth",
+        PROXY_NOTE,
     )
     scorer, noted = network_scorer(setup.config, quality, listener)
     return Rating(scorer, bench, quality.rate, quality.details, box, (*notes, *noted))

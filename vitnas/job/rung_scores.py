@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.job.members import Details, NetworkQuality, genome_details
 from vitnas.job.networks import NetworkBench
-from vitnas.job.rating import fitted_quality, network_quality
+from vitnas.job.rating import PROXY_NOTE, fitted_quality, network_quality
 from vitnas.job.setup import Setup
 from vitnas.job.train_rating import TrainScores
 from vitnas.job.trained import TrainBench
@@ -112,7 +112,8 @@ class NetworkScores:
     def __init__(self, quality: NetworkQuality) -> None:
         self.quality = quality
         names = quality.names
-        self.notes: tuple[str, ...] = (quality.combination.note(names),) if len(names) > 1 else ()
+        combined = [quality.combination.note(names)] if len(names) > 1 else []
+        self.notes: tuple[str, ...] = (*combined, PROXY_NOTE)
 
     def measure(self, genomes: Genomes, done: Callable[[int], None]) -> None:
         """Build and run networks on the run's workers."""

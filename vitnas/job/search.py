@@ -165,7 +165,7 @@ def _search_on(
             stage.resume()
             state = _search(setup, stage, rating, listener)
             finish.join_choice(setup, stage, rating)
-            funnel.searched(stage.loop)
+            funnel.searched(stage.loop, rating.notes)
             scores = functools.partial(make_scores, setup, folder, rating.bench, listener, shares=workers)
             dead_end = funnel.climb(scores)
             if dead_end:
@@ -179,7 +179,7 @@ def _search_on(
                     f"interrupted; go on with: vitnas search --resume {folder.path}"
                 ) from None
             if not funnel.levels:
-                funnel.searched(stage.loop, whole=False)
+                funnel.searched(stage.loop, rating.notes, whole=False)
             result = finish.finish(setup, folder, stage, rating, funnel, "interrupted", listener)
     seconds = before + time.monotonic() - started
     folder.update(state=result.state, seconds=round(seconds, 3))

@@ -9,9 +9,10 @@ from rich.text import Text
 
 from vitnas.report.axes import cost_axis
 from vitnas.report.columns import Column, FittedTable
+from vitnas.report.funnel import plan_table
 from vitnas.report.notes import origins
 from vitnas.report.words import count, duration, share, speed
-from vitnas.search.events import DryRun
+from vitnas.search.events import DryRun, RungPlan
 from vitnas.units import format_quantity
 
 
@@ -27,14 +28,23 @@ def dry_run_table(dry: DryRun) -> RenderableType:
         parts.append(Text(f"objectives: {', '.join(dry.objectives)}"))
     if dry.budgets:
         parts += [Text(), _budgets(dry)]
+    if dry.rungs:
+        parts += [Text(), plan_table(dry.rungs)]
     parts += [
         Text(),
         Text(
             f"{count(dry.trials)} trials at {speed(dry.trials_per_s)}: about {duration(dry.seconds)} "
-            "with the checks of the front"
+            f"with the checks of the front{_with_rungs(dry.rungs)}"
         ),
     ]
     return Group(*parts)
+
+
+def _with_rungs(rungs: Sequence[RungPlan]) -> str:
+    if not rungs:
+        return ""
+    unknown = [plan.quality for plan in rungs if plan.seconds is None]
+    return f" and the rungs without {', '.join(unknown)}" if unknown else " and the rungs"
 
 
 def _costs(dry: DryRun) -> FittedTable:

@@ -23,6 +23,7 @@ from vitnas.search.config import DEFAULT_QUALITY
 from vitnas.search.events import Coverage, Member, SearchResult, Target
 
 MOST_REASONS = 3
+COUNTS = ("params", "macs", "depth")
 
 
 def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
@@ -95,11 +96,13 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
 
 
 def _about_quality(result: SearchResult) -> str:
-    name = result.config.quality
+    name = result.quality
     if name == "fitted":
         return f"quality: predicted, {'; '.join(result.notes)}."
     if "+" in name:
         return f"quality: {'; '.join(result.notes[:1]) or name}. A score is not an accuracy."
+    if name in COUNTS:
+        return f"quality: {name}, a count."
     of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
     return f"quality: {name}, {of}. A score is not an accuracy."
 

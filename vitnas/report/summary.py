@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vitnas.report.axes import axis_of, plot_axes
+from vitnas.report.funnel import funnel_table
 from vitnas.report.members import short_name
 from vitnas.report.plots import Mark
 from vitnas.report.progress import scatter
@@ -19,7 +20,8 @@ def report(result: SearchResult) -> RenderableType:
     """All that is printed when a search is over: plot, table, how it went, what was written."""
     plot = front_plot(result)
     drawn = [plot, Text()] if plot is not None else []
-    return Group(*drawn, front_table(result), Text(), summary(result), Text(), written(result))
+    climbed = [Text(), funnel_table(result.rungs)] if result.rungs else []
+    return Group(*drawn, front_table(result), Text(), summary(result), *climbed, Text(), written(result))
 
 
 def front_plot(result: SearchResult, height: int = 14) -> RenderableType | None:
@@ -77,6 +79,8 @@ def written(result: SearchResult) -> RenderableType:
         ("evaluations.jsonl", "every measured network, a line each"),
         ("manifest.json", "settings, seed and versions"),
     ]
+    if result.rungs:
+        rows.insert(2, ("rungs.json", "what every candidate of a rung has scored"))
     if result.choice:
         rows.insert(0, (result.choice.file, f"what {result.config.strategy} itself would take"))
     numbers = [file.rpartition("/")[2].partition("-")[0] for file in result.files]

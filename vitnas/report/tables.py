@@ -85,7 +85,8 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         cost("macs", "MACs\nG", 4),
         cost("peak_bytes", "memory\nMiB", 6),
         Column("depth", cells(lambda m: str(m.depth)), drop=7),
-        Column("quality", cells(lambda m: AXES["quality"].text(m.quality))),
+        *_before(result, members),
+        Column(_quality(result), cells(lambda m: AXES["quality"].text(m.quality))),
     ]
     columns += _said(result, members)
     if any(m.health for m in members):
@@ -94,9 +95,25 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     return columns + _stated(result, members) if result.references else columns
 
 
+def _quality(result: SearchResult) -> str:
+    """Header of what was maximised: the last rung's quality, where there are rungs."""
+    return _stacked(result.quality, SHORT_NAME) if result.rungs else "quality"
+
+
+def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """The scores of the search and of the rungs before the last."""
+    names = [rung.quality for rung in result.rungs if rung.quality != result.quality and rung.output]
+    columns = []
+    for name in names:
+        values = [m.rungs.get(name) for m in members]
+        cells = ["-" if v is None else f"{v:.4g}" for v in values]
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=2))
+    return columns
+
+
 def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     """What each member of a combined quality says, beyond what has a column already."""
-    names = result.config.quality.split("+")
+    names = result.quality.split("+")
     shown = [name for name in names if len(names) > 1 and name not in ("params", "macs", "depth")]
     columns = []
     for name in shown:

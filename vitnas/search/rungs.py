@@ -86,7 +86,8 @@ class RungResult:
         failed: that got none.
         output: its front.
         seconds: it took, over all sessions of the run.
-        reasons: why candidates failed, and how many did so.
+        failures: kind of failure -> candidates, ``failed`` in all.
+        notes: what a reader of the scores should know; one line each.
         whole: False where it was interrupted.
     """
 
@@ -97,13 +98,12 @@ class RungResult:
     failed: int
     output: int
     seconds: float
-    reasons: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     whole: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest; what does not apply is absent."""
-        found = dict(vars(self))
-        empty = [*(["take"] if self.take is None else []), *([] if self.reasons else ["reasons"])]
-        for name in [*empty, *(["whole"] if self.whole else [])]:
-            del found[name]
-        return found | {"seconds": round(self.seconds, 3)}
+        found = vars(self) | {"seconds": round(self.seconds, 3), "notes": list(self.notes)}
+        absent: dict[str, Any] = {"take": None, "failures": {}, "notes": [], "whole": True}
+        return {name: value for name, value in found.items() if absent.get(name, ...) != value}
