@@ -83,7 +83,8 @@ def join_choice(setup: Setup, stage: SearchStage, rating: Rating) -> None:
     feasible = problem.violation(costs, len(chosen)) == 0
     if feasible.any():
         objectives = problem.matrix(costs, rating.rate(chosen))
-        stage.loop.archive.add(chosen[feasible], problem.space.keys(chosen[feasible]), objectives[feasible])
+        kept = feasible & np.isfinite(objectives).all(axis=1)  # what was not trained has no quality
+        stage.loop.archive.add(chosen[kept], problem.space.keys(chosen[kept]), objectives[kept])
 
 
 class _MemberMaker:

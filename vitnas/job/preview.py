@@ -11,6 +11,7 @@ from vitnas.job.network_task import ALL, Work, run_task
 from vitnas.job.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
 from vitnas.job.rating import SAMPLE as REFERENCES
 from vitnas.job.setup import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
+from vitnas.job.train_preview import training_seconds
 from vitnas.quality.combine import split_quality
 from vitnas.quality.genome import is_genome_quality
 from vitnas.quality.trained import TRAIN
@@ -64,7 +65,7 @@ def _plan(setup: Setup, rung: Rung) -> RungPlan:
     if all(map(is_genome_quality, split_quality(rung.quality))):
         return RungPlan(rung.quality, rung.take, 0.0)
     if rung.quality == TRAIN:
-        return RungPlan(rung.quality, rung.take, None)
+        return RungPlan(rung.quality, rung.take, rung.take * training_seconds(setup))
     return RungPlan(rung.quality, rung.take, (rung.take + REFERENCES) / _network_rate(setup, rung.quality))
 
 
@@ -87,6 +88,8 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
 def _rate(setup: Setup) -> float:
     """Feasible candidates scored a second, measured on a few."""
     name = setup.config.quality
+    if name == TRAIN:
+        return 1.0 / training_seconds(setup)
     if not all(map(is_genome_quality, split_quality(name))):
         return _network_rate(setup, name)
     quality = fitted_quality(setup)

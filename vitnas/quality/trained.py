@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from vitnas.quality.dataset import Dataset
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vitnas.quality.dataset import Dataset
 
 TRAIN = "train"
 

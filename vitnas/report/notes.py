@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from vitnas.quality.trained import TRAIN
 from vitnas.report.members import (
     HEALTHY,
     OUT_OF_DOMAIN,
@@ -97,6 +98,8 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
 
 def _about_quality(result: SearchResult) -> str:
     name = result.quality
+    if name == TRAIN:
+        return f"quality: {'; '.join(result.notes)}."
     if name == "fitted":
         return f"quality: predicted, {'; '.join(result.notes)}."
     if "+" in name:

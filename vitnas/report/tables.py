@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.quality.trained import TRAIN
 from vitnas.report.axes import AXES, axis_of, cost_axis
 from vitnas.report.columns import Column, FittedTable
 from vitnas.report.members import (
@@ -88,7 +89,7 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         *_before(result, members),
         Column(_quality(result), cells(lambda m: AXES["quality"].text(m.quality))),
     ]
-    columns += _said(result, members)
+    columns += [*_said(result, members), *_trained(members)]
     if any(m.health for m in members):
         verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
         columns.append(Column("health", verdicts, right=False, drop=5))
@@ -121,6 +122,12 @@ def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         cells = ["-" if v is None or v != v else f"{v:.4g}" for v in values]
         columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=3))
     return columns
+
+
+def _trained(members: Sequence[Member]) -> list[Column]:
+    """After how many epochs the accuracy was taken, where networks were trained."""
+    epochs = [str(m.scores.get(TRAIN, {}).get("epochs", "-")) for m in members]
+    return [Column("epochs", epochs, drop=4)] if any(cell != "-" for cell in epochs) else []
 
 
 def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:

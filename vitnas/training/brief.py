@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,6 +140,19 @@ def train_briefly(
     return training.accuracies
 
 
+def step_seconds(
+    architecture: Architecture,
+    data: TrainingData,
+    settings: BriefSettings,
+    recipe: Mapping[str, Any],
+    steps: int = 3,
+) -> float:
+    """What a step takes here and now, as an estimate."""
+    torch.set_num_threads(settings.threads)
+    training = _Training(architecture, data, settings, recipe)
+    return training.time_steps(steps)
+
+
 class _Training:
     """A network on its way; everything in an epoch follows from the seed and the epoch's number."""
 
@@ -175,6 +189,18 @@ class _Training:
             x, y = self._batch(order[k * s.batch : (k + 1) * s.batch].numpy())
             self._step(_augmented(x), y, epoch * self.steps + k)
         self.accuracies.append(self._accuracy())
+
+    def time_steps(self, steps: int) -> float:
+        """Mean seconds of a step, after a first one."""
+        numbers = np.arange(min(self.settings.batch, len(self.data.train_labels)))
+        self.model.train()
+        started = 0.0
+        for step in range(-1, steps):
+            if step == 0:
+                started = time.perf_counter()
+            x, y = self._batch(numbers)
+            self._step(_augmented(x), y, max(step, 0))
+        return (time.perf_counter() - started) / steps
 
     def _step(self, x: Tensor, y: Tensor, step: int) -> None:
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / (self.steps * self.settings.epochs))

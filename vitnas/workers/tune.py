@@ -69,6 +69,15 @@ def grace_epochs(epochs: int) -> int:
     return max(1, -(-epochs // int(FACTOR**RUNGS)))
 
 
+def expected_epochs(epochs: int, early_stop: bool) -> float:
+    """Of a training on average, where a third go on at each rung."""
+    if not early_stop:
+        return float(epochs)
+    grace = grace_epochs(epochs)
+    second = min(FACTOR * grace, epochs)
+    return grace + (second - grace) / FACTOR + (epochs - second) / FACTOR**2
+
+
 def run_trainings(
     train: Train,
     items: Mapping[str, Any],
