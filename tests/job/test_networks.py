@@ -64,7 +64,7 @@ def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table
     own = bench(Serial())
     first = own.measure(np.concatenate([genomes, genomes[:1]]), PROXIES, done=seen.append)
     assert len((folder / "log.jsonl").read_text().splitlines()) == 2
-    assert seen == [2, 3]
+    assert seen[-1] == 3 and seen == sorted(set(seen)), "results may come in groups"
     monkeypatch.setattr(Serial, "submit", lambda *_: pytest.fail("measured again"))
     assert own.measure(genomes, PROXIES[::-1]) == first[:2]
 

@@ -8,11 +8,13 @@ from vitnas.job.members import NetworkQuality, NetworkScorer
 from vitnas.quality.combine import split_quality
 from vitnas.quality.genome import is_genome_quality
 from vitnas.quality.measure import load_proxy
+from vitnas.quality.trained import TRAIN
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Listener
 
 IN_FLIGHT = 32  # by default, whatever the number of workers
-OPEN_ASKS, LARGEST_ASK = 4, 32  # an ask is a quarter of what is in flight, but no more than that
+OPEN_ASKS = (4, 16)  # at once, for few and many candidates in flight
+SMALL_ASK = 8  # up to here fewer asks are open, beyond it more
 UNORDERED = (
     "scores were told as they came (--unordered): the same settings may lead to another front the next time"
 )
@@ -27,6 +29,8 @@ def check_in_flight(config: SearchConfig) -> None:
     given = [option for option, is_given in _given(config).items() if is_given]
     if given and all(map(is_genome_quality, split_quality(config.quality))):
         raise InvalidInput(f"{given[0]}: quality '{config.quality}' builds no networks; leave it out")
+    if config.quality == TRAIN and not config.ordered:
+        raise InvalidInput("--unordered: trainings are told a round at a time; leave it out")
 
 
 def _given(config: SearchConfig) -> dict[str, bool]:
@@ -42,7 +46,8 @@ def asks_of(in_flight: int, *, late: bool) -> tuple[int, int]:
     """Candidates of an ask, and how many asks are open at once; one where the strategy must be told first."""
     if not late:
         return in_flight, 1
-    batch = min(max(in_flight // OPEN_ASKS, 1), LARGEST_ASK)
+    few, many = OPEN_ASKS
+    batch = max(min(in_flight // few, max(SMALL_ASK, in_flight // many)), 1)
     return batch, -(-in_flight // batch)
 
 

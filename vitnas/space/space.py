@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import json
@@ -23,7 +24,9 @@ from vitnas.space.activity import Activity, Genomes
 
 RESOLUTION = "input.resolution_px"
 _CHUNK = 8192  # rows that stay in the cache
-_MIX = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # odd constants of splitmix64
+_MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))  # of splitmix64
+_STEPS = tuple(zip(_MIX[1:], map(np.uint64, (30, 27)), strict=True))
+_LAST = np.uint64(31)
 
 
 @dataclass(frozen=True)
@@ -117,14 +120,17 @@ class Space:
         width = -(-max(len(self.genes), 1) // 8) * 8
         padded = np.zeros((len(genomes), width), dtype=np.uint8)
         padded[:, : len(self.genes)] = genomes
-        words = padded.view("<u8")
+        words = np.ascontiguousarray(padded.view("<u8").T)
         key = np.full(len(genomes), _MIX[0], dtype=np.uint64)
-        for column in range(words.shape[1]):
-            key ^= words[:, column]
-            for constant, shift in zip(_MIX[1:], (30, 27), strict=True):
-                key ^= key >> np.uint64(shift)
-                key *= np.uint64(constant)
-            key ^= key >> np.uint64(31)
+        moved = np.empty_like(key)
+        for word in words:  # in place: a population of tens is as common as one of thousands
+            key ^= word
+            for constant, shift in _STEPS:
+                np.right_shift(key, shift, out=moved)
+                key ^= moved
+                key *= constant
+            np.right_shift(key, _LAST, out=moved)
+            key ^= moved
         return key
 
     def neighbours(self, genome: NDArray[np.uint8]) -> Genomes:
@@ -148,10 +154,8 @@ class Space:
 
     def decode(self, genome: NDArray[np.uint8], metadata: Mapping[str, Any] | None = None) -> Architecture:
         """The architecture of a genome (G,), named after the space and its id."""
-        chosen = self.chosen(genome)
-        unnamed = close_template(self.template, chosen, name=self.name, metadata={})
-        name = f"{self.name}-{unnamed.id}"
-        return close_template(self.template, chosen, name=name, metadata=metadata or {})
+        unnamed = close_template(self.template, self.chosen(genome), name=self.name, metadata=metadata or {})
+        return dataclasses.replace(unnamed, name=f"{self.name}-{unnamed.id}")
 
     def encode(self, architecture: Architecture) -> NDArray[np.uint8]:
         """The canonical genome (G,) of an architecture of this space.
