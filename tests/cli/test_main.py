@@ -63,7 +63,7 @@ SURFACE = {
     },
     "score": {
         *("--batch", "--device", "--images", "--json", "--proxy", "--proxy-batch", "--proxy-resolution-px"),
-        *("--repeats", "--resolution-px", "--seed", "--target", "FILES"),
+        *("--repeats", "--resolution-px", "--seed", "--target", "FILES", *WORKERS),
     },
     "search": {
         "--batch",

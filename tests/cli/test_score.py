@@ -10,6 +10,18 @@ import pytest
 from vitnas import plugins
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
+FATAL = """
+import os
+
+from vitnas.quality.proxies._base import Proxy
+
+
+class Fatal(Proxy):
+    \"\"\"Ends its process.\"\"\"
+
+    def score(self, gradients):
+        os._exit(3)
+"""
 S0, S2 = "efficientformer:s0", "efficientformer:s2"
 
 
@@ -107,3 +119,38 @@ def test_wrong_input_is_one_line_and_exit_2(run: Run, arguments: list[str], said
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_a_list_on_workers_is_scored_as_here(run: Run, tmp_path: Path) -> None:
+    arguments = ("score", "efficientformer:s1", "efficientformer:s0", "--proxy", "naswot", "--json")
+    settings = ("--proxy-resolution-px", "64", "--proxy-batch", "4")
+    here = json.loads(run(*arguments, *settings)[1])
+    code, out, err = run(*arguments, *settings, "--workers", "2", "--candidate-timeout", "10m")
+    there = json.loads(out)
+    assert code == 0
+    assert "2 networks, naswot" in err
+    for one, two in zip(here, there, strict=True):  # in the order given
+        assert one.pop("seconds").keys() == two.pop("seconds").keys()
+        assert one.pop("scores")["naswot"] == pytest.approx(two.pop("scores")["naswot"], rel=1e-5)
+        assert one == two
+
+
+def test_what_cannot_be_scored_on_workers_is_a_row(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "proxies").mkdir()
+    (tmp_path / "proxies" / "fatal.py").write_text(FATAL)
+    names = ("efficientformer:s0", "efficientformer:s1")
+    code, out, _ = run("score", *names, "--proxy", "fatal", "--json", "--workers", "1")
+    assert code == 0
+    for row in json.loads(out):
+        assert row["params"] > 1e6
+        assert row["scores"] == {"fatal": None}
+        assert row["failures"] == {"fatal": "killed two workers (exit code 3)"}
+
+
+def test_workers_are_for_proxies(run: Run) -> None:
+    code, _, err = run("score", "efficientformer:s0", "--workers", "2")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "workers is for proxies" in err

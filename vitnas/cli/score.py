@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import _worker_options as w
+from vitnas.cli.profile._common import Bar
 
 Files = Annotated[
     list[str],
@@ -68,6 +71,7 @@ Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object
 
 
 def score(
+    ctx: typer.Context,
     files: Files,
     target: Target = None,
     batch: Batch = None,
@@ -79,15 +83,23 @@ def score(
     proxy_batch: ProxyBatch = None,
     images: Images = None,
     device: Device = "cpu",
+    workers: w.Workers = None,
+    ray: w.Ray = None,
+    cpus_per_worker: w.CpusPerWorker = None,
+    gpus_per_worker: w.GpusPerWorker = None,
+    candidate_timeout: w.CandidateTimeout = None,
     as_json: Json = False,
 ) -> None:
     """Price and score architectures: files or published networks.
 
     Parameters, MACs, activations, peak activation memory, latency on a device, training-free scores.
+    With any option of workers a network that cannot be scored is said, and the others go on. For example:
+    vitnas score best/*.yaml --proxy naswot --ray auto
     """
     from vitnas.job.scoring import score as score_files
 
-    rows: list[dict[str, Any]] = score_files(
+    score_all = partial(
+        score_files,
         files,
         target=target,
         proxies=proxies or (),
@@ -100,6 +112,11 @@ def score(
         images=images,
         device=device,
     )
+    if w.any_given(ctx):
+        with Bar("scoring", "scored") as bar:
+            rows = score_all(workers=w.worker_settings(ctx), listener=bar)
+    else:
+        rows = score_all()
     if as_json:
         _common.print_json(rows)
         return

@@ -53,9 +53,9 @@ class Actor:
 
 
 def versions() -> dict[str, str]:
-    """Of vitnas and torch on this machine; a checkout is told apart by its files."""
-    found = {"vitnas": f"{_version('vitnas')} (files {_fingerprint()})"}
-    return {**found, "torch": _version("torch")}
+    """Of what scores depend on, on this machine; a checkout is told apart by its files."""
+    torch = _version("torch").partition("+")[0]  # of one version, builds for CPUs and GPUs
+    return {"vitnas": _version("vitnas"), "torch": torch, "vitnas' files": _fingerprint()}
 
 
 def _version(package: str) -> str:

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
@@ -88,18 +89,18 @@ def hire(settings: WorkerSettings, files: Any) -> Any:
 
 
 def check_versions(greeting: Mapping[str, str]) -> None:
-    """Hold a worker's versions against ours.
+    """Hold a worker's versions against ours; warns of another torch, or of other files of the same version.
 
     Raises:
-        ClusterError: names both.
+        ClusterError: another vitnas; names both.
     """
-    for package, ours in versions().items():
-        theirs = greeting[package]
+    for what, ours in versions().items():
+        theirs = greeting[what]
+        problem = f"node {greeting['machine']} has {what} {theirs}, this machine {ours}"
+        if theirs != ours and what == "vitnas":
+            raise ClusterError(f"{problem}: install the same on all")
         if theirs != ours:
-            raise ClusterError(
-                f"node {greeting['machine']} has {package} {theirs}, this machine {ours}: install the same "
-                "on all"
-            )
+            warnings.warn(f"{problem}: scores may differ from those of one machine", stacklevel=2)
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
