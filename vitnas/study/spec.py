@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal
 
 from vitnas.arch.operators import Scalar
@@ -60,8 +61,8 @@ def progression(choices: Sequence[Scalar]) -> float | int | None:
     """The step between choices that are evenly spaced, ascending numbers; None for any others."""
     if len(choices) < 2 or any(isinstance(c, bool | str) for c in choices):
         return None
-    numbers = [float(c) for c in choices]
+    numbers = [Decimal(str(c)) for c in choices]  # as Optuna counts, and people do
     step = numbers[1] - numbers[0]
     if step <= 0 or any(a + step != b for a, b in itertools.pairwise(numbers)):
         return None
-    return int(step) if all(isinstance(c, int) for c in choices) else step
+    return int(step) if all(isinstance(c, int) for c in choices) else float(step)
