@@ -13,7 +13,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.job.members import Details
 from vitnas.job.setup import Setup
 from vitnas.job.train_settings import brief_settings, shares
-from vitnas.quality.decoded import decode, open_decoded
+from vitnas.quality.decoded import CHUNK, decode, open_decoded
 from vitnas.quality.trained import TRAIN, training_notes
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener
@@ -172,9 +172,13 @@ class TrainBench:
         """The folder with the images of each side and number of channels."""
         found = {}
         for side_px, channels in sorted(kinds):
-            total = len(self.data.train) + len(self.data.validation)
-            self.listener.stage("decoding images", f"{total:,} at {side_px} px")
-            found[side_px, channels] = decode(self.data, self.folder, side_px, channels, self.listener.count)
+
+            def count(done: int, total: int, side_px: int = side_px) -> None:
+                if done <= CHUNK:
+                    self.listener.stage("decoding images", f"{total:,} at {side_px} px")
+                self.listener.count(done, total)
+
+            found[side_px, channels] = decode(self.data, self.folder, side_px, channels, count)
         return found
 
     def _outcome(self, training: Training) -> Evaluation:
