@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.arch.schema import Architecture, save_architecture
+from vitnas.arch.schema import Architecture
+from vitnas.arch.yaml_io import dump_yaml
 from vitnas.job.documents import front_document, metadata, plain, rungs_document
 from vitnas.job.funnel import Funnel
 from vitnas.job.members import Details, oriented
@@ -19,6 +20,7 @@ from vitnas.job.setup import Setup
 from vitnas.job.stage import SearchStage
 from vitnas.job.targets import coverage_of
 from vitnas.quality.reference import ReferenceSample
+from vitnas.search.disk import atomic_write_text, reported
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.events import Listener, Member, SearchResult
 from vitnas.search.run import RunFolder
@@ -216,13 +218,14 @@ def _write(
 ) -> None:
     folder.guard()
     best = folder.path / "best"
-    best.mkdir(exist_ok=True)
-    for old in best.glob("*.yaml"):
-        old.unlink()
+    with reported(best, "write"):
+        best.mkdir(exist_ok=True)
+        for old in best.glob("*.yaml"):
+            old.unlink()
     for member in (*result.front, *([result.choice] if result.choice else [])):
         genome = np.array(member.genome, np.uint8)
         architecture = setup.problem.space.decode(genome, metadata(setup, folder, result, member))
-        save_architecture(architecture, folder.path / member.file)
+        atomic_write_text(folder.path / member.file, dump_yaml(architecture.to_dict()))
     folder.write_json("front.json", front_document(setup, stage, rating, result))
     whole = {
         "objectives": list(result.objectives),

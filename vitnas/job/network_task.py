@@ -45,6 +45,11 @@ class Work:
     images: str | None = None
     torch_device: str = "cpu"
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """In a worker: its first network shall take no longer than the others."""
+        self.__dict__.update(state)
+        load_shapes()
+
     @functools.cached_property
     def space(self) -> Space:
         """Read once in the life of a worker."""
@@ -55,6 +60,14 @@ class Work:
         """One, or one for each repeat that the proxies want: a network can keep several workers busy."""
         repeats = max((load_proxy(name).repeats for name in self.proxies), default=1)
         return (ALL,) if self.health or repeats == 1 else tuple(range(repeats))
+
+
+def load_shapes() -> None:
+    """Let torch import what it wants at the first inference of shapes: a thousand modules, two seconds."""
+    import torch
+
+    with torch.device("meta"):
+        torch.nn.BatchNorm2d(1)(torch.zeros(2, 1, 2, 2))
 
 
 def run_task(work: Work, item: Item) -> Evaluation:

@@ -30,6 +30,7 @@ from vitnas.workers.base import Failure, Pool
 from vitnas.workers.settings import WorkerSettings
 
 STILLBORN = 3  # deaths in a row, for each worker, before any task came back
+LONGEST = 300  # letters of a reason of Ray's
 PATIENCE_S = 30.0  # before saying that no worker has started
 MISSING = ("MissingExtra: ", "ModuleNotFoundError: ")  # a node's fault, not a candidate's
 
@@ -211,11 +212,11 @@ class RayWorkers(Pool):
             answer = ray.get(worker.calls[0].ref)
         except RayActorError as error:
             cluster.check_start(error)
-            self._crashed(worker, error) if cluster.is_crash(error) else self._lost(worker)
+            self._crashed(worker, error) if cluster.is_crash(error) else self._lost(worker, error)
             return
         except RayError as error:
             cluster.check_start(error)
-            self._lost(worker)  # its node left with the answer
+            self._lost(worker, error)  # its node left with the answer
             return
         call = worker.done()
         if not worker.machine:
@@ -235,20 +236,26 @@ class RayWorkers(Pool):
 
     def _crashed(self, worker: _Worker, error: RayActorError) -> None:
         tasks = worker.calls[0].tasks
-        self._stillborn += not tasks
-        if self._stillborn > STILLBORN * self.size:
-            raise ClusterError(f"Ray workers die before they do anything: {cluster.how(error)}")
+        if not tasks:
+            self._count_stillborn(cluster.how(error))
         for task in tasks:
             task.alone = True
             task.deaths += 1
             task.failure = killed(cluster.how(error)) if task.deaths >= DEATHS else ""
         self._end(worker)
 
-    def _lost(self, worker: _Worker) -> None:
+    def _lost(self, worker: _Worker, error: RayError) -> None:
+        if not worker.machine:
+            self._count_stillborn(" ".join(str(error).split())[:LONGEST])
         for task in worker.tasks:
             task.losses += 1
             task.failure = lost() if task.losses > LOSSES else ""
         self._end(worker)
+
+    def _count_stillborn(self, why: str) -> None:
+        self._stillborn += 1
+        if self._stillborn > STILLBORN * self.size:
+            raise ClusterError(f"Ray workers die before they do anything: {why}")
 
     def _seconds_left(self) -> float | None:
         """Until the first batch is overdue, or patience ends."""
