@@ -79,11 +79,19 @@ def times_of(
 
 def plain_values(values: Mapping[str, float]) -> Plain:
     """Times as floats (None if unknown), everything else as whole numbers."""
+    return plain_rows({name: np.array([value]) for name, value in values.items()})[0]
+
+
+def plain_rows(columns: Mapping[str, NDArray[np.float64]]) -> list[Plain]:
+    """As `plain_values`, for each row of columns (n,)."""
     times = set(TIMES.values())
-    return {
-        name: (None if np.isnan(value) else value) if name.partition("@")[0] in times else round(value)
-        for name, value in values.items()
-    }
+    plain: list[list[float | int | None]] = [
+        [None if value != value else value for value in values.tolist()]
+        if name.partition("@")[0] in times
+        else np.rint(values).astype(np.int64).tolist()
+        for name, values in columns.items()
+    ]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
 
 
 def trace_architecture(architecture: Architecture) -> Trace:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vitnas.cost import cache
 from vitnas.cost.device import Device
 from vitnas.cost.figures import COUNTS, Figures, figures_of
-from vitnas.cost.pricer import BlockPricer, Plain, plain_values, times_of
+from vitnas.cost.pricer import BlockPricer, Plain, plain_rows, times_of
 from vitnas.errors import InvalidArchitecture, InvalidSpace
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
@@ -49,7 +49,11 @@ class Costs:
 
     def row(self, position: int) -> Plain:
         """One candidate's costs as plain numbers; a time that is unknown is None."""
-        return plain_values({name: float(values[position]) for name, values in self.columns.items()})
+        return self.rows(slice(position, position + 1)).plain()[0]
+
+    def plain(self) -> list[Plain]:
+        """``row`` of each candidate."""
+        return plain_rows(self.columns)
 
 
 class CostTable:

@@ -103,7 +103,7 @@ class NetworkBench:
         """Begin to measure genomes (n, G); ``costs`` are theirs, if they are known. Waits for nothing."""
         found = Measuring([None] * len(genomes), len(genomes))
         names = self._names(genomes, proxies, health)
-        columns: Costs | None = None
+        rows: list[Plain] = []
         for position, task in enumerate(names):
             network = self._running.get(task)
             if network is None and (known := self.log.find(task)) is not None:
@@ -111,9 +111,8 @@ class NetworkBench:
                 found.missing -= 1
                 continue
             if network is None:
-                columns = columns or costs or self.table.price(genomes)
-                genome = genomes[position].tobytes()
-                network = self._submit(task, genome, columns.row(position), proxies, health)
+                rows = rows or (costs or self.table.price(genomes)).plain()
+                network = self._submit(task, genomes[position].tobytes(), rows[position], proxies, health)
             network.wanted.append((found, position))
         return found
 
