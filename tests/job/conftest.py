@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import yaml
 from vitnas.hardware.block_table import Measured, write_table
 from vitnas.hardware.load import load_device
 from vitnas.hardware.profile import Calibration, Prediction, TableSummary, save_profile
+from vitnas.job.search import run_search
+from vitnas.search.config import SearchConfig
 from vitnas.space.chain import chain
 from vitnas.space.files import load_space
 
@@ -61,6 +64,28 @@ TINY = {
         }
     },
 }
+
+
+@pytest.fixture(scope="session")
+def searched(tmp_path_factory):
+    """A folder with a run of a proxy, ``built``, and one that ranks genomes, ``ranked``."""
+    folder = tmp_path_factory.mktemp("searched")
+    (folder / "search_spaces").mkdir()
+    (folder / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
+    budgets = (("max-params", "40k"),)  # which the published network exceeds
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run_search(SearchConfig("tiny", quality="naswot", trials=8, front=2, budgets=budgets), name="built")
+        run_search(SearchConfig("tiny", trials=3000, front=2, budgets=budgets), name="ranked")
+    return folder
+
+
+@pytest.fixture
+def searched_runs(searched, tmp_path, monkeypatch):
+    """A copy of both runs, in the folder of the test."""
+    shutil.copytree(searched, tmp_path / "copy")
+    monkeypatch.chdir(tmp_path / "copy")
+    return tmp_path / "copy" / "runs"
 
 
 @pytest.fixture

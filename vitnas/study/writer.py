@@ -43,8 +43,7 @@ class StudyWriter:
         self._distributions = {name: distribution(choices) for name, choices in spec.choices.items()}
         with self._reported():
             optuna.logging.set_verbosity(optuna.logging.ERROR)
-            settings = {"connect_args": url.connect_args()}
-            self._storage = optuna.storages.RDBStorage(url.text, engine_kwargs=settings)
+            self._storage = _connected(url)
             self._study = self._load()
             self._tables = _tables(self._storage, self._storage.get_study_id_from_name(spec.name))
             self._genomes = set(self._tables.trials) if self._tables else self._read_genomes()
@@ -167,6 +166,16 @@ class StudyWriter:
             raise
         except Exception as problem:
             raise StorageError(_message(self.url, problem)) from None
+
+
+def _connected(url: StorageUrl) -> optuna.storages.RDBStorage:
+    settings = {"connect_args": url.connect_args()}
+    try:
+        return optuna.storages.RDBStorage(url.text, engine_kwargs=settings)
+    except Exception as problem:
+        if "already exists" not in str(problem):
+            raise
+    return optuna.storages.RDBStorage(url.text, engine_kwargs=settings)  # somebody made the tables meanwhile
 
 
 def _tables(storage: Any, study_id: int) -> Any | None:
