@@ -97,12 +97,12 @@ def check_quality(name: str, combine: str | None = None, *, where: str = "") -> 
         InvalidInput: members that cannot be combined.
     """
     proxies = plugins.list_plugins("proxy")
-    members = split_quality(name, combine, where=where or "--quality")
+    members = split_quality(name, combine, where=where)
     if members == (TRAIN,):
         return
     if TRAIN in members:
         raise InvalidInput(
-            f"{where or '--quality'} {name}: '{TRAIN}' is combined with nothing; write it alone"
+            f"{where or f'--quality {name}'}: '{TRAIN}' is combined with nothing; write it alone"
         )
     for member in members:
         known = is_genome_quality(member) or member.replace("-", "_") in proxies

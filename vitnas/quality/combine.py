@@ -53,13 +53,13 @@ def log_rank_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return total
 
 
-def split_quality(name: str, combine: str | None = None, *, where: str = "--quality") -> tuple[str, ...]:
+def split_quality(name: str, combine: str | None = None, *, where: str = "") -> tuple[str, ...]:
     """``a+b`` as its members.
 
     Args:
         name: of one score or several.
         combine: how they are to be combined.
-        where: the option to name in errors.
+        where: the option to name in errors, as it was given; empty for ``--quality``.
 
     Raises:
         InvalidInput: a name is missing or stands twice; there is nothing to combine.
@@ -67,11 +67,11 @@ def split_quality(name: str, combine: str | None = None, *, where: str = "--qual
     """
     members = tuple(member.strip() for member in name.split("+"))
     if not all(members):
-        raise InvalidInput(f"{where}: a name is missing in '{name}' (write one, or A+B)")
+        raise InvalidInput(f"{where or '--quality'}: a name is missing in '{name}' (write one, or A+B)")
     same = [member.replace("-", "_") for member in members]
     twice = next((m for k, m in enumerate(same) if m in same[:k]), None)
     if twice is not None:
-        raise InvalidInput(f"{where} {name}: '{twice}' stands twice")
+        raise InvalidInput(f"{where or f'--quality {name}'}: '{twice}' stands twice")
     if combine is not None and combine not in COMBINATIONS:
         raise unknown("combination", combine, COMBINATIONS, where="--combine")
     if combine is not None and len(members) == 1:
