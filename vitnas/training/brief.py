@@ -30,6 +30,7 @@ RECIPE = {
 }
 LABEL_SMOOTHING = 0.1
 CHECKPOINT = "checkpoint.pt"
+LAYOUT = torch.channels_last  # of maps: convolutions of 3x3 and 1x1 take half to two thirds of the time
 
 
 class TrainingData(Protocol):
@@ -173,7 +174,8 @@ class _Training:
         self.warmup = min(used["warmup_epochs"] * self.steps, settings.epochs * self.steps // 10)
         self.accuracies: list[float] = []
         torch.manual_seed(settings.seed)
-        self.model = _built(architecture, data.classes, used["drop_path_rate"]).to(self.device)
+        model = _built(architecture, data.classes, used["drop_path_rate"])
+        self.model = model.to(self.device, memory_format=LAYOUT)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, self.rate, used["weight_decay"])
         shape = (1, -1, 1, 1)
         self.mean = torch.from_numpy(data.mean).reshape(shape).to(self.device)
@@ -227,7 +229,8 @@ class _Training:
         return self._normalised(x), y.to(self.device)
 
     def _normalised(self, x: Tensor) -> Tensor:
-        return (x.to(self.device).float() - self.mean) / self.spread
+        x = (x.to(self.device).float() - self.mean) / self.spread
+        return x.contiguous(memory_format=LAYOUT)
 
     @torch.no_grad()
     def _accuracy(self) -> float:
@@ -284,7 +287,7 @@ def _augmented(x: Tensor) -> Tensor:
     dy, dx = torch.randint(0, 2 * pad + 1, (2,)).tolist()
     x = F.pad(x, (pad,) * 4)[..., dy : dy + side, dx : dx + side]
     flip = (torch.rand(len(x), 1, 1, 1) < 0.5).to(x.device)
-    return torch.where(flip, x.flip(-1), x)
+    return torch.where(flip, x.flip(-1), x).contiguous(memory_format=LAYOUT)
 
 
 def _slices(data: TrainingData, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
