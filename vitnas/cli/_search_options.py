@@ -160,7 +160,7 @@ InFlight = Annotated[
     _option(
         _HOW,
         "NUMBER",
-        "Networks that are scored at once, whatever the number of workers; more than there are workers "
+        "Networks that are scored at once, whatever the number of workers; best four times that number "
         "[default: 32].",
     ),
 ]

@@ -14,6 +14,7 @@ from vitnas.search.events import Listener
 
 IN_FLIGHT = 32  # by default, whatever the number of workers
 OPEN_ASKS = (4, 16)  # at once, for few and many candidates in flight
+UNORDERED_ASKS = (4, 64)  # an ask is told whole: smaller ones waste less
 SMALL_ASK = 8  # up to here fewer asks are open, beyond it more
 UNORDERED = (
     "scores were told as they came (--unordered): the same settings may lead to another front the next time"
@@ -42,11 +43,11 @@ def takes_late_results(strategy: str) -> bool:
     return bool(getattr(plugins.load_plugin("strategy", strategy), "takes_late_results", False))
 
 
-def asks_of(in_flight: int, *, late: bool) -> tuple[int, int]:
+def asks_of(in_flight: int, *, late: bool, ordered: bool = True) -> tuple[int, int]:
     """Candidates of an ask, and how many asks are open at once; one where the strategy must be told first."""
     if not late:
         return in_flight, 1
-    few, many = OPEN_ASKS
+    few, many = OPEN_ASKS if ordered else UNORDERED_ASKS
     batch = max(min(in_flight // few, max(SMALL_ASK, in_flight // many)), 1)
     return batch, -(-in_flight // batch)
 
@@ -57,7 +58,7 @@ def network_scorer(
     """The scorer of a run, and what is to be noted of how it scores."""
     in_flight = config.in_flight or IN_FLIGHT
     late = takes_late_results(config.strategy)
-    scorer = NetworkScorer(quality, *asks_of(in_flight, late=late))
+    scorer = NetworkScorer(quality, *asks_of(in_flight, late=late, ordered=config.ordered))
     if not late:
         for option, is_given in _given(config).items():
             if is_given:
@@ -68,7 +69,7 @@ def network_scorer(
     elif (workers := quality.bench.workers.size) > in_flight * _repeats(quality):
         listener.warn(
             f"{workers} workers, but {in_flight} candidates in flight: some will idle; "
-            f"--in-flight {2 * workers} keeps them busy (it is a setting of the search: the front will be "
+            f"--in-flight {4 * workers} keeps them busy (it is a setting of the search: the front will be "
             "another)"
         )
     return scorer, (UNORDERED,) if late and not config.ordered else ()

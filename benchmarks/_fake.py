@@ -1,0 +1,87 @@
+"""Networks that cost nothing, through the real bench, log and loop."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _problem import Bench
+from numpy.typing import NDArray
+
+from vitnas.job.in_flight import asks_of
+from vitnas.job.members import NetworkScorer
+from vitnas.job.network_task import ALL, Item
+from vitnas.job.networks import NetworkBench
+from vitnas.search.evaluation import Evaluation
+from vitnas.search.log import EvaluationLog
+from vitnas.search.loop import Loop
+from vitnas.space.activity import Genomes
+from vitnas.workers.base import Workers
+
+PROXY = "fake"
+Rate = Callable[[Genomes], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """In the place of `network_task.Work`."""
+
+    turns: tuple[int, ...] = (ALL,)
+
+
+def answer(work: Nothing, item: Item) -> Evaluation:
+    """A record as a worker returns it, at once: score and id are a hash of the genome."""
+    digits = zlib.crc32(item[0])
+    return Evaluation(id=f"{digits:012x}", scores={PROXY: digits / 2**32}, failures={}, seconds=0.0)
+
+
+class FakeBench(NetworkBench):
+    """The real one, but for what workers run."""
+
+    free = functools.partial(answer, Nothing())
+
+    def _function(self, proxies: Sequence[str], health: bool) -> functools.partial[Evaluation]:
+        return self.free
+
+
+class FakeQuality:
+    """In the place of `members.NetworkQuality`: what is told is ``rate``, whatever workers have answered."""
+
+    names = proxies = (PROXY,)
+
+    def __init__(self, bench: NetworkBench, rate: Rate) -> None:
+        self.bench = bench
+        self.rate = rate
+
+    def quality(self, genomes: Genomes, records: Sequence[Evaluation]) -> NDArray[np.float64]:
+        """(n,)"""
+        assert all(PROXY in record["scores"] for record in records)
+        return self.rate(genomes)
+
+
+def fake_loop(
+    bench: Bench,
+    workers: Workers,
+    log: EvaluationLog,
+    strategy: str,
+    in_flight: int,
+    *,
+    networks: type[NetworkBench] = FakeBench,
+    ordered: bool = True,
+) -> Loop:
+    """A loop over networks that cost nothing."""
+    quality: Any = FakeQuality(networks(bench.setup.table, workers, log, seed=0), bench.rate)
+    scorer = NetworkScorer(quality, *asks_of(in_flight, late=True, ordered=ordered))
+    loop = bench.loop(strategy, 0, scorer)
+    loop.ordered = ordered
+    return loop
+
+
+def open_log(folder: str | Path) -> EvaluationLog:
+    """A log in a folder."""
+    return EvaluationLog(Path(folder) / "evaluations.jsonl")
