@@ -1,0 +1,60 @@
+"""The driver dies by SIGKILL at any write of a run; resumed, it ends as if it had not."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from vitnas.search.config import SearchConfig
+
+from .conftest import front, log, records
+
+KILLED = {"killed": 9}
+DEATHS = 5  # of each run, one in every part of it
+
+
+@pytest.fixture
+def config(request, proxy):
+    strategy, quality = request.param
+    quality = quality.replace("PROXY", proxy("cheap"))
+    trials = 12 if ".py" in quality else 1500
+    settings = {"trials": trials, "front": 2, "seed": 3, "strategy": strategy, "random_arm": False}
+    return SearchConfig("tiny", quality=quality, budgets=(("max-params", "100k"),), **settings).to_dict()
+
+
+def runs(*wanted):
+    return pytest.mark.parametrize("config", wanted, indirect=True, ids=lambda ways: "-".join(ways))
+
+
+@runs(("evolution", "PROXY"), ("optuna-tpe", "PROXY+params"), ("evolution", "capacity"))
+def test_the_driver_killed_at_any_write(server, folder, config):
+    whole = server(folder, config, name="whole")
+    assert whole["state"] == "finished", whole
+    wanted, tasks = front(folder / "runs/whole"), {r["task"] for r in records(folder / "runs/whole")}
+    draw = random.Random(1)
+    for k in range(DEATHS):
+        at = 1 + (k * whole["writes"] + draw.randrange(whole["writes"])) // DEATHS
+        run = folder / f"runs/cut-{k}"
+        at, killed = server.fail(folder, config, name=run.name, at=at)
+        assert killed == KILLED, at
+        told = log(run)
+        assert server.go_on(folder, config, run.name) == "finished", at
+        assert log(run).startswith(told), at
+        assert front(run) == wanted, at
+        found = [r["task"] for r in records(run)]
+        assert len(found) == len(set(found)) and set(found) == tasks, at
+
+
+@runs(("evolution", "PROXY"))
+def test_the_driver_killed_again_and_again(server, folder, config):
+    whole = server(folder, config, name="whole")
+    run, answer, lives = folder / "runs/cut", server(folder, config, name="cut", at=40), 1
+    draw = random.Random(2)
+    while answer == KILLED:
+        told = log(run)
+        answer = server(folder, resume="cut", at=draw.randrange(1, 40))
+        assert log(run).startswith(told)
+        lives += 1
+    assert answer["state"] == whole["state"] == "finished" and lives > 3
+    assert front(run) == front(folder / "runs/whole")
