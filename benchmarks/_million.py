@@ -1,0 +1,107 @@
+"""A search with a proxy that costs nothing, killed after N evaluations, and resumed; see `million_log.py`.
+
+    python _million.py write FOLDER N | resume FOLDER
+
+Both print a line of JSON. Everything is as in `vitnas search`, but for the answers of the workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import resource
+import signal
+import sys
+import time
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+from _fake import Nothing
+
+from vitnas.job import search
+from vitnas.job.network_task import Item
+from vitnas.job.networks import NetworkBench
+from vitnas.search.config import SearchConfig
+from vitnas.search.evaluation import Evaluation
+from vitnas.search.log import EvaluationLog
+from vitnas.search.loop import Loop
+
+PROXY = "naswot"
+MORE = 10_000  # trials beyond those that are in the log when the search is killed
+
+
+def answer(work: Nothing, item: Item) -> Evaluation:
+    """What a worker returns, with a score that depends on the genome."""
+    digits = zlib.crc32(item[0])
+    return Evaluation(id=f"{digits:012x}", scores={PROXY: digits / 2**22}, failures={}, seconds=0.125)
+
+
+FREE = functools.partial(answer, Nothing())
+
+
+class FreeBench(NetworkBench):
+    """The real one, but for what workers run."""
+
+    def _function(self, proxies: Sequence[str], health: bool) -> functools.partial[Evaluation]:
+        return FREE
+
+
+def config(trials: int) -> SearchConfig:
+    """The search."""
+    return SearchConfig(
+        "efficientformer", "iphone12", quality=PROXY, trials=trials, in_flight=1024, random_arm=False
+    )
+
+
+def write(folder: str, count: int) -> None:
+    """Search until the log has ``count`` lines, and die."""
+    append_many = EvaluationLog.append_many
+
+    def counted(log: EvaluationLog, records: Any, **settings: Any) -> None:
+        append_many(log, records, **settings)
+        if len(log) >= count:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    setattr(EvaluationLog, "append_many", counted)  # noqa: B010
+    root, _, name = folder.rpartition("/")
+    search.run_search(config(count + MORE), root=root, name=name)
+
+
+def resume(folder: str) -> None:
+    """Open the run again, and go on until the first evaluation that the log does not hold."""
+    opened: dict[str, float] = {}
+    restore, init = Loop.restore, EvaluationLog.__init__
+
+    def timed_init(log: EvaluationLog, *args: Any) -> None:
+        began = time.perf_counter()
+        init(log, *args)
+        opened["log_s"] = time.perf_counter() - began
+        opened["evaluations"] = len(log)
+
+    def timed_restore(loop: Loop, state: Any) -> None:
+        began = time.perf_counter()
+        restore(loop, state)
+        opened["state_s"] = time.perf_counter() - began
+        opened["trials"] = loop.progress.trials
+
+    def first(log: EvaluationLog, records: Any, **settings: Any) -> None:
+        opened["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps(opened), flush=True)
+        os._exit(0)
+
+    setattr(EvaluationLog, "__init__", timed_init)  # noqa: B010
+    setattr(EvaluationLog, "append_many", first)  # noqa: B010
+    setattr(Loop, "restore", timed_restore)  # noqa: B010
+    search.resume_search(folder)
+
+
+if __name__ == "__main__":
+    import vitnas.job.rating as rating
+
+    setattr(rating, "NetworkBench", FreeBench)  # noqa: B010
+    if sys.argv[1] == "write":
+        write(sys.argv[2], int(sys.argv[3]))
+    else:
+        resume(sys.argv[2])
