@@ -25,7 +25,9 @@ from vitnas.workers.settings import WorkerSettings
 ANSWER_S = 5.0
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # and empty settings
 OBJECT_STORE_BYTES = 256 * 1024**2  # tasks are small
-LOST = r"Ray: (\S+)\s+Python: (\S+)"
+AUTH_MODE = "RAY_AUTH_MODE"
+_BEFORE: dict[str, str | None] = {"mode": None}  # what AUTH_MODE was before we joined
+VERSIONS = r"Ray: (\S+)\s+Python: (\S+)"
 
 
 def join(settings: WorkerSettings) -> bool:
@@ -49,14 +51,24 @@ def join(settings: WorkerSettings) -> bool:
     elif address != "auto":
         _require_answer(*_host_and_port(address))
     _hush()
-    if address not in ("local", "auto"):
-        _use_token()
+    _BEFORE.update(mode=os.environ.get(AUTH_MODE))
     try:
-        with _impatient():
-            ray.init(address, log_to_driver=False, configure_logging=False, **options)
+        _connect(address, options)
     except Exception as error:
+        _forget_token()
         raise ClusterError(_why(address, error)) from None
     return True
+
+
+def _connect(address: str, options: Mapping[str, Any]) -> None:
+    quiet = {"log_to_driver": False, "configure_logging": False}
+    with _impatient():
+        try:
+            ray.init(address, **quiet, **options)
+        except Exception:
+            if address in ("local", "auto") or not _use_token():
+                raise
+            ray.init(address, **quiet, **options)
 
 
 def number_of_workers(settings: WorkerSettings) -> int:
@@ -130,11 +142,27 @@ def _require_answer(host: str, port: int) -> None:
         raise ClusterError(f"{place}: what answers there is no Ray cluster")
 
 
-def _use_token() -> None:
-    """Take the token that is there (~/.ray/auth_token), as Ray does by itself only for ``auto``."""
+def _use_token() -> bool:
+    """Take the token that is there (~/.ray/auth_token), as Ray does by itself only for ``auto``.
+
+    Only after a refusal: a cluster that asks for none would drop whoever shows one. Says whether it helps to
+    try again.
+    """
+    if os.environ.get(AUTH_MODE) is not None:
+        return False
     with contextlib.suppress(ImportError, AttributeError):  # an older Ray has no tokens
         found = importlib.import_module("ray._private.authentication.authentication_token_setup")
-        found.maybe_enable_token_auth_if_token_available(warn_if_disabled=False)
+        return bool(found.maybe_enable_token_auth_if_token_available(warn_if_disabled=False))
+    return False
+
+
+def _forget_token() -> None:
+    """Ray switches tokens on for the whole process: the next cluster may ask for none."""
+    if _BEFORE["mode"] is None and os.environ.pop(AUTH_MODE, None) is not None:
+        with contextlib.suppress(ImportError, AttributeError):
+            internals = importlib.import_module("ray._raylet")
+            internals.Config.initialize("")
+            internals.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextlib.contextmanager
@@ -165,7 +193,7 @@ def _print_nothing(*_: Any, **__: Any) -> None:
 def _why(address: str, error: Exception) -> str:
     """An error of Ray's as one line."""
     text = " ".join(f"{error} {error.__cause__ or ''}".split())
-    found = re.findall(LOST, text)
+    found = re.findall(VERSIONS, text)
     if "Version mismatch" in text and len(found) == 2:
         (ray_there, python_there), (ray_here, python_here) = found
         return (
@@ -225,6 +253,7 @@ def leave() -> None:
     """Close the connection; ends a cluster that was started here."""
     with contextlib.suppress(Exception):
         ray.shutdown()
+    _forget_token()
 
 
 def _call(untyped: Any) -> Any:
