@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-DEATHS = 2  # a task that was at hand when this many workers died is the cause
+DEATHS = 2  # a task that was alone with this many workers when they died is the cause
 LOSSES = 10  # nodes that a task may lose, which is nobody's fault
 
 

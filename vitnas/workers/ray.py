@@ -240,7 +240,7 @@ class RayWorkers(Pool):
             self._count_stillborn(cluster.how(error))
         for task in tasks:
             task.alone = True
-            task.deaths += 1
+            task.deaths += len(tasks) == 1  # a batch may have died of any of its tasks
             task.failure = killed(cluster.how(error)) if task.deaths >= DEATHS else ""
         self._end(worker)
 
