@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from vitnas.job.in_flight import asks_of
 from vitnas.job.members import NetworkScorer
-from vitnas.job.network_task import ALL, Item
+from vitnas.job.network_task import ALL, Item, Work
 from vitnas.job.networks import NetworkBench
 from vitnas.search.evaluation import Evaluation
 from vitnas.search.log import EvaluationLog
 from vitnas.search.loop import Loop
 from vitnas.space.activity import Genomes
+from vitnas.space.space import Space
 from vitnas.workers.base import Workers
 
 PROXY = "fake"
@@ -38,6 +39,19 @@ def answer(work: Nothing, item: Item) -> Evaluation:
     """A record as a worker returns it, at once: score and id are a hash of the genome."""
     digits = zlib.crc32(item[0])
     return Evaluation(id=f"{digits:012x}", scores={PROXY: digits / 2**32}, failures={}, seconds=0.0)
+
+
+def decode(work: Work, item: Item) -> Evaluation:
+    """As `answer`, with the id that a worker finds."""
+    record = answer(Nothing(), item)
+    record["id"] = work.space.decode(np.frombuffer(item[0], np.uint8)).id
+    return record
+
+
+@functools.cache
+def answer_decoded(space: Space) -> functools.partial[Evaluation]:
+    """What workers run that decode a genome and hash the network, but build nothing."""
+    return functools.partial(decode, Work({k: v for k, v in space.document.items() if k != "references"}, ()))
 
 
 class FakeBench(NetworkBench):

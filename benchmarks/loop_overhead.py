@@ -1,8 +1,8 @@
 """What a trial costs beside its evaluation, beside Optuna's NSGA-II in memory and on SQLite.
 
-Ours: `evolution` in batches of 16, as with a quality that builds networks: ask, price, drop what is known
-or infeasible, decode, name, write a durable line, tell. Only the evaluation itself is replaced: a worker
-that answers at once with the quality `capacity`. Optuna: NSGA-II, population 50, the same parameters,
+Ours: `evolution` with 32 candidates in flight, as with a quality that builds networks: ask, price, drop what
+is known or infeasible, name, write durable lines, tell. Only the evaluation itself is replaced: workers that
+answer at once, and the quality `capacity`. Optuna: NSGA-II, population 50, the same parameters,
 objectives and constraint; only its ask and tell are timed. On SQLite it is timed in trials 901 to 1,000
 (added to the storage in bulk up to there): later ones would be dearer, so that ratio is a lower bound.
 """
@@ -11,64 +11,30 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import _common as common
-import numpy as np
+from _fake import fake_loop, open_log
 from _optuna_run import OptunaRun
 from _problem import Bench, default_bench
-from numpy.typing import NDArray
 
-from vitnas.job.networks import NetworkBench
-from vitnas.search.log import EvaluationLog
-from vitnas.space.activity import Genomes
-
-BATCH = 16
-
-
-class InstantWorkers:
-    """Workers that know every answer before they are asked."""
-
-    def __init__(self) -> None:
-        self.answers: list[float] = []
-
-    def map(self, work: Callable[..., Any], tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, Any]]:
-        for position in range(len(tasks)):
-            scores = {"fake": self.answers[position]}
-            yield position, {"scores": scores, "failures": {}, "seconds": 0.0}
-
-
-class FakeScorer:
-    """Measures networks through the real bench and log, with workers that take no time."""
-
-    is_dear = True
-    batch = BATCH
-
-    def __init__(self, bench: Bench, log: EvaluationLog) -> None:
-        self.workers = InstantWorkers()
-        self.rate = bench.rate
-        workers: Any = self.workers  # only `map` is called
-        self.networks = NetworkBench(bench.setup.table, workers, log, seed=0)
-
-    def score(self, genomes: Genomes, keys: NDArray[np.uint64]) -> NDArray[np.float64]:
-        """The default quality (n,); all genomes are new to the loop."""
-        self.workers.answers = self.rate(genomes).tolist()
-        records = self.networks.measure(genomes, ["fake"])
-        return np.array([record["scores"]["fake"] for record in records])
+from vitnas.job.in_flight import IN_FLIGHT
+from vitnas.workers import Serial
 
 
 def ours(bench: Bench, first: int, last: int) -> tuple[float, dict[str, float], float]:
     """Seconds a trial between two trials, by part, and candidates asked for a trial."""
-    with tempfile.TemporaryDirectory() as folder, EvaluationLog(Path(folder) / "log.jsonl") as log:
-        scorer = FakeScorer(bench, log)
-        loop = bench.loop("evolution", 0, scorer)
+    with tempfile.TemporaryDirectory() as folder, open_log(folder) as log:
+        pool = Serial()
+        loop = fake_loop(bench, pool, log, "evolution", IN_FLIGHT)
+        scorer: Any = loop.scorer
         loop.run(first)
         watch = common.Stopwatch()
-        watch.wrap(scorer, "rate", "evaluation")
-        watch.wrap(log, "append", "durable line")
-        watch.wrap(scorer, "score", "decode and name")
+        watch.wrap(scorer.network_quality, "rate", "evaluation")
+        watch.wrap(pool, "wait", "evaluation")
+        watch.wrap(log, "append_many", "durable lines")
+        watch.wrap(scorer, "start", "name and look up")
         for owner, method in ((loop.strategy, "ask"), (loop.strategy, "tell"), (bench.setup.table, "price")):
             watch.wrap(owner, method, method)
         before, asked = loop.progress.trials, loop.progress.asked

@@ -35,6 +35,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
         about_memory(result.targets, result.config.batch, [m.costs for m in members]),
         *(f"budget of a device itself: {limit}." for limit in result.limits),
         _about_quality(result),
+        _about_order(result),
         *_about_marks(result.targets, members),
     ]
     lines += [f"{short_name(m)} is {verdict(m)}: {reasons}" for m in members if (reasons := _complaints(m))]
@@ -108,6 +109,13 @@ def _about_quality(result: SearchResult) -> str:
         return f"quality: {name}, a count."
     of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
     return f"quality: {name}, {of}. A score is not an accuracy."
+
+
+def _about_order(result: SearchResult) -> str:
+    """That the run cannot be repeated, where it cannot."""
+    if result.config.ordered:
+        return ""
+    return "scores were told as they came (--unordered): another run with these settings may end elsewhere."
 
 
 def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterable[str]:
