@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
 import logging
 import os
 import shutil
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +15,15 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.errors import MissingExtra, RunError
-from vitnas.plugins import UserFiles
-from vitnas.workers._deaths import hung
+from vitnas.workers._deaths import LOSSES, lost
+from vitnas.workers._ray_actor import versions
+from vitnas.workers._tune_trial import Train, cause_of_death, note_crash, run_trial
 from vitnas.workers.serial import describe
 from vitnas.workers.settings import WorkerSettings
 
-Report = Callable[[int, float], None]
-Train = Callable[[Any, Path, Report], None]  # item, folder of its own, what to call after each epoch
-
 FACTOR = 3  # of how many candidates one goes on at each rung
 RUNGS = 2  # epochs / 9 and epochs / 3
-LIVES = 3  # workers that a training may lose before it is the cause
 TUNE_FOLDER = "tune"
-TIMED_OUT = "timed_out"
-NOTHING = {"epoch": 0, "value": 0.0}  # an epoch that no rung looks at
 OWN = {  # of Ray: no output, no loggers of its own, Ctrl-C raises, paths stay what they are
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
@@ -119,12 +112,13 @@ def run_trainings(
 
         _quiet()
         function = tune.with_parameters(
-            _trial,
+            run_trial,
             train=train,
             items=dict(items),
             folder=folder.resolve(),
             timeout_s=settings.timeout_s,
             files=plugins.user_files(),
+            driver=versions(),
         )
         resources = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
         tuner = tune.Tuner(
@@ -139,7 +133,7 @@ def run_trainings(
                 name="trials",
                 storage_path=str(own.resolve()),
                 verbose=0,
-                failure_config=tune.FailureConfig(max_failures=LIVES - 1),
+                failure_config=tune.FailureConfig(max_failures=LOSSES),
                 callbacks=[_callback(ledger)],
             ),
         )
@@ -147,43 +141,6 @@ def run_trainings(
             tuner.fit()
         except Exception:
             raise ledger.problem or RunError("Ray Tune has failed") from None
-
-
-def _trial(
-    config: Mapping[str, Any],
-    train: Train,
-    items: Mapping[str, Any],
-    folder: Path,
-    timeout_s: float | None,
-    files: UserFiles,
-) -> None:
-    """A worker's part: one training. What it raises is told, what kills the worker is seen by Ray."""
-    from ray import tune
-
-    plugins.adopt(files)
-    own = folder / config["name"]
-    own.mkdir(parents=True, exist_ok=True)
-    if (own / TIMED_OUT).exists():
-        tune.report({**NOTHING, "failure": hung(timeout_s or 0)})
-        return
-    watch = threading.Timer(timeout_s or 0, _end_worker, [own / TIMED_OUT])
-    watch.daemon = True
-    if timeout_s is not None:
-        watch.start()
-    try:
-        train(items[config["name"]], own, lambda epoch, value: tune.report({"epoch": epoch, "value": value}))
-    except RunError as error:  # no fault of the candidate: the next one would fail as well
-        tune.report({**NOTHING, "failure": str(error), "fatal": True})
-    except Exception as error:
-        tune.report({**NOTHING, "failure": describe(error)})
-    finally:
-        watch.cancel()
-
-
-def _end_worker(note: Path) -> None:
-    """A training that hangs cannot be told to stop; its next life says why it is none."""
-    note.touch()
-    os._exit(1)
 
 
 def _quiet() -> None:
@@ -242,13 +199,21 @@ class _Ledger:
     def completed(self, name: str) -> None:
         self.finished(name, self._found.pop(name, Training(failure="ended without a result")))
 
-    def died(self, name: str, deaths: int) -> None:
-        if deaths < LIVES:
-            return  # it gets another worker
-        own = self._found.pop(name, Training())
-        late = (self.folder / name / TIMED_OUT).exists()
-        own.failure = hung(self.timeout_s or 0) if late else f"killed {deaths} workers"
-        self.finished(name, own)
+    def lost_worker(self, name: str, error: Exception | None, *, last: bool) -> None:
+        """A training's worker is gone; it gets another one, unless this was the last."""
+        from ray.exceptions import RayError
+
+        from vitnas.workers import _ray_cluster as cluster
+
+        if isinstance(error, RayError):
+            cluster.check_start(error)
+            if cluster.is_crash(error):
+                note_crash(self.folder / name, cluster.how(error))
+        if last:
+            own = self._found.pop(name, Training())
+            why = describe(error) if error is not None else lost()
+            own.failure = cause_of_death(self.folder / name, self.timeout_s) or why[:300]
+            self.finished(name, own)
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
@@ -273,9 +238,13 @@ def _callback(ledger: _Ledger) -> Any:
             with ledger.kept():
                 ledger.completed(trial.config["name"])
 
+        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
+            with ledger.kept():
+                ledger.lost_worker(trial.config["name"], trial.get_pickled_error(), last=False)
+
         def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
             with ledger.kept():
-                ledger.died(trial.config["name"], trial.num_failures)
+                ledger.lost_worker(trial.config["name"], trial.get_pickled_error(), last=True)
 
         def __reduce__(self) -> Any:
             return Callback, ()  # Tune writes its callbacks to a file, which nobody reads
@@ -290,7 +259,7 @@ def _joined(settings: WorkerSettings) -> Iterator[None]:
 
     joined = cluster.join(settings)
     try:
-        cluster.number_of_workers(dataclasses.replace(settings, number=None))  # whether there is room for one
+        cluster.number_of_workers(settings)  # whether there is room for one
         yield
     finally:
         if joined:
