@@ -61,7 +61,7 @@ def join(settings: WorkerSettings) -> bool:
 
 
 def _connect(address: str, options: Mapping[str, Any]) -> None:
-    quiet = {"log_to_driver": False, "configure_logging": False}
+    quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     with _impatient():
         try:
             ray.init(address, **quiet, **options)
