@@ -12,6 +12,8 @@ from vitnas.errors import InvalidInput
 from vitnas.workers.base import Failure
 from vitnas.workers.serial import attempt, describe
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
 
 class Functions:
     """The driver's side: the bytes of each function that was ever submitted."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.plugins import UserFiles
-from vitnas.workers._calls import call
+from vitnas.workers._calls import THREAD_VARIABLES, call
 from vitnas.workers.base import Failure
 from vitnas.workers.serial import attempt
 
@@ -31,6 +31,7 @@ class Actor:
     def __init__(self, files: UserFiles, threads: int) -> None:
         with contextlib.suppress(OSError):  # on shared storage relative paths mean what they mean to the user
             os.chdir(files.folder)
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))  # read when torch is imported
         plugins.adopt(files)
         self.threads = threads
         self.functions: dict[str, Callable[[Any], Any] | Failure] = {}

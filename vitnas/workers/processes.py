@@ -19,12 +19,11 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from vitnas.workers._calls import Functions, encode
+from vitnas.workers._calls import THREAD_VARIABLES, Functions, encode
 from vitnas.workers._deaths import DEATHS, exit_words, hung, killed
 from vitnas.workers._serve import STARTED, serve
 from vitnas.workers.base import Failure, Pool
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 JOIN_SECONDS = 2.0
 
 

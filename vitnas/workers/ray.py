@@ -99,7 +99,7 @@ class RayWorkers(Pool):
         self._finished: list[tuple[int, Any]] = []
         self._workers: list[_Worker] = []
         self._stillborn = 0
-        self._patience = float("inf")
+        self._patience, self._warned = float("inf"), False
         self._joined = cluster.join(settings)
         try:
             self.size = cluster.number_of_workers(settings)
@@ -155,6 +155,7 @@ class RayWorkers(Pool):
         """Ask for the actors that are missing; those that the cluster has no room for come later."""
         if self._files is None:
             self._files = ray.put(plugins.user_files())
+        if len(self._workers) < self.size and not self._warned:
             self._patience = time.monotonic() + PATIENCE_S
         while len(self._workers) < self.size:
             worker = _Worker(cluster.hire(self.settings, self._files))
@@ -203,7 +204,7 @@ class RayWorkers(Pool):
         for ref in found:
             self._receive(heads[ref])
         if time.monotonic() > self._patience and not any(worker.machine for worker in self._workers):
-            self._patience = float("inf")
+            self._patience, self._warned = float("inf"), True
             warnings.warn(cluster.no_room(self.settings), stacklevel=2)
 
     def _receive(self, worker: _Worker) -> None:

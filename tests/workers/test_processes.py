@@ -1,50 +1,17 @@
 from __future__ import annotations
 
-import importlib
 import math
-import operator
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from functools import partial
 
 import pytest
 
-from vitnas.errors import InvalidInput
-from vitnas.workers import Failure, Processes, Serial, make_workers
+from vitnas.workers import Failure, Processes
 from vitnas.workers.processes import usable_cores
-
-HELPER = '''
-import os
-import time
-from pathlib import Path
-
-
-def die_once(path):
-    """Kills its process the first time, and answers the second."""
-    mark = Path(path)
-    if mark.exists():
-        return "second"
-    mark.touch()
-    os._exit(3)
-
-
-def pid_of(item):
-    time.sleep(item)
-    return os.getpid()
-
-
-def threads(item):
-    import torch
-
-    return torch.get_num_threads(), os.environ["OMP_NUM_THREADS"]
-
-
-def unsendable(item):
-    return lambda: item
-'''
 
 SEARCHING = """
 import os
@@ -60,50 +27,6 @@ if __name__ == "__main__":
         for _ in workers.map(helper.pid_of, [60.0, 60.0]):
             pass
 """
-
-
-@pytest.fixture(scope="module")
-def helper(tmp_path_factory):
-    """A module that workers can import: they inherit the path."""
-    folder = tmp_path_factory.mktemp("helper")
-    (folder / "helper.py").write_text(HELPER)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        yield importlib.import_module("helper")
-    del sys.modules["helper"]
-
-
-@pytest.fixture(scope="module")
-def two(helper):
-    with Processes(2) as workers:
-        yield workers
-
-
-@pytest.fixture(params=["serial", "processes"])
-def workers(request, two):
-    return Serial() if request.param == "serial" else two
-
-
-def test_every_item_has_its_result(workers):
-    items = [float(k) for k in range(50)]
-    results = dict(workers.map(math.sqrt, items))
-    assert results == {k: math.sqrt(k) for k in range(50)}
-
-
-def test_a_task_that_raises_is_a_failure_and_the_others_go_on(workers):
-    results = dict(workers.map(math.sqrt, [4.0, -1.0, 9.0]))
-    assert (results[0], results[2]) == (2.0, 3.0)
-    assert isinstance(results[1], Failure)
-    assert results[1].reason.startswith("ValueError: ")
-    assert "sqrt" in results[1].detail or "Traceback" in results[1].detail
-
-
-def test_no_items(workers):
-    assert list(workers.map(math.sqrt, [])) == []
-
-
-def test_partial_functions_run_too(workers):
-    assert dict(workers.map(partial(operator.add, 10), [1, 2])) == {0: 11, 1: 12}
 
 
 def test_items_are_taken_as_workers_become_free(two):
@@ -127,10 +50,6 @@ def test_processes_live_long(two, helper):
     assert os.getpid() not in first | second
 
 
-def test_a_worker_that_dies_is_replaced_and_its_task_tried_again(two, helper, tmp_path):
-    assert dict(two.map(helper.die_once, [tmp_path / "a", tmp_path / "b"])) == {0: "second", 1: "second"}
-
-
 def test_a_task_that_kills_its_worker_twice_is_a_failure(two):
     results = dict(two.map(os._exit, [7]))
     assert results[0] == Failure("killed two workers (exit code 7)")
@@ -146,18 +65,35 @@ def test_a_killed_worker_is_noticed(two, helper):
     assert dict(two.map(math.sqrt, [4.0, 9.0])) == {0: 2.0, 1: 3.0}
 
 
-def test_results_that_cannot_be_sent(two, helper):
-    (failure,) = dict(two.map(helper.unsendable, [1])).values()
-    assert isinstance(failure, Failure)
-    assert "cannot be sent" in failure.reason
+def test_a_signal_that_kills_twice_is_named():
+    with Processes(1) as one:
+        (failure,) = dict(one.map(signal.raise_signal, [signal.SIGKILL])).values()
+        assert failure == Failure("killed two workers (signal 9: most likely for want of memory)")
+        (failure,) = dict(one.map(signal.raise_signal, [signal.SIGSEGV])).values()
+        assert failure == Failure("killed two workers (signal 11, SIGSEGV)")
 
 
-def test_functions_that_cannot_be_sent(two):
-    with pytest.raises(InvalidInput, match="importable"):
-        list(two.map(lambda x: x, [1]))
+def test_a_task_that_hangs_is_ended_and_the_others_go_on():
+    with Processes(2, timeout_s=0.5) as workers:
+        results = dict(workers.map(time.sleep, [0.0, 60.0, 0.0, 0.0]))
+    failure = results.pop(1)
+    assert failure == Failure("did not finish within 0.5 s (--candidate-timeout)")
+    assert results == {0: None, 2: None, 3: None}
 
 
-def test_leaving_early_leaves_nothing_for_the_next_map(two, helper):
+def test_the_start_of_a_worker_is_no_part_of_a_task():
+    with Processes(1, timeout_s=0.01) as one:  # far less than a process takes to start
+        assert dict(one.map(math.sqrt, [4.0])) == {0: 2.0}
+
+
+def test_processes_start_with_the_first_task():
+    with Processes(2) as workers:
+        assert not workers._idle and not workers._running
+        workers.submit(math.sqrt, 4.0)
+        assert len(workers._running) == 1
+
+
+def test_leaving_early_ends_what_runs(two, helper):
     for _, first in two.map(helper.pid_of, [0.0, 30.0, 30.0]):
         assert first > 0
         break
@@ -171,13 +107,6 @@ def test_workers_share_the_cores(two, helper):
     assert os.environ.get("OMP_NUM_THREADS") == before
 
 
-def test_make_workers():
-    assert isinstance(make_workers(1), Serial)
-    assert make_workers(3).size == 3
-    with pytest.raises(InvalidInput, match="at least 1"):
-        make_workers(0)
-
-
 def alive(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as stat:
@@ -188,8 +117,8 @@ def alive(pid: int) -> bool:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_no_worker_outlives_its_parent(how, tmp_path):
-    (tmp_path / "helper.py").write_text(HELPER)
+def test_no_worker_outlives_its_parent(how, helper, tmp_path):
+    shutil.copy(helper.__file__, tmp_path)
     (tmp_path / "searching.py").write_text(SEARCHING)
     command = [sys.executable, str(tmp_path / "searching.py")]
     # a session of its own: signals reach the group as Ctrl-C does
