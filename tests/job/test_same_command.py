@@ -76,3 +76,19 @@ def test_a_family_begins_and_goes_on(run):
     assert code == 2 and "--out cannot stand beside --resume, which names the run's folder" in err
     code, _, err = run(*SEARCH[:-1], "runs/f")
     assert code == 2 and "a run of 'vitnas scale', not of 'vitnas search'" in err
+
+
+def test_a_broken_line_is_refused_until_it_is_repaired(run):
+    command = ("search", "--space", "tiny", "--quality", "naswot", "--trials", "12", "--front", "2")
+    config = SearchConfig("tiny", quality="naswot", trials=12, front=2)
+    run_search(config, name="a")
+    first = Path("runs/a/front.json").read_bytes()
+    log = Path("runs/a/evaluations.jsonl")
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([*lines[:4], lines[4][:30] + b"\n", *lines[5:]]))
+    code, _, err = run(*command, "--workers", "1", "--resume", "runs/a")
+    assert code == 2 and "line 5 is broken" in err and "vitnas runs repair runs/a" in err
+    code, out, _ = run("runs", "repair", "runs/a")
+    assert code == 0 and "line 5 (31 bytes) is dropped" in out
+    assert run(*command, "--workers", "1", "--resume", "runs/a")[0] == 0
+    assert Path("runs/a/front.json").read_bytes() == first
