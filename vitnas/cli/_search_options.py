@@ -39,8 +39,8 @@ Quality = Annotated[
     _option(
         _WHAT,
         "NAME",
-        "What is maximised: capacity, params, macs, depth, fitted, a name from 'vitnas proxies', or several "
-        "as A+B [default: capacity, or fitted with --labels].",
+        "What is maximised: capacity, params, macs, depth, fitted, train (brief trainings, with --data), a "
+        "name from 'vitnas proxies', or several as A+B [default: capacity, or fitted with --labels].",
     ),
 ]
 Labels = Annotated[
@@ -69,7 +69,13 @@ Images = Annotated[
     _option(_WHAT, "PATH", "A folder or .npz of images that proxies see, in place of Gaussian ones."),
 ]
 Device = Annotated[
-    str, _option(_RUN, "NAME", "Where proxies compute: cpu, cuda or cuda:1 [default: cpu].", "--device")
+    str,
+    _option(
+        _RUN,
+        "NAME",
+        "Where proxies compute and networks are trained: cpu, cuda or cuda:1 [default: cpu].",
+        "--device",
+    ),
 ]
 Combine = Annotated[
     str | None,
@@ -139,7 +145,8 @@ Trials = Annotated[
         _HOW,
         "NUMBER",
         "Feasible candidates to score, such as 300, 500k or 2M "
-        "[default: 2M with capacity, 300 with a proxy, 1000 with an optuna strategy, 500 with reinforce].",
+        "[default: 2M with capacity, 300 with a proxy, 32 with train, 1000 with an optuna strategy, 500 with "
+        "reinforce].",
     ),
 ]
 Time = Annotated[str | None, _option(_HOW, "TIME", "Stop proposing after this time: 90s, 2m, 1h.")]
