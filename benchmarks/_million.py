@@ -87,6 +87,7 @@ def resume(folder: str) -> None:
         opened["trials"] = loop.progress.trials
 
     def first(log: EvaluationLog, records: Any, **settings: Any) -> None:
+        opened["cpu_s"] = time.process_time()
         opened["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps(opened), flush=True)
         os._exit(0)

@@ -41,6 +41,7 @@ def main() -> None:
         state = (Path(folder) / "screen.npz").stat().st_size
     report = common.Report("million_log", f"A log of {found['evaluations']:,.0f} evaluations")
     report.add("resumed, until the first new evaluation", resumed, "s", target="<= 20")
+    report.add("  of it: processor time", found["cpu_s"], "s", beside="all", other=resumed)
     report.add("  of it: the log read and checked", found["log_s"], "s", beside="all", other=resumed)
     report.add("  of it: the state restored", found["state_s"], "s", beside="all", other=resumed)
     report.add("most memory of the resumed process", found["peak_mib"] / 1024, "GiB", target="<= 2")
