@@ -156,6 +156,17 @@ def without_times(line):
     return {name: value for name, value in line.items() if name != "seconds"}
 
 
+def test_the_last_rung_of_a_funnel_trains(tune):
+    config = changed(quality="capacity", trials=300, then=("train:3",), in_flight=None, random_arm=False)
+    result = run_search(config, name="run")
+    logged = lines(result.path)
+    accuracies = {line["id"]: line["scores"]["train"] for line in logged}
+    assert len(logged) == len(tune.began) == 3
+    assert {member.id: member.quality for member in result.front}.items() <= accuracies.items()
+    assert result.rungs[-1].quality == "train" and result.rungs[-1].scored == 3
+    assert not (result.path / "trainings").exists()
+
+
 def test_other_images_are_refused_on_resuming(tune, tmp_path):
     run_search(CONFIG, name="run")
     np.savez("data.npz", x_train=np.zeros((60, 16, 16, 3), np.uint8), y_train=np.arange(60) % 3)
