@@ -10,6 +10,7 @@ import numpy as np
 import optuna
 import pytest
 
+from vitnas.cli.main import main
 from vitnas.errors import InvalidInput, RunError, StorageError
 from vitnas.job.search import resume_search
 from vitnas.job.study import write_study
@@ -73,10 +74,10 @@ def test_what_exceeds_a_budget_is_infeasible(runs: Path) -> None:
     study = study_of("built")
     assert study.user_attrs["constraints"] == ["max-params"]
     for trial in study.trials:
-        assert trial.constraints == {"max-params": pytest.approx(trial.user_attrs["params"] / 40e3 - 1)}
+        assert trial.constraints["max-params"] == pytest.approx(trial.user_attrs["params"] / 40e3 - 1)
     known = next(t for t in study.trials if t.user_attrs.get("published") == "known")
     assert known.user_attrs["stated.top1"] == 50.0
-    others = [t for t in study.trials if t is not known]
+    others = [t for t in study.trials if t.number != known.number]
     assert all(t.constraints["max-params"] <= 0 for t in others)
 
 
@@ -157,3 +158,13 @@ def test_runs_do_not_mix(runs: Path) -> None:
         (runs / "moved" / name).unlink(missing_ok=True)
     with pytest.raises(RunError, match="has scored nothing so far"):
         write_study(runs / "moved", "sqlite:///study.db")
+
+
+@pytest.mark.parametrize("where", ["u:s3cret-word@127.0.0.1:1/x", "u@127.0.0.1:1/x?password=s3cret-word"])
+def test_a_server_that_is_not_there_is_one_line(runs: Path, capfd, where: str) -> None:
+    pytest.importorskip("psycopg")
+    with pytest.raises(SystemExit) as ended:
+        main(["study", "runs/built", "--storage", f"postgresql+psycopg://{where}", "--json"])
+    out, err = capfd.readouterr()
+    assert ended.value.code == 2 and out == "" and "s3cret" not in err and "Traceback" not in err
+    assert err.splitlines()[-1].startswith("error: --storage: postgresql+psycopg://u") and "***" in err

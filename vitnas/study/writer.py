@@ -140,11 +140,11 @@ class StudyWriter:
     def _frozen(self, trial: StudyTrial) -> FrozenTrial:
         """As Optuna's `create_trial` makes it."""
         limits = dict(zip(self.spec.constraints, map(_bounded, trial.constraints), strict=True))
-        marks: dict[str, Any] = {}
-        if limits and HAS_CONSTRAINTS:
-            marks = {"constraints": limits}
-        elif limits:
-            marks = {"system_attrs": {"constraints": list(limits.values())}}
+        marks: dict[str, Any] = {"constraints": limits} if limits and HAS_CONSTRAINTS else {}
+        if not HAS_CONSTRAINTS or any(value > 0 for value in limits.values()):
+            # the only form of Optuna 4, and the only one that optuna-dashboard 0.21 reads: without it, what
+            # exceeds a budget stands among the best
+            marks["system_attrs"] = {"constraints": list(limits.values())} if limits else {}
         made = create_trial(
             state=TrialState.FAIL if trial.values is None else TrialState.COMPLETE,
             values=trial.values,
