@@ -27,7 +27,7 @@ from vitnas.search.run import new_folder
 from vitnas.search.same import require_same
 from vitnas.space.files import load_architecture
 from vitnas.units import format_quantity
-from vitnas.workers import WorkerSettings, make_workers
+from vitnas.workers import WorkerSettings, make_workers, require_workers
 
 SCORED_AT_END = -1  # step of the members' own scores in the log
 
@@ -78,6 +78,7 @@ def run_scale(
         NothingFeasible: no size was reached, or no child could be scored.
         RunError: the run folder cannot be used.
     """
+    require_workers(workers)
     watcher = listener or Silent()
     if name:
         ScaleFolder(Path(root) / name).require_free()

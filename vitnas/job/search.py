@@ -26,7 +26,7 @@ from vitnas.search.log import EvaluationLog
 from vitnas.search.run import RunFolder, new_folder
 from vitnas.search.same import require_same
 from vitnas.study.url import StorageUrl
-from vitnas.workers import WorkerSettings, make_workers
+from vitnas.workers import WorkerSettings, make_workers, require_workers
 
 
 def run_search(
@@ -56,10 +56,12 @@ def run_search(
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets.
         RunError: the run folder cannot be used.
+        ClusterError: the Ray cluster cannot be used.
         StorageError: ``mirror`` is no URL of a database.
     """
     watcher = listener or Silent()
     url = mirror_url(mirror)
+    require_workers(workers)
     check_qualities(config)
     if name:
         RunFolder(Path(root) / name).require_free()
@@ -109,6 +111,7 @@ def resume_search(
     """
     watcher = listener or Silent()
     url = mirror_url(mirror)
+    require_workers(workers)
     folder = RunFolder(path)
     begins: Setup | None = None
     if config is None:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import os
+
 from vitnas.errors import InvalidInput, missing_extra
 from vitnas.workers.base import Failure, Workers
 from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
 from vitnas.workers.settings import WorkerSettings
 
-__all__ = ["Failure", "Processes", "Serial", "WorkerSettings", "Workers", "make_workers"]
+__all__ = ["Failure", "Processes", "Serial", "WorkerSettings", "Workers", "make_workers", "require_workers"]
+
+
+def require_workers(workers: int | WorkerSettings) -> None:
+    """Say what stands in the way of workers that are needed later.
+
+    Raises:
+        InvalidInput: no address.
+        MissingExtra: Ray is asked for, and not installed.
+        ClusterError: nobody answers at the cluster's address.
+    """
+    if isinstance(workers, int) or workers.ray is None:
+        return
+    os.environ.setdefault(
+        "RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1"
+    )  # which prints a stack when a run is ended
+    try:
+        from vitnas.workers import _ray_cluster
+    except ModuleNotFoundError as error:
+        if error.name != "ray":
+            raise
+        raise missing_extra("ray", "ray") from None
+    _ray_cluster.require(workers)
 
 
 def make_workers(workers: int | WorkerSettings) -> Workers:
@@ -27,12 +51,9 @@ def make_workers(workers: int | WorkerSettings) -> Workers:
             raise InvalidInput(f"--workers: expected at least 1, got {workers}")
         return Serial() if workers == 1 else Processes(workers)
     if workers.ray is not None:
-        try:
-            from vitnas.workers.ray import RayWorkers
-        except ModuleNotFoundError as error:
-            if error.name != "ray":
-                raise
-            raise missing_extra("ray", "ray") from None
+        require_workers(workers)
+        from vitnas.workers.ray import RayWorkers
+
         return RayWorkers(workers)
     number = workers.number or max(1, int(usable_cores() / workers.cpus_per_worker))
     threads = workers.threads if workers.cpus_per_worker != 1 else None

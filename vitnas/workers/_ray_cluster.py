@@ -40,6 +40,7 @@ def join(settings: WorkerSettings) -> bool:
         InvalidInput: no address.
         ClusterError: nobody answers, or what answers has other versions.
     """
+    require(settings)
     if ray.is_initialized():
         return False
     address = str(settings.ray)
@@ -48,8 +49,6 @@ def join(settings: WorkerSettings) -> bool:
         cpus = usable_cores() if settings.number is None else settings.number * settings.cpus_per_worker
         options = {"num_cpus": math.ceil(cpus), "include_dashboard": False}
         options["object_store_memory"] = OBJECT_STORE_BYTES
-    elif address != "auto":
-        _require_answer(*_host_and_port(address))
     _hush()
     _BEFORE.update(mode=os.environ.get(AUTH_MODE))
     try:
@@ -58,6 +57,27 @@ def join(settings: WorkerSettings) -> bool:
         _forget_token()
         raise ClusterError(_why(address, error)) from None
     return True
+
+
+def require(settings: WorkerSettings) -> None:
+    """Look whether the cluster is there, without joining it.
+
+    Raises:
+        InvalidInput: no address.
+        ClusterError: nobody answers.
+    """
+    address = str(settings.ray)
+    if ray.is_initialized() or address == "local":
+        return
+    if address != "auto":
+        _require_answer(*_host_and_port(address))
+        return
+    services: Any = importlib.import_module("ray._private.services")
+    if hasattr(services, "get_ray_address_from_environment"):
+        try:
+            services.get_ray_address_from_environment("auto", None)
+        except Exception as error:
+            raise ClusterError(_why(address, error)) from None
 
 
 def _connect(address: str, options: Mapping[str, Any]) -> None:
