@@ -57,7 +57,7 @@ class Listener(Protocol):
         ...
 
     def warn(self, text: str) -> None:
-        """Something the user should know."""
+        """Something the user should know; a mirror says it from a thread of its own."""
         ...
 
 

@@ -23,6 +23,7 @@ from vitnas.study.spec import GENOME, RUN, StudySpec, StudyTrial, progression
 from vitnas.study.url import StorageUrl
 
 HAS_CONSTRAINTS = hasattr(FrozenTrial, "set_constraint")  # from version 5 on
+PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 WORST = 1e3  # of a constraint: an unknown cost is infinitely bad, which JSON does not have
 
 
@@ -206,7 +207,7 @@ def _message(url: StorageUrl, problem: Exception) -> str:
     where = f"{url.option}: {url}"
     missing = _missing_driver(problem)
     if missing:
-        package = "psycopg[binary]" if missing == "psycopg" else missing
+        package = PACKAGES.get(missing, missing)
         return f"{where}: this needs the package '{missing}': pip install '{package}'"
     reasons = [found for found in _chain(problem) if getattr(found, "orig", None) is not None]
     said = reasons[0].orig if reasons else problem  # type: ignore[attr-defined]
