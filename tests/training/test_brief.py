@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vitnas.arch.schema import Architecture
-from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.errors import InvalidArchitecture, InvalidInput, RunError
 from vitnas.training.brief import BriefSettings, NotFinite, recipe_of_training, train_briefly
 
 PLAN = {
@@ -85,6 +85,17 @@ def test_a_training_goes_on_as_if_it_had_never_stopped(plan, tmp_path, stop):
         for name in ("whole", "parts")
     )
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_checkpoint_that_is_broken_or_refused(plan, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"half of it")
+    short = BriefSettings(epochs=1, batch=64)
+    assert train_briefly(plan, images(), short, RECIPE, tmp_path) == train_briefly(
+        plan, images(), short, RECIPE
+    )
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunError, match=r"checkpoint\.pt: cannot be written: "):
+        train_briefly(plan, images(), short, RECIPE, tmp_path / "file")
 
 
 def test_the_schedule_is_warm_up_and_cosine(plan, monkeypatch):

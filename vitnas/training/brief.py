@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput
+from vitnas.training.checkpoint import load_checkpoint, save_checkpoint
 
 RECIPE = {
     "learning_rate": 1e-3,
@@ -123,6 +123,7 @@ def train_briefly(
 
     Raises:
         NotFinite: the loss is infinite or no number; says when.
+        RunError: a checkpoint cannot be written.
         InvalidArchitecture: the network cannot be built at this resolution.
     """
     if settings.device == "cpu":
@@ -242,28 +243,21 @@ class _Training:
         return 100 * right / len(self.data.validation_labels)
 
     def save(self, file: Path) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "accuracies": self.accuracies,
         }
-        part = file.with_suffix(".part")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as out:
-            torch.save(state, out)
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, file)
+        save_checkpoint(file, state)
 
     def load(self, file: Path) -> None:
         """Go on from a checkpoint, if there is one."""
-        if not file.is_file():
-            return
-        state = torch.load(file, map_location=self.device, weights_only=True)
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.accuracies = list(state["accuracies"])
+        state = load_checkpoint(file, self.device)
+        if state is not None:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.accuracies = list(state["accuracies"])
 
 
 def _built(architecture: Architecture, classes: int, drop_path_rate: float) -> nn.Module:

@@ -139,8 +139,8 @@ def run_trainings(
         )
         try:
             tuner.fit()
-        except Exception:
-            raise ledger.problem or RunError("Ray Tune has failed") from None
+        except Exception as error:
+            raise ledger.problem or RunError(f"Ray Tune has failed: {describe(error)[:300]}") from None
 
 
 def _quiet() -> None:
@@ -284,7 +284,10 @@ def _environment() -> Iterator[None]:
 def _own_folder(folder: Path) -> Iterator[Path]:
     """A folder for what Tune writes; gone afterwards, and what a killed process has left before."""
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as problem:
+        raise RunError(f"{folder}: cannot be made: {problem.strerror}") from None
     try:
         yield folder
     finally:
