@@ -1,8 +1,8 @@
 """How many workers the driver keeps busy: time is simulated, the driver is real.
 
 Candidates take 1 s on average, with some spread (lognormal). The clock of the simulation advances by the
-processor seconds that the driver really spends (ask, price, decide, log, tell), by a wait for the disk for each
-group of log lines, and, where said, by what a call of a Ray actor costs the driver.
+processor seconds that the driver really spends (ask, price, decide, log, tell), by a wait for the disk for
+each group of log lines, and, where said, by what a call of a Ray actor costs the driver.
 Workers take what is queued without asking the driver, as Ray's actors do, which have a second batch.
 """
 
