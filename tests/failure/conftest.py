@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -107,13 +108,12 @@ def space(folder):
 
 @pytest.fixture
 def proxy(folder):
-    """Write a proxy file; returns its path."""
+    """Write a proxy file; returns its path, as the user of the working folder gives it."""
 
     def write(name: str, fates: dict[int, str] | None = None) -> str:
         text = PROXY.format(name=name.capitalize(), fates=fates or {}, folder=str(folder))
-        path = folder / f"{name}.py"
-        path.write_text(text)
-        return str(path)
+        (folder / f"{name}.py").write_text(text)
+        return f"./{name}.py"
 
     return write
 
@@ -134,10 +134,20 @@ def front(run: Path) -> bytes:
     return (run / "whole_front.json").read_bytes() + (run / "front.json").read_bytes()
 
 
+@dataclass
+class Whole:
+    """An undisturbed run: what its settings decide, its tasks, and how often it wrote."""
+
+    front: bytes
+    tasks: set[str]
+    writes: int
+
+
 class Server:
     """Searches in processes that fail where they are told to; see `crash_server`."""
 
     def __init__(self, space: Path) -> None:
+        self.wholes: dict[str, Whole] = {}
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("crash_server.py")), str(space)],
             stdin=subprocess.PIPE,
@@ -177,6 +187,16 @@ class Server:
         answer = self(folder, resume=name) if begun else self(folder, config, name=name)
         assert "state" in answer, answer
         return answer["state"]
+
+    def whole(self, folder, config) -> Whole:
+        """The undisturbed run of a search, made once."""
+        key = json.dumps(config)
+        if key not in self.wholes:
+            answer = self(folder, config, name="whole")
+            assert answer.get("state") == "finished", answer
+            run = Path(folder) / "runs/whole"
+            self.wholes[key] = Whole(front(run), {r["task"] for r in records(run)}, answer["writes"])
+        return self.wholes[key]
 
     def close(self) -> None:
         self.process.stdin.close()

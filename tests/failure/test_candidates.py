@@ -56,7 +56,7 @@ def scores_of(run):
     }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", ["processes", pytest.param("ray", marks=pytest.mark.slow)])
 def test_every_fate_is_recorded_and_the_front_is_that_of_the_others(folder, server, space, proxy, way):
     """Space, operator and proxy are the user's own files, given by path."""
     if way == "ray":

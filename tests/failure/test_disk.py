@@ -51,23 +51,21 @@ def is_one_line(error: str, says: str) -> bool:
 
 
 def test_every_write_that_fails_stops_the_run_with_one_line(server, folder, config):
-    whole = server(folder, config, name="whole")
+    whole = server.whole(folder, config)
     draw = random.Random(3)
-    parts = 6
-    for k, error in zip(range(parts), [*SAYS, *SAYS], strict=True):
-        at = 1 + (k * whole["writes"] + draw.randrange(whole["writes"])) // parts
+    for k, error in enumerate(SAYS):
+        at = 1 + (k * whole.writes + draw.randrange(whole.writes)) // len(SAYS)
         run = folder / f"runs/cut-{k}"
         at, stopped = server.fail(folder, config, name=run.name, at=at, error=error)
         assert is_one_line(stopped["error"], SAYS[error]), (at, stopped)
         told = log(run)
         assert server.go_on(folder, config, run.name) == "finished", at
         assert log(run).startswith(told)
-        assert front(run) == front(folder / "runs/whole")
+        assert front(run) == whole.front
 
 
 def test_a_full_disk(server, folder, config, mounted):
-    server(folder, config, name="whole")
-    wanted = front(folder / "runs/whole")
+    wanted = server.whole(folder, config).front
     for name, left in (("begins", 8192), ("searches", 40960)):
         ballast = folder / "runs/ballast"
         with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
@@ -84,19 +82,19 @@ def test_a_full_disk(server, folder, config, mounted):
 
 
 def test_a_file_that_may_not_grow(server, folder, config):
-    server(folder, config, name="whole")
+    whole = server.whole(folder, config)
     stopped = server(folder, config, name="cut", file_limit=4000)
     assert is_one_line(stopped["error"], "File too large"), stopped
     assert "--resume" in stopped["error"]
     told = log(folder / "runs/cut")
     assert server(folder, resume="cut")["state"] == "finished"
     assert log(folder / "runs/cut").startswith(told)
-    assert front(folder / "runs/cut") == front(folder / "runs/whole")
+    assert front(folder / "runs/cut") == whole.front
 
 
 def test_a_folder_that_is_read_only(server, folder, config, mounted):
-    whole = server(folder, config, name="whole")
-    server(folder, config, name="cut", at=whole["writes"] // 2)
+    whole = server.whole(folder, config)
+    server(folder, config, name="cut", at=whole.writes // 2)
     told = log(folder / "runs/cut")
     mounted("ro")
     for answer in (server(folder, resume="cut"), server(folder, config, name="new")):
@@ -104,4 +102,4 @@ def test_a_folder_that_is_read_only(server, folder, config, mounted):
     mounted("rw")
     assert server(folder, resume="cut")["state"] == "finished"
     assert log(folder / "runs/cut").startswith(told)
-    assert front(folder / "runs/cut") == front(folder / "runs/whole")
+    assert front(folder / "runs/cut") == whole.front
