@@ -196,7 +196,7 @@ class Funnel:
     def measure(self, genomes: Genomes) -> None:
         """Let the rungs score networks (n, G) from outside, such as published ones; none is trained."""
         for level in self.levels[1:]:
-            if level.scores is not None and not level.scores.trains and level.result.whole:
+            if level.scores is not None and len(level.archive) and not level.scores.trains:
                 level.scores.measure(genomes, lambda n: None)
 
     def said(self, genomes: Genomes, searched: NDArray[np.float64]) -> list[dict[str, float]]:

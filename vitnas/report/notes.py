@@ -122,7 +122,8 @@ def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterab
     if any(map(is_published, members)):
         stated = any("top1" in m.facts or "latency_ms" in m.facts for m in members)
         said = "; 'stated' are its authors' figures" if stated else ""
-        yield f"{PUBLISHED} published network, priced and scored here{said}."
+        scored = any(m.quality is not None for m in members if is_published(m))
+        yield f"{PUBLISHED} published network, priced{' and scored' * scored} here{said}."
     if not all(m.feasible for m in members):
         yield f"{OVER_BUDGET} exceeds a budget of this run."
     reasons = list(dict.fromkeys(reason for m in members for reason in m.out_of_domain))

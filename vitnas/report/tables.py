@@ -87,7 +87,7 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         cost("peak_bytes", "memory\nMiB", 6),
         Column("depth", cells(lambda m: str(m.depth)), drop=7),
         *_before(result, members),
-        Column(_quality(result), cells(lambda m: AXES["quality"].text(m.quality))),
+        Column(_quality(result), cells(lambda m: _score(m, result.quality))),
     ]
     columns += [*_said(result, members), *_trained(members)]
     if any(m.health for m in members):
@@ -99,6 +99,12 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
 def _quality(result: SearchResult) -> str:
     """Header of what was maximised: the last rung's quality, where there are rungs."""
     return _stacked(result.quality, SHORT_NAME) if result.rungs else "quality"
+
+
+def _score(member: Member, quality: str) -> str:
+    if quality == TRAIN and member.quality is not None:
+        return f"{member.quality:.2f}"  # per cent
+    return AXES["quality"].text(member.quality)
 
 
 def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
