@@ -30,7 +30,7 @@ from _problem import Bench, default_bench
 from vitnas.workers.base import Pool
 
 SIGMA = 0.3  # of the logarithm of a candidate's seconds
-WARM_S, SECONDS = 3.0, 7.0  # simulated: what is left out at the start, and how long is measured
+WARM_S, SECONDS = 6.0, 20.0  # simulated: what is left out at the start, and how long is measured
 CALL_S = 0.14e-3  # of an actor call, measured with Ray 2.60
 COUNTS = (100, 1_000, 2_000, 3_000, 5_000, 10_000)
 BUSY = 0.99
