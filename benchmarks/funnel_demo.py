@@ -46,7 +46,12 @@ stages:
         heads: {choice: [2, 4]}
         key_dim: 16
 head: {op: pooled_classifier}
-recipe: {optimizer: adamw, learning_rate: 0.002, learning_rate_batch: 128, weight_decay: 0.02, warmup_epochs: 1}
+recipe:
+  optimizer: adamw
+  learning_rate: 0.002
+  learning_rate_batch: 128
+  weight_decay: 0.02
+  warmup_epochs: 1
 """
 
 
