@@ -49,6 +49,7 @@ ONLY_IN = {
     "torchvision": {"hardware"},
     "typer": {"cli"},
     "moocore": {"search"},
+    "ray": {"workers"},
     "safetensors": {"export"},
     "PIL": {"quality"},
 }
