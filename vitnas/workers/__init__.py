@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 
 from vitnas.errors import InvalidInput, missing_extra
@@ -27,11 +28,11 @@ def require_workers(workers: int | WorkerSettings) -> None:
         "RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1"
     )  # which prints a stack when a run is ended
     try:
-        from vitnas.workers import _ray_cluster
-    except ModuleNotFoundError as error:
-        if error.name != "ray":
-            raise
+        importlib.import_module("ray")
+    except ImportError:
         raise missing_extra("ray", "ray") from None
+    from vitnas.workers import _ray_cluster
+
     _ray_cluster.require(workers)
 
 
