@@ -24,6 +24,7 @@ from vitnas.study.url import StorageUrl
 
 HAS_CONSTRAINTS = hasattr(FrozenTrial, "set_constraint")  # from version 5 on
 PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
+MADE_MEANWHILE = ("already exists", "alembic_version", "version_info")  # errors of two who make the tables
 WORST = 1e3  # of a constraint: an unknown cost is infinitely bad, which JSON does not have
 
 
@@ -174,7 +175,7 @@ def _connected(url: StorageUrl) -> optuna.storages.RDBStorage:
     try:
         return optuna.storages.RDBStorage(url.text, engine_kwargs=settings)
     except Exception as problem:
-        if "already exists" not in str(problem):
+        if not any(sign in str(problem) for sign in MADE_MEANWHILE):
             raise
     return optuna.storages.RDBStorage(url.text, engine_kwargs=settings)  # somebody made the tables meanwhile
 
