@@ -22,6 +22,7 @@ def test_the_public_names_are_these() -> None:
         "TimmSpec",
         "TokenSchedule",
         "VitnasError",
+        "WorkerSettings",
         "__version__",
         "build",
         "create_model",
@@ -38,6 +39,7 @@ def test_the_public_names_are_these() -> None:
         "run_scale",
         "run_search",
         "save_architecture",
+        "write_study",
     ]
     assert vitnas.__all__ == sorted(vitnas.__all__)
     assert dir(vitnas) == vitnas.__all__

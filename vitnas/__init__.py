@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
     from vitnas.job.scale import FamilyResult, resume_scale, run_scale
     from vitnas.job.search import resume_search, run_search
+    from vitnas.job.study import write_study
     from vitnas.models import create_model
     from vitnas.scale.config import ScaleConfig
     from vitnas.search.config import SearchConfig
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vitnas.space.space import Space
     from vitnas.training.schedule import TokenSchedule
     from vitnas.training.tokens import ProgressiveTokens
+    from vitnas.workers.settings import WorkerSettings
 
 __version__ = "0.1.0"
 
@@ -44,6 +46,7 @@ __all__ = [
     "TimmSpec",
     "TokenSchedule",
     "VitnasError",
+    "WorkerSettings",
     "__version__",
     "build",
     "create_model",
@@ -60,6 +63,7 @@ __all__ = [
     "run_scale",
     "run_search",
     "save_architecture",
+    "write_study",
 ]
 
 _MODULES = {
@@ -75,6 +79,7 @@ _MODULES = {
     "TimmSpec": "vitnas.export.timm",
     "TokenSchedule": "vitnas.training.schedule",
     "VitnasError": "vitnas.errors",
+    "WorkerSettings": "vitnas.workers.settings",
     "build": "vitnas.arch.build",
     "create_model": "vitnas.models",
     "export_onnx": "vitnas.export.onnx",
@@ -90,6 +95,7 @@ _MODULES = {
     "run_scale": "vitnas.job.scale",
     "run_search": "vitnas.job.search",
     "save_architecture": "vitnas.arch.schema",
+    "write_study": "vitnas.job.study",
 }
 
 
