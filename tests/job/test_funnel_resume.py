@@ -74,8 +74,12 @@ def test_killed_anywhere_it_ends_with_the_same_winners(folder):
     run_search(config(), name="whole")
     with pytest.raises(Killed):
         run_search(config(), name="cut", listener=Kill(1))
-    deaths, result = 1, None
+    deaths, result, spent = 1, None, {}
     while result is None:
+        rows = json.loads((Path("runs/cut") / "manifest.json").read_text()).get("rungs", [])
+        assert all(row["seconds"] >= spent.get(row["quality"], 0.0) for row in rows)
+        assert len(rows) >= len(spent), "no time is forgotten"
+        spent = {row["quality"]: row["seconds"] for row in rows}
         before = (Path("runs/cut") / "evaluations.jsonl").read_bytes()
         try:
             result = resume_search("runs/cut", listener=Kill(3 + deaths))

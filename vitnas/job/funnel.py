@@ -67,8 +67,7 @@ class Funnel:
         self.folder = folder
         self.listener = listener
         self.levels: list[Level] = []
-        rows = folder.manifest.get("rungs", [])
-        self._before = {row["quality"]: float(row["seconds"]) for row in rows}  # of earlier sessions
+        self._before = {row["quality"]: row for row in folder.manifest.get("rungs", [])}  # earlier sessions
         self._began = self._saved = time.monotonic()
 
     @property
@@ -187,11 +186,13 @@ class Funnel:
 
     def _save(self, results: tuple[RungResult, ...]) -> None:
         if results:
-            self.folder.update(rungs=[result.to_dict() for result in results])
+            done = {result.quality: result.to_dict() for result in results}
+            later = [row | {"whole": False} for name, row in self._before.items() if name not in done]
+            self.folder.update(rungs=[*done.values(), *later])
         self._saved = time.monotonic()
 
     def _seconds(self, quality: str) -> float:
-        return self._before.get(quality, 0.0) + time.monotonic() - self._began
+        return float(self._before.get(quality, {}).get("seconds", 0.0)) + time.monotonic() - self._began
 
     def measure(self, genomes: Genomes) -> None:
         """Let the rungs score networks (n, G) from outside, such as published ones; none is trained."""
