@@ -51,7 +51,7 @@ class FreeBench(NetworkBench):
 def config(trials: int) -> SearchConfig:
     """The search."""
     return SearchConfig(
-        "efficientformer", "iphone12", quality=PROXY, trials=trials, in_flight=1024, random_arm=False
+        "efficientformer", "iphone12", quality=PROXY, strategy="random", trials=trials, in_flight=1024
     )
 
 

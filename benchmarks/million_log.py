@@ -1,6 +1,6 @@
 """A log of a million evaluations: seconds and memory to resume its run, and its size on the disk.
 
-A search with a proxy (evolution, efficientformer on iphone12) is killed with SIGKILL when its log has a
+A search with a proxy (random, efficientformer on iphone12) is killed with SIGKILL when its log has a
 million lines, and resumed in a fresh process. The networks alone are not built: workers answer at once. The
 time is that from the start of the process to the first new evaluation: imports, cost table, every
 line of the log read and checked, the state restored, what was in flight begun again.
