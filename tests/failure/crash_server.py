@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 import vitnas.job.finish as finish
+import vitnas.job.in_flight as in_flight
 import vitnas.job.rating as rating
 import vitnas.job.stage as stage
 from vitnas.cost.table import CostTable
@@ -28,9 +29,10 @@ from vitnas.quality.measure import measure
 from vitnas.search.config import SearchConfig
 from vitnas.space.files import load_space
 
-stage.CHECKPOINT_S = 0.0  # a state after every round
+stage.CHECKPOINT_S = 0.0  # a state after every round,
+stage.CHECKPOINT_SHARE = float("inf")  # whatever it takes
 rating.SAMPLE = 4
-rating.NETWORK_BATCH = 4
+in_flight.IN_FLIGHT = 8
 rating.GENOME_BATCH = 256
 finish.SHOWN_PROXIES = rating.SHOWN_PROXIES = ("naswot",)
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate"}
