@@ -60,7 +60,7 @@ OBJECTIVES = ("quality", "macs", "params", "activations")
 
 def more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="labelled images of 32 px, ten classes")
-    parser.add_argument("--epochs", type=int, default=9, help="of a training at most [default: 9]")
+    parser.add_argument("--epochs", type=int, default=6, help="of a training at most [default: 6]")
     parser.add_argument("--workers", type=int, default=2, help="[default: 2]")
 
 
