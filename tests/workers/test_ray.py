@@ -61,6 +61,7 @@ def test_a_node_that_leaves_is_nobodys_fault(cluster, helper):
             found |= dict(finished)
     assert found.keys() == tickets
     assert all(isinstance(pid, int) for pid in found.values())
+    cluster.wait_for_nodes(60)  # until the head has noticed: other tests count CPUs
 
 
 def test_actors_have_threads_by_their_share(cluster, helper):

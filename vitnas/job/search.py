@@ -70,8 +70,9 @@ def run_search(
     stem = f"{setup.problem.space.name}-{devices}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
     folder = RunFolder(path)
+    copies = _copies(setup)  # what cannot be kept is refused before there is a folder
     with _held(folder):
-        folder.create(config, _copies(setup), _hashes(setup))
+        folder.create(config, copies, _hashes(setup))
         return _go_on(setup, folder, workers, watcher, url)
 
 
@@ -119,9 +120,10 @@ def resume_search(
     elif not folder.is_begun:
         check_qualities(config)
         begins = prepare(config, watcher)
+    copies = _copies(begins) if begins is not None else {}
     with _held(folder):
         if config is not None and begins is not None and not folder.is_begun:
-            folder.create(config, _copies(begins), _hashes(begins))
+            folder.create(config, copies, _hashes(begins))
             return _go_on(begins, folder, workers, watcher, url)
         kept = folder.open()
         if config is not None:
