@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import vitnas.job.in_flight as in_flight
 import vitnas.job.rating as rating
 
 TINY = {
@@ -93,7 +94,8 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "search_spaces").mkdir()
     (tmp_path / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rating, "SAMPLE", 4)
+    monkeypatch.setattr(rating, "SAMPLE", 4)  # both as in crash_server
+    monkeypatch.setattr(in_flight, "IN_FLIGHT", 8)
     return tmp_path
 
 

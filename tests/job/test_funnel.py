@@ -13,6 +13,7 @@ import yaml
 import vitnas.job.finish
 import vitnas.job.rating
 import vitnas.job.rung_scores
+import vitnas.workers.serial
 from vitnas.errors import InvalidInput, UnknownName
 from vitnas.job.search import resume_search, run_search
 from vitnas.search.config import SearchConfig
@@ -176,7 +177,8 @@ class Cut:
 TWO = ("naswot:6", "zico:3")
 
 
-def test_interrupted_rungs_write_what_there_is_and_go_on(folder):
+def test_interrupted_rungs_write_what_there_is_and_go_on(folder, monkeypatch):
+    monkeypatch.setattr(vitnas.workers.serial, "GROUP_S", 0.0)  # networks come back one by one
     whole = search(*TWO, name="whole")
     config = SearchConfig("tiny", trials=2000, front=3, budgets=LIMIT, random_arm=False, then=TWO)
     part = run_search(config, name="cut", listener=Cut(1, 2))
