@@ -9,13 +9,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
 import vitnas.job.preview
 import vitnas.job.rating
 import vitnas.job.search
-from vitnas.cli._values import parse_count, parse_duration
-from vitnas.errors import InvalidInput
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, SearchResult
 from vitnas.workers import WorkerSettings
@@ -246,114 +243,3 @@ def test_help_names_units_and_fits_80_columns(run: Run) -> None:
     assert max(map(len, out.splitlines())) <= 80
     for word in ("1.6ms", "13M", "1.3G", "2MB", "500k", "[default: 20]"):
         assert word in out
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("300", 300),
-        ("500k", 500_000),
-        ("2M", 2_000_000),
-        ("1.5k", 1500),
-        ("1e6", 1_000_000),
-        ("2,000", 2000),
-        ("1_000", 1000),
-    ],
-)
-def test_counts(text: str, value: int) -> None:
-    assert parse_count(text, "--trials") == value
-
-
-@pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "k", "2MB", "nan", "1e400", "0.0001k", "_1"])
-def test_wrong_counts(text: str) -> None:
-    with pytest.raises(InvalidInput, match="--trials"):
-        parse_count(text, "--trials")
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [("90", 90.0), ("90s", 90.0), ("2m", 120.0), ("1h", 3600.0), ("1h30m", 5400.0), ("1.5 min", 90.0)],
-)
-def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text, "--time") == seconds
-
-
-@pytest.mark.parametrize("text", ["", "0", "-3s", "abc", "2d", "1h30", "s", "1 2", "9" * 400])
-def test_wrong_durations(text: str) -> None:
-    with pytest.raises(InvalidInput, match="--time"):
-        parse_duration(text, "--time")
-
-
-TINY = {
-    "name": "tiny",
-    "input": {"channels": 3, "resolution_px": 64},
-    "classes": 10,
-    "stem": {"op": "conv_stem"},
-    "stages": [
-        {
-            "width": {"range": [8, 32, 8]},
-            "blocks": [{"op": "conv_ffn", "repeat": {"range": [1, 3]}, "expansion": {"choice": [1, 2]}}],
-        },
-        {
-            "down": {"op": "conv_down"},
-            "width": {"range": [16, 64, 16]},
-            "blocks": [{"op": "conv_ffn", "repeat": {"range": [1, 3]}, "expansion": {"choice": [2, 4]}}],
-        },
-    ],
-    "head": {"op": "pooled_classifier"},
-    "references": {
-        "known": {
-            "genes": {
-                "stages.0.width": 16,
-                "stages.0.blocks.0.repeat": 2,
-                "stages.0.blocks.0.expansion": 2,
-                "stages.1.width": 32,
-                "stages.1.blocks.0.repeat": 2,
-                "stages.1.blocks.0.expansion": [2, 4],
-            },
-            "top1": 50.0,
-            "source": "made up for tests",
-        }
-    },
-}
-
-
-def test_from_the_command_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vitnas.job.rating, "SAMPLE", 2)
-    Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
-    common = ("search", "--space", "tiny.yaml", "--workers", "1")
-    code, out, err = run(*common, "--trials", "200", "--front", "2", "--name", "one", "--max-params", "60k")
-    assert code == 0, err
-    assert "wrote runs/one/" in out
-    assert "◆ known" in out
-    assert "\x1b" not in out + err
-    best = sorted(str(path) for path in Path("runs/one/best").glob("*.yaml"))
-    assert len(best) == 2
-
-    code, out, err = run("search", "--resume", "runs/one", "--workers", "1", "--json")
-    again = json.loads(out)
-    assert code == 0, err
-    assert again["trials"] == 200
-    assert [f"runs/one/{m['file']}" for m in again["front"]] == best
-
-    code, out, err = run("score", *best, "tiny.yaml:known", "--json")
-    scored = json.loads(out)
-    assert code == 0, err
-    assert [row["params"] for row in scored[:2]] == [m["costs"]["params"] for m in again["front"]]
-    assert scored[2]["latency_ms"] is None
-
-    code, out, err = run(*common, "--dry-run", "--max-params", "60k")
-    assert code == 0, err
-    assert "architectures" in out
-
-
-def test_a_budget_that_nothing_meets_says_what_can_be_reached(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
-    code, out, err = run("search", "--space", "tiny.yaml", "--max-params", "1k", "--workers", "1")
-    assert (code, out) == (2, "")
-    assert "the space reaches" in err.splitlines()[-1]
-    assert not Path("runs").exists()

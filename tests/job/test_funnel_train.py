@@ -20,7 +20,7 @@ from vitnas.job.search import resume_search, run_search
 from vitnas.report.dry_run import dry_run_table
 from vitnas.report.summary import report
 from vitnas.search.config import SearchConfig
-from vitnas.workers.tune import Training
+from vitnas.workers.tune_ledger import Training
 
 CONFIG = SearchConfig(
     "tiny", trials=600, front=3, budgets=(("max-params", "100k"),), random_arm=False,

@@ -16,7 +16,7 @@ from vitnas.job.search import resume_search, run_search
 from vitnas.job.train_settings import shares
 from vitnas.search.config import SearchConfig
 from vitnas.workers.settings import WorkerSettings
-from vitnas.workers.tune import Training
+from vitnas.workers.tune_ledger import Training
 
 SPACE = {
     "name": "little",

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console, RenderableType
 
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import Coverage, DryRun, Member, SearchResult, Snapshot, Target
 
+ROW = {
+    "name": "efficientformer-s0", "id": "0123456789ab", "params": 3_600_256, "macs": 400_000_000,
+    "activations": 5_000_000, "peak_bytes": 2 * 2**20, "latency_ms": 0.9, "scores": {},
+}  # fmt: skip
 LABEL = "iphone12-coreml-ios16-fit-v1 (fitted, not measured, ±10 %)"
 
 
@@ -133,3 +139,13 @@ def fakes() -> SimpleNamespace:
         coverage=Coverage,
         label=LABEL,
     )
+
+
+def lines_of(renderable: RenderableType, width: int = 80) -> list[str]:
+    stream = io.StringIO()
+    Console(file=stream, width=width, highlight=False).print(renderable)
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def row(lines: list[str], start: str) -> str:
+    return next(line.strip() for line in lines if line.strip().startswith(start))

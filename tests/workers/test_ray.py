@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import socket
 import threading
 
@@ -90,6 +91,19 @@ def test_plugins_of_the_user_travel(cluster, helper, tmp_path, monkeypatch):
         0: ("vitnas_user_proxies_in_folder", "Of the folder.", "class InFolder(Proxy):"),
         1: ("vitnas_user_proxies_by_path", "By its path.", "class ByPath(Proxy):"),
     }
+
+
+class Deadly:
+    """Ends the process that reads it."""
+
+    def __reduce__(self):
+        return os._exit, (3,)
+
+
+def test_workers_that_never_start_are_not_replaced_for_ever(cluster, helper, monkeypatch):
+    monkeypatch.setattr("vitnas.plugins.user_files", Deadly)
+    with workers_on(cluster, number=1) as workers, pytest.raises(ClusterError, match="die before they do any"):
+        list(workers.map(helper.pid_of, [0]))
 
 
 def test_a_missing_package_is_the_nodes_fault(cluster, helper):

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from vitnas.cli import _check_options as o
 from vitnas.cli import _common, lists
 from vitnas.cli import _worker_options as w
 from vitnas.cli.profile._common import Bar, names_of
@@ -26,54 +27,25 @@ def proxies(context: typer.Context, as_json: Json = False) -> None:
 @app.command()
 def check(
     ctx: typer.Context,
-    space: Annotated[str, typer.Option(help="Space of the architectures: a name or a file.")],
-    truth: Annotated[
-        Path, typer.Option(metavar="FILE", help="CSV of architectures and their measured accuracies.")
-    ],
-    proxy: Annotated[
-        list[str] | None,
-        typer.Option(metavar="A,B", help="What to check; A+B+macs is one score [default: all there are]."),
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Accuracies to hold against [default: the first].")
-    ] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", help="Networks, drawn over depth and width [default: all]."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(metavar="NUMBER", help="Of the sample, and of weights and images.")
-    ] = 0,
-    repeats: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="Initialisations to average [default: each proxy's own]."),
-    ] = None,
-    resolution_px: Annotated[
-        int | None,
-        typer.Option(metavar="NUMBER", min=1, help="Side of the images [default: each proxy's own]."),
-    ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(metavar="PATH", help="A folder or npz of real images [default: Gaussian ones]."),
-    ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda or cuda:1.")] = "cpu",
-    bands: Annotated[
-        str | None,
-        typer.Option(metavar="LOW-HIGH", help="Bands of parameters, 15M-19M,19M-25M [default: even ones]."),
-    ] = None,
-    combine: Annotated[
-        str, typer.Option(metavar="NAME", help="How A+B is summed: log-rank (AZ-NAS) or standard.")
-    ] = "log-rank",
+    space: o.Space,
+    truth: o.Truth,
+    proxy: o.Proxy = None,
+    label: o.Label = None,
+    limit: o.Limit = None,
+    seed: o.Seed = 0,
+    repeats: o.Repeats = None,
+    resolution_px: o.Resolution = None,
+    images: o.Images = None,
+    device: o.Device = "cpu",
+    bands: o.Bands = None,
+    combine: o.Combine = "log-rank",
     workers: w.OneWorker = None,
     ray: w.Ray = None,
     cpus_per_worker: w.CpusPerWorker = None,
     gpus_per_worker: w.GpusPerWorker = None,
     candidate_timeout: w.CandidateTimeout = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Folder to keep scores in [default: runs/proxies-SPACE]."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="A JSON array with one object a score.")] = False,
+    out: o.Out = None,
+    as_json: o.Json = False,
 ) -> None:
     """Hold proxies against measured accuracies.
 

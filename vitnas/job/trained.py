@@ -6,8 +6,7 @@ import functools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from vitnas.arch.schema import Architecture
 from vitnas.job.members import Details
@@ -24,7 +23,8 @@ from vitnas.space.files import recipe_of
 from vitnas.training.brief import BriefSettings, recipe_of_training, train_briefly
 from vitnas.workers.base import Workers
 from vitnas.workers.settings import WorkerSettings
-from vitnas.workers.tune import Training, run_trainings
+from vitnas.workers.tune import run_trainings
+from vitnas.workers.tune_ledger import Training
 
 TRAININGS = "trainings"  # of a run folder: checkpoints and decoded images
 
@@ -44,8 +44,6 @@ def train_candidate(
 
 class TrainBench:
     """Trains networks briefly and remembers them through the log: no training is done twice.
-
-    A context manager: leaving it removes what only it needed.
 
     Args:
         setup: of the run, with data.
@@ -206,17 +204,6 @@ class TrainBench:
         left: Sequence[Path] = list(self.folder.iterdir()) if self.folder.is_dir() else []
         if all(path.name.startswith("images-") for path in left):
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _details(record: Evaluation) -> Details:

@@ -8,18 +8,18 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from vitnas import plugins
 from vitnas.errors import MissingExtra, RunError
-from vitnas.workers._deaths import LOSSES, lost
+from vitnas.workers._deaths import LOSSES
 from vitnas.workers._ray_actor import versions
-from vitnas.workers._tune_trial import Train, cause_of_death, note_crash, run_trial
+from vitnas.workers._tune_trial import Train, run_trial
 from vitnas.workers.serial import describe
 from vitnas.workers.settings import WorkerSettings
+from vitnas.workers.tune_ledger import Ledger, Training, told
 
 FACTOR = 3  # of how many candidates one goes on at each rung
 RUNGS = 2  # epochs / 9 and epochs / 3
@@ -30,21 +30,6 @@ OWN = {  # of Ray: no output, no loggers of its own, Ctrl-C raises, paths stay w
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
 }
-
-
-@dataclass
-class Training:
-    """What became of a training.
-
-    Attributes:
-        values: validation accuracy (%) after each epoch.
-        failure: why it ended, if it failed; one line.
-        seconds: that it ran in this session.
-    """
-
-    values: list[float] = field(default_factory=list)
-    failure: str = ""
-    seconds: float = 0.0
 
 
 def require_tune() -> None:
@@ -106,41 +91,53 @@ def run_trainings(
         ClusterError: the Ray cluster cannot be used.
     """
     require_tune()
-    ledger = _Ledger(folder, settings.timeout_s, progress, finished)
+    ledger = Ledger(folder, settings.timeout_s, progress, finished)
     with _environment(), _joined(settings), _own_folder(folder / TUNE_FOLDER) as own:
-        from ray import tune
-
         _quiet()
-        function = tune.with_parameters(
-            run_trial,
-            train=train,
-            items=dict(items),
-            folder=folder.resolve(),
-            timeout_s=settings.timeout_s,
-            files=plugins.user_files(),
-            driver=versions(),
-        )
-        resources = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
-        tuner = tune.Tuner(
-            tune.with_resources(function, resources),
-            param_space={"name": tune.grid_search(list(items))},
-            tune_config=tune.TuneConfig(
-                scheduler=_asha(epochs, history) if early_stop else None,
-                max_concurrent_trials=settings.number,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="trials",
-                storage_path=str(own.resolve()),
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=LOSSES),
-                callbacks=[_callback(ledger)],
-            ),
-        )
+        trial = _trial(train, items, folder, settings)
+        scheduler = _asha(epochs, history) if early_stop else None
+        tuner = _tuner(trial, list(items), own, settings.number, scheduler, told(ledger))
         try:
             tuner.fit()
         except Exception as error:
             raise ledger.problem or RunError(f"Ray Tune has failed: {describe(error)[:300]}") from None
+
+
+def _trial(train: Train, items: Mapping[str, Any], folder: Path, settings: WorkerSettings) -> Any:
+    """What Tune runs for each name, and the share of a machine that it takes."""
+    from ray import tune
+
+    function = tune.with_parameters(
+        run_trial,
+        train=train,
+        items=dict(items),
+        folder=folder.resolve(),
+        timeout_s=settings.timeout_s,
+        files=plugins.user_files(),
+        driver=versions(),
+    )
+    share = {"cpu": settings.cpus_per_worker, "gpu": settings.gpus_per_worker}
+    return tune.with_resources(function, share)
+
+
+def _tuner(
+    trial: Any, names: list[str], own: Path, at_once: int | None, scheduler: Any, callback: Any
+) -> Any:
+    """One trial a name; a trial whose worker dies gets another one, `LOSSES` times."""
+    from ray import tune
+
+    return tune.Tuner(
+        trial,
+        param_space={"name": tune.grid_search(names)},
+        tune_config=tune.TuneConfig(scheduler=scheduler, max_concurrent_trials=at_once, reuse_actors=True),
+        run_config=tune.RunConfig(
+            name="trials",
+            storage_path=str(own.resolve()),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=LOSSES),
+            callbacks=[callback],
+        ),
+    )
 
 
 def _quiet() -> None:
@@ -167,89 +164,6 @@ def _asha(epochs: int, history: Iterable[Sequence[float]]) -> Any:
         for epoch, value in enumerate(values, start=1):
             scheduler.on_trial_result(None, past, {"epoch": epoch, "value": value})  # type: ignore[arg-type]
     return scheduler
-
-
-class _Ledger:
-    """What trainings have reported so far, handed on as it comes."""
-
-    def __init__(
-        self,
-        folder: Path,
-        timeout_s: float | None,
-        progress: Callable[[str, int, float], None],
-        finished: Callable[[str, Training], None],
-    ) -> None:
-        self.folder = folder
-        self.timeout_s = timeout_s
-        self.progress = progress
-        self.finished = finished
-        self.problem: BaseException | None = None  # that ends all of it
-        self._found: dict[str, Training] = {}
-
-    def reported(self, name: str, result: Mapping[str, Any]) -> None:
-        own = self._found.setdefault(name, Training())
-        own.seconds = max(own.seconds, result.get("time_total_s", 0.0))
-        own.failure = result.get("failure", "")
-        if result.get("fatal"):
-            raise RunError(own.failure)
-        if result["epoch"] == len(own.values) + 1:  # another worker's first reports repeat the epochs before
-            own.values.append(result["value"])
-            self.progress(name, result["epoch"], result["value"])
-
-    def completed(self, name: str) -> None:
-        self.finished(name, self._found.pop(name, Training(failure="ended without a result")))
-
-    def lost_worker(self, name: str, error: Exception | None, *, last: bool) -> None:
-        """A training's worker is gone; it gets another one, unless this was the last."""
-        from ray.exceptions import RayError
-
-        from vitnas.workers import _ray_cluster as cluster
-
-        if isinstance(error, RayError):
-            cluster.check_start(error)
-            if cluster.is_crash(error):
-                note_crash(self.folder / name, cluster.how(error))
-        if last:
-            own = self._found.pop(name, Training())
-            why = describe(error) if error is not None else lost()
-            own.failure = cause_of_death(self.folder / name, self.timeout_s) or why[:300]
-            self.finished(name, own)
-
-    @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Keep what is raised: Tune would wrap it."""
-        try:
-            yield
-        except BaseException as problem:
-            self.problem = problem
-            raise
-
-
-def _callback(ledger: _Ledger) -> Any:
-    """The ledger as Tune calls it."""
-    from ray.tune import Callback
-
-    class Told(Callback):  # type: ignore[misc, unused-ignore]
-        def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **_: Any) -> None:
-            with ledger.kept():
-                ledger.reported(trial.config["name"], result)
-
-        def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            with ledger.kept():
-                ledger.completed(trial.config["name"])
-
-        def on_trial_recover(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            with ledger.kept():
-                ledger.lost_worker(trial.config["name"], trial.get_pickled_error(), last=False)
-
-        def on_trial_error(self, iteration: int, trials: Any, trial: Any, **_: Any) -> None:
-            with ledger.kept():
-                ledger.lost_worker(trial.config["name"], trial.get_pickled_error(), last=True)
-
-        def __reduce__(self) -> Any:
-            return Callback, ()  # Tune writes its callbacks to a file, which nobody reads
-
-    return Told()
 
 
 @contextlib.contextmanager
