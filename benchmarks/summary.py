@@ -15,8 +15,8 @@ ORDER = (
     "pricing", "table", "loop_overhead", "proxy_overhead", "length_distortion",
     "help_time", "default_search", "throughput", "strategies",
     "measured_latency", "measured_again", "kit_round_trip", "calibration",
-    "capacity_truth", "fitted_labels", "asvit", "funnel_demo",
-    "driver_rate", "million_log", "chaos", "mirror",
+    "capacity_truth", "proxy_truth", "label_free", "fitted_labels", "asvit", "funnel_demo",
+    "ray_workers", "driver_rate", "thousand_workers", "million_log", "chaos", "mirror",
 )  # fmt: skip
 
 
