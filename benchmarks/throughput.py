@@ -43,7 +43,7 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
             watch.wrap(bench.setup.table, "price", "price")
             watch.wrap(bench.setup.problem.space, "keys", "hash")
             watch.wrap(bench.setup.problem.space, "canonical", "mask inactive genes")
-            watch.wrap(scorer, "score", "quality")
+            watch.wrap(scorer, "start", "quality")
             watch.wrap(stage, "save", "checkpoints")
         elapsed = common.seconds(lambda: stage.run(trials, None))
         watch.seconds["the rest"] = elapsed - sum(watch.seconds.values())
