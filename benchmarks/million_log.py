@@ -29,7 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def main() -> None:
     """Run the benchmark."""
     args = common.arguments(__doc__, add)
-    count = 20_000 if args.quick else args.evaluations
+    count = 150_000 if args.quick else args.evaluations  # long enough for a checkpoint
     with tempfile.TemporaryDirectory() as root:
         folder = f"{root}/run"
         write = [sys.executable, str(SCRIPT), "write", folder, str(count)]
