@@ -26,21 +26,8 @@ from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.ops.conv_down import ConvDown
 from vitnas.space.files import load_space
 
-SPACE = """
-name: tiny
-input: {channels: 3, resolution_px: 32}
-classes: 10
-stem: {op: conv_stem, activation: gelu}
-stages:
-  - width: {choice: [8, 16]}
-    blocks:
-      - {op: conv_ffn, repeat: {range: [1, 2]}, expansion: {choice: [2, 4]}}
-  - down: {op: conv_down}
-    width: {choice: [24, 32]}
-    blocks:
-      - {op: conv_ffn, repeat: {range: [1, 3]}, expansion: {choice: [2, 4]}}
-head: {op: pooled_classifier, distilled: true, norm: batch}
-"""
+from .conftest import SPACE
+
 TEMPLATES = Path(write.__file__).parent / "templates"
 SCRIPTS = sorted(TEMPLATES.rglob("*.py"))
 
