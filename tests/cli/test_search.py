@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 import vitnas.job.preview
-import vitnas.job.rating
 import vitnas.job.search
 from vitnas.search.config import SearchConfig
 from vitnas.search.events import DryRun, Listener, SearchResult

@@ -7,9 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import vitnas.job.preview
 import vitnas.job.rating
-import vitnas.job.search
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 

@@ -16,6 +16,8 @@ import yaml
 import vitnas.job.in_flight as in_flight
 import vitnas.job.rating as rating
 
+from . import small
+
 TINY = {
     "name": "tiny",
     "description": "a small space for tests",
@@ -90,12 +92,12 @@ class {name}(Proxy):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The working folder, with the space ``tiny``; a sample of four networks, rounds of four."""
+    """The working folder, with the space ``tiny``; a small sample, few networks in flight."""
     (tmp_path / "search_spaces").mkdir()
     (tmp_path / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rating, "SAMPLE", 4)  # both as in crash_server
-    monkeypatch.setattr(in_flight, "IN_FLIGHT", 8)
+    monkeypatch.setattr(rating, "SAMPLE", small.SAMPLE)
+    monkeypatch.setattr(in_flight, "IN_FLIGHT", small.IN_FLIGHT)
     return tmp_path
 
 

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Callable
 
 import numpy as np
+import small
 import torch
 
 import vitnas.job.finish as finish
@@ -31,8 +32,8 @@ from vitnas.space.files import load_space
 
 stage.CHECKPOINT_S = 0.0  # a state after every round,
 stage.CHECKPOINT_SHARE = float("inf")  # whatever it takes
-rating.SAMPLE = 4
-in_flight.IN_FLIGHT = 8
+rating.SAMPLE = small.SAMPLE
+in_flight.IN_FLIGHT = small.IN_FLIGHT
 rating.GENOME_BATCH = 256
 finish.SHOWN_PROXIES = rating.SHOWN_PROXIES = ("naswot",)
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate"}

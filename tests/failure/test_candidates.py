@@ -13,6 +13,7 @@ from vitnas.search.config import SearchConfig
 from vitnas.workers import WorkerSettings
 
 from .conftest import records
+from .small import SAMPLE
 
 FAILS = {"raise": "RuntimeError: no luck with this one", "nan": "the score is nan"}
 WAYS = {  # workers, and what the fates lead to
@@ -30,7 +31,6 @@ WAYS = {  # workers, and what the fates lead to
         {**FAILS, "exit": "killed two workers (its process ended: want of memory, or a crash)"},
     ),
 }
-SAMPLE = 4
 
 
 def config(quality, **changes):

@@ -8,25 +8,9 @@ import pytest
 from torch import Tensor, nn
 
 from vitnas import plugins
-from vitnas.arch.build import Network
 from vitnas.hardware.measure.runtime import CannotConvert, RuntimeConditions
 
-SPACE = """
-name: tiny
-input: {channels: 3, resolution_px: 32}
-classes: 10
-stem: {op: conv_stem, activation: gelu}
-stages:
-  - width: {choice: [8, 16]}
-    blocks:
-      - {op: conv_ffn, repeat: {range: [1, 2]}, expansion: {choice: [2, 4]}}
-  - down: {op: conv_down}
-    width: {choice: [24, 32]}
-    blocks:
-      - {op: conv_ffn, repeat: {range: [1, 3]}, expansion: {choice: [2, 4]}}
-head: {op: pooled_classifier, distilled: true, norm: batch}
-"""
-EMPTY_MS, BASE_MS, SCALE = 0.01, 0.2, 1.1
+from ..conftest import SPACE, work_ms
 
 
 class Fake:
@@ -47,9 +31,7 @@ class Fake:
         if isinstance(module, self.refused):
             raise CannotConvert("it holds what this runtime cannot run")
         self.prepared.append(module)
-        work = sum(p.numel() for p in module.parameters()) / 1e4
-        ms = BASE_MS + SCALE * work if isinstance(module, Network) else EMPTY_MS + work
-        return FakeTimed(ms * self.factors.get(len(self.prepared), 1.0))
+        return FakeTimed(work_ms(module) * self.factors.get(len(self.prepared), 1.0))
 
 
 class FakeTimed:
