@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import vitnas.job.finish as finish
-import vitnas.job.rating as rating
-import vitnas.job.stage as stage
+import vitnas.run.finish as finish
+import vitnas.run.main_loop as stage
+import vitnas.run.rating as rating
 from vitnas.cli.main import main
 from vitnas.cost.table import CostTable
-from vitnas.job import search as _search  # noqa: F401 what commands import late
 from vitnas.quality.measure import measure
-from vitnas.report import plain as _plain  # noqa: F401
+from vitnas.report.terminal import plain as _plain  # noqa: F401
+from vitnas.run import search as _search  # noqa: F401 what commands import late
 from vitnas.space.files import load_space
 
 stage.CHECKPOINT_S = 0.0  # a state at every round, so that a kill falls between any two of them

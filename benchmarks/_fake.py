@@ -13,15 +13,15 @@ import numpy as np
 from _problem import Bench
 from numpy.typing import NDArray
 
-from vitnas.job.in_flight import asks_of
-from vitnas.job.members import NetworkScorer
-from vitnas.job.network_task import ALL, Item, Work
-from vitnas.job.networks import NetworkBench
-from vitnas.search.evaluation import Evaluation
-from vitnas.search.log import EvaluationLog
-from vitnas.search.loop import Loop
+from vitnas.bench.networks import NetworkBench
+from vitnas.bench.task import ALL, Item, Work
+from vitnas.run.in_flight import asks_of
+from vitnas.run.network_quality import NetworkScorer
+from vitnas.searching.loop import Loop
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
+from vitnas.store.evaluation import Evaluation
+from vitnas.store.log import EvaluationLog
 from vitnas.workers.base import Workers
 
 PROXY = "fake"

@@ -20,13 +20,13 @@ from typing import Any
 
 from _fake import Nothing
 
-from vitnas.job import search
-from vitnas.job.network_task import Item
-from vitnas.job.networks import NetworkBench
-from vitnas.search.config import SearchConfig
-from vitnas.search.evaluation import Evaluation
-from vitnas.search.log import EvaluationLog
-from vitnas.search.loop import Loop
+from vitnas.bench.networks import NetworkBench
+from vitnas.bench.task import Item
+from vitnas.run import search
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.loop import Loop
+from vitnas.store.evaluation import Evaluation
+from vitnas.store.log import EvaluationLog
 
 PROXY = "naswot"
 MORE = 10_000  # trials beyond those that are in the log when the search is killed
@@ -99,7 +99,7 @@ def resume(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    import vitnas.job.rating as rating
+    import vitnas.run.rating as rating
 
     setattr(rating, "NetworkBench", FreeBench)  # noqa: B010
     if sys.argv[1] == "write":

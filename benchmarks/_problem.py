@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas import plugins
-from vitnas.job.measure import Box
-from vitnas.job.setup import Setup, prepare
-from vitnas.quality.genome import genome_quality
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import Silent
-from vitnas.search.loop import Loop
-from vitnas.search.scorer import GenomeScorer, Scorer
+from vitnas.events import Silent
+from vitnas.quality.genomes.counts import genome_quality
+from vitnas.run.prepare import Setup, prepare
+from vitnas.searching.box import Box
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.loop import Loop
+from vitnas.searching.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes
 
 BUDGETS = (("max-latency", "1.6ms"), ("max-params", "13M"))

@@ -25,13 +25,13 @@ from typing import Any
 
 import _common as common
 
-from vitnas.job.scale import FamilyResult, resume_scale, run_scale
-from vitnas.job.search import resume_search, run_search
-from vitnas.report.plain import PlainView
-from vitnas.scale.config import ScaleConfig
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import Member, SearchResult
-from vitnas.search.presets import preset
+from vitnas.report.terminal.plain import PlainView
+from vitnas.run.presets import preset
+from vitnas.run.result import Member, SearchResult
+from vitnas.run.search import resume_search, run_search
+from vitnas.scaling.config import ScaleConfig
+from vitnas.scaling.run_scale import FamilyResult, resume_scale, run_scale
+from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 from vitnas.units import parse_quantity
 

@@ -28,13 +28,20 @@ import numpy as np
 from numpy.typing import NDArray
 from profile_rows import AIHUB_NETWORKS
 
-from vitnas.hardware.carry import LEAST_NETWORKS, METHODS, Known, carry, leave_one_out_ms, method_for
-from vitnas.hardware.features import RooflineFeatures, roofline_features
-from vitnas.hardware.fit import Sample, fit, fit_roofline
-from vitnas.hardware.networks import network_trace
-from vitnas.hardware.priors import HARDWARE
-from vitnas.hardware.roofline import BASE, COEFFICIENTS, Networks
-from vitnas.hardware.rows import LatencyRow
+from vitnas.hardware.published.latency_rows import LatencyRow
+from vitnas.hardware.published.published_networks import network_trace
+from vitnas.hardware.roofline.fit import Sample, fit, fit_roofline
+from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
+from vitnas.hardware.roofline.priors import HARDWARE
+from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.transfer.scale_prices import (
+    LEAST_NETWORKS,
+    METHODS,
+    Known,
+    carry,
+    leave_one_out_ms,
+    method_for,
+)
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "latency" / "aihub.csv"
 MEASURED = (1, 3, 5, 10, 15, 20)

@@ -17,11 +17,11 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
+from vitnas.check.agreement import tau_b, weighted_taus
 from vitnas.cost.table import CostTable
-from vitnas.quality.capacity import Capacity
-from vitnas.quality.resources import stage_resources
-from vitnas.quality.truth import tau_b, weighted_taus
-from vitnas.search.feasible import FeasibleSampler
+from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.resources import stage_resources
+from vitnas.searching.feasible import FeasibleSampler
 from vitnas.space.files import load_space
 from vitnas.space.rows import Rows, read_rows
 from vitnas.space.space import Space

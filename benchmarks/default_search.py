@@ -23,8 +23,8 @@ OPTIONS += ["--max-params", "13M", "--workers", "2"]
 CHILD = """
 import json, sys, time
 started = float(sys.argv[1])
-from vitnas.job import run_search
-from vitnas.search.config import SearchConfig
+from vitnas.run.search import run_search
+from vitnas.searching.config import SearchConfig
 class Watch:
     def __init__(self):
         self.stages, self.first, self.last = [], None, None

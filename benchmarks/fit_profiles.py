@@ -14,8 +14,8 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from vitnas.hardware.fit_profile import FittedProfile, fit_profile
-from vitnas.hardware.profile_file import read_profile
+from vitnas.hardware.profile.read import read_profile
+from vitnas.hardware.published.fit_profile import FittedProfile, fit_profile
 
 HEADER = "| profile | metric | rows | families | MAPE % | Spearman | MACs only: MAPE % | Spearman | s |"
 

@@ -26,12 +26,12 @@ from _common import Report, arguments, finish, median_seconds, print_table  # fi
 import numpy as np  # isort: skip
 
 from vitnas.cost.table import CostTable
-from vitnas.quality.block_figures import list_atoms
-from vitnas.quality.capacity import Capacity
-from vitnas.quality.fitted import Fitted
+from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.fitted.active import most_informative
+from vitnas.quality.genomes.fitted.block_figures import list_atoms
+from vitnas.quality.genomes.fitted.fitted import Fitted
+from vitnas.quality.genomes.fitted.validation import kendall_tau
 from vitnas.quality.labels import Labels
-from vitnas.quality.teaching import most_informative
-from vitnas.quality.validation import kendall_tau
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
 from vitnas.space.space import Space

@@ -15,8 +15,8 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from vitnas.hardware.block_table import block_words
 from vitnas.hardware.load import load_device
+from vitnas.hardware.profile.block_table import block_words
 
 SPACE = """
 name: small

@@ -30,11 +30,11 @@ import torch
 from _label_free import INIT, TASKS, Budget, measure_signals
 from numpy.typing import NDArray
 
+from vitnas.check.agreement import MIN_ROWS, regress, tau_b, weighted_taus
 from vitnas.cost.table import CostTable
-from vitnas.quality.capacity import Capacity
-from vitnas.quality.images import load_images
+from vitnas.quality.data.images import load_images
+from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.shape import shape_columns, stratified
-from vitnas.quality.truth import MIN_ROWS, regress, tau_b, weighted_taus
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
 

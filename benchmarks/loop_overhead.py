@@ -19,7 +19,7 @@ from _fake import fake_loop, open_log
 from _optuna_run import OptunaRun
 from _problem import Bench, default_bench
 
-from vitnas.job.in_flight import IN_FLIGHT
+from vitnas.run.in_flight import IN_FLIGHT
 from vitnas.workers import Serial
 
 

@@ -17,7 +17,7 @@ from vitnas.hardware.load import load_device
 from vitnas.hardware.measure.probe import network_probe
 from vitnas.hardware.measure.runtimes.onnxruntime import Onnxruntime
 from vitnas.hardware.measure.timing import RUNS, time_probe
-from vitnas.hardware.metrics import summarize
+from vitnas.hardware.roofline.metrics import summarize
 from vitnas.space.files import load_space
 
 SEED = 12345

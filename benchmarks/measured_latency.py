@@ -19,8 +19,7 @@ import numpy as np
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.pricer import price_architecture, trace_architecture
 from vitnas.cost.trace import Trace
-from vitnas.hardware.features import roofline_features
-from vitnas.hardware.fit import fit_roofline
+from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.load import load_device
 from vitnas.hardware.measure.plan import CALIBRATION, PUBLISHED, Plan, make_plan
 from vitnas.hardware.measure.predict import BLOCK_PRIOR
@@ -28,9 +27,10 @@ from vitnas.hardware.measure.probe import Probe
 from vitnas.hardware.measure.reduce import Times, make_table_profile
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile, times_of
 from vitnas.hardware.measure.session import Session
-from vitnas.hardware.measured import MeasuredDevice
-from vitnas.hardware.metrics import ErrorSummary, summarize
-from vitnas.hardware.roofline import BASE, Networks
+from vitnas.hardware.roofline.fit import fit_roofline
+from vitnas.hardware.roofline.kernel_features import roofline_features
+from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
+from vitnas.hardware.roofline.roofline import BASE, Networks
 from vitnas.space.files import load_space
 
 TARGETS = {"efficientformer": 0.05, "efficientformer_v1": 0.05, "vit": 0.06}

@@ -15,12 +15,12 @@ import _common as c  # first: it sets the threads
 import numpy as np
 import optuna
 
-from vitnas.job.setup import Setup, prepare
-from vitnas.job.study_trials import RunTrials
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import Silent
+from vitnas.events import Silent
+from vitnas.run.prepare import Setup, prepare
+from vitnas.searching.config import SearchConfig
 from vitnas.space.activity import Genomes
 from vitnas.study.spec import StudySpec
+from vitnas.study.trials import RunTrials
 from vitnas.study.url import StorageUrl
 from vitnas.study.writer import StudyWriter
 

@@ -19,7 +19,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from vitnas.errors import VitnasError
-from vitnas.hardware.networks import network_trace
+from vitnas.hardware.published.published_networks import network_trace
 
 Row = dict[str, str]
 COLUMNS = (

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import _common as common
 
 from vitnas import plugins
+from vitnas.bench.proxy_scores import Draws
+from vitnas.check.run_check import check_proxies
+from vitnas.check.truth import CheckSettings
 from vitnas.cli.profile._common import Bar
-from vitnas.job.check_proxies import check_proxies
-from vitnas.job.check_truth import CheckSettings
-from vitnas.job.proxy_scores import Draws
-from vitnas.report.proxy_page import PLOT, doubts, proxy_page
-from vitnas.report.proxy_plot import write_plot
-from vitnas.report.proxy_results import Results, read_results, take_in
+from vitnas.report.figures.proxy_plot import write_plot
+from vitnas.report.pages.proxy_page import PLOT, doubts, proxy_page
+from vitnas.report.pages.proxy_results import Results, read_results, take_in
 
 AZ_NAS = "expressivity+trainability+macs"  # three of its four
 DEAR = ("ntk_condition", "length_distortion", "ntk_condition+length_distortion")  # 5 x 16 images of 224 px

@@ -16,7 +16,7 @@ from typing import Any
 import _common as common
 import numpy as np
 
-from vitnas.job.network_task import Work, run_task
+from vitnas.bench.task import Work, run_task
 from vitnas.plugins import find_data
 from vitnas.space.files import load_space
 from vitnas.workers import Workers, WorkerSettings, make_workers

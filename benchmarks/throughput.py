@@ -14,10 +14,10 @@ import _common as common
 import torch
 from _problem import default_bench
 
-from vitnas.job.stage import SearchStage
-from vitnas.search.events import Silent
-from vitnas.search.run import RunFolder
-from vitnas.search.scorer import GenomeScorer
+from vitnas.events import Silent
+from vitnas.run.main_loop import SearchStage
+from vitnas.searching.scorer import GenomeScorer
+from vitnas.store.folder import RunFolder
 
 TRIALS = 2_000_000
 BATCH = 16384

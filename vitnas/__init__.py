@@ -18,20 +18,19 @@ if TYPE_CHECKING:
     from vitnas.export.weights import load_timm_weights
     from vitnas.hardware.load import load_device
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
-    from vitnas.job.scale import FamilyResult, resume_scale, run_scale
-    from vitnas.job.search import resume_search, run_search
-    from vitnas.job.study import write_study
     from vitnas.models import create_model
-    from vitnas.scale.config import ScaleConfig
-    from vitnas.search.config import SearchConfig
-    from vitnas.search.events import SearchResult
+    from vitnas.run.result import SearchResult
+    from vitnas.run.search import resume_search, run_search
+    from vitnas.scaling.config import ScaleConfig
+    from vitnas.scaling.run_scale import FamilyResult, resume_scale, run_scale
+    from vitnas.searching.config import SearchConfig
     from vitnas.space.files import load_architecture, load_space
     from vitnas.space.space import Space
+    from vitnas.study.sync import write_study
     from vitnas.training.schedule import TokenSchedule
     from vitnas.training.tokens import ProgressiveTokens
     from vitnas.workers.settings import WorkerSettings
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Architecture",
@@ -68,13 +67,13 @@ __all__ = [
 
 _MODULES = {
     "Architecture": "vitnas.arch.schema",
-    "FamilyResult": "vitnas.job.scale",
+    "FamilyResult": "vitnas.scaling.run_scale",
     "MeasureSettings": "vitnas.hardware.measure.run",
     "Network": "vitnas.arch.build",
     "ProgressiveTokens": "vitnas.training.tokens",
-    "ScaleConfig": "vitnas.scale.config",
-    "SearchConfig": "vitnas.search.config",
-    "SearchResult": "vitnas.search.events",
+    "ScaleConfig": "vitnas.scaling.config",
+    "SearchConfig": "vitnas.searching.config",
+    "SearchResult": "vitnas.run.result",
     "Space": "vitnas.space.space",
     "TimmSpec": "vitnas.export.timm",
     "TokenSchedule": "vitnas.training.schedule",
@@ -90,12 +89,12 @@ _MODULES = {
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
     "measure_profile": "vitnas.hardware.measure.run",
-    "resume_scale": "vitnas.job.scale",
-    "resume_search": "vitnas.job.search",
-    "run_scale": "vitnas.job.scale",
-    "run_search": "vitnas.job.search",
+    "resume_scale": "vitnas.scaling.run_scale",
+    "resume_search": "vitnas.run.search",
+    "run_scale": "vitnas.scaling.run_scale",
+    "run_search": "vitnas.run.search",
     "save_architecture": "vitnas.arch.schema",
-    "write_study": "vitnas.job.study",
+    "write_study": "vitnas.study.sync",
 }
 
 

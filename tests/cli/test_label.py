@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-import vitnas.job.rating as rating
+import vitnas.run.rating as rating
 
 SPACE = """
 name: few

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from vitnas.hardware.load import load_device
-from vitnas.hardware.networks import network_trace
-from vitnas.hardware.profile import Profile, save_profile
+from vitnas.hardware.profile.schema import Profile, save_profile
+from vitnas.hardware.published.published_networks import network_trace
 
 Run = Callable[..., tuple[int, str, str]]
 NAMES = ("resnet18", "resnet34", "mobilenetv2_100")

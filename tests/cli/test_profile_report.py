@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.hardware.check_file import HeldOut, write_check
+from vitnas.hardware.published.compare_file import HeldOut, write_check
 from vitnas.plugins import find_data
 
 Run = Callable[..., tuple[int, str, str]]

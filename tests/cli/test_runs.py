@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.search.layout import LAYOUTS
+from vitnas.store.layout import LAYOUTS
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-import vitnas.job.preview
-import vitnas.job.search
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import DryRun, Listener, SearchResult
+import vitnas.run.dry_run
+import vitnas.run.search
+from vitnas.events import Listener
+from vitnas.run.result import DryRun, SearchResult
+from vitnas.searching.config import SearchConfig
 from vitnas.workers import WorkerSettings
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
@@ -55,9 +56,9 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         costs = {"params": (1e6, 2e6, 3e6)}
         return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0)
 
-    monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
-    monkeypatch.setattr(vitnas.job.search, "resume_search", resume_search)
-    monkeypatch.setattr(vitnas.job.preview, "dry_run", dry_run)
+    monkeypatch.setattr(vitnas.run.search, "run_search", run_search)
+    monkeypatch.setattr(vitnas.run.search, "resume_search", resume_search)
+    monkeypatch.setattr(vitnas.run.dry_run, "dry_run", dry_run)
     return asked
 
 
@@ -217,8 +218,8 @@ def test_a_terminal_gets_the_live_view(
     run: Run, jobs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vitnas.cli import _common, search
-    from vitnas.report.live import LiveView
-    from vitnas.report.plain import PlainView
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

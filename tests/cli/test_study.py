@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vitnas.job.study import StudyResult
+from vitnas.study.sync import StudyResult
 
 Run = Callable[..., tuple[int, str, str]]
 SECRET = "s3cret-word"
@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         found.update(run=run, storage=storage, **options)
         return found["result"]
 
-    monkeypatch.setattr("vitnas.job.study.write_study", write_study)
+    monkeypatch.setattr("vitnas.study.sync.write_study", write_study)
     return found
 
 

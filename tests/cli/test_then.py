@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-import vitnas.job.search
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import SearchResult
-from vitnas.search.rungs import RungResult
+import vitnas.run.search
+from vitnas.run.result import SearchResult
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.rungs import RungResult
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 RUNGS = (
@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SearchConfig]:
             rungs=RUNGS,
         )
 
-    monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
+    monkeypatch.setattr(vitnas.run.search, "run_search", run_search)
     return configs
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-import vitnas.job.search
+import vitnas.run.search
 from vitnas.errors import RunError
-from vitnas.search.config import SearchConfig
+from vitnas.searching.config import SearchConfig
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 
@@ -23,7 +23,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SearchConfig]:
         found.append(config)
         raise RunError("enough")
 
-    monkeypatch.setattr(vitnas.job.search, "run_search", run_search)
+    monkeypatch.setattr(vitnas.run.search, "run_search", run_search)
     return found
 
 

@@ -11,7 +11,7 @@ from vitnas import plugins
 from vitnas.arch.build import build
 from vitnas.cost.device import BYTES_OF_DTYPE, Device
 from vitnas.cost.trace import trace
-from vitnas.hardware.device import ORIGINS
+from vitnas.hardware.devices.profiled import ORIGINS
 from vitnas.hardware.load import load_device
 from vitnas.space.files import load_architecture
 

@@ -14,8 +14,8 @@ from vitnas import plugins
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.quality.measure import load_proxy, measure
-from vitnas.quality.passes import run_proxies
 from vitnas.quality.proxies._base import Needs
+from vitnas.quality.proxies._passes import run_proxies
 
 PROXIES = sorted(plugins.list_plugins("proxy"))
 SETTINGS = {"batch": 14, "repeats": 1, "resolution_px": 32}

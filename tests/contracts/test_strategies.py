@@ -7,11 +7,11 @@ import pytest
 
 from vitnas import plugins
 from vitnas.cost.table import CostTable
-from vitnas.job.setup import is_sequential
-from vitnas.search.budget import parse_budget
-from vitnas.search.loop import Loop
-from vitnas.search.problem import Batch, SearchProblem
-from vitnas.search.scorer import GenomeScorer
+from vitnas.run.prepare import is_sequential
+from vitnas.searching.budget import parse_budget
+from vitnas.searching.loop import Loop
+from vitnas.searching.problem import Batch, SearchProblem
+from vitnas.searching.scorer import GenomeScorer
 from vitnas.space.files import load_space
 
 STRATEGIES = sorted(plugins.list_plugins("strategy"))

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from vitnas.hardware.block_table import BlockTable
-from vitnas.hardware.fitted import FittedDevice
-from vitnas.hardware.limits import LimitsDevice
+from vitnas.hardware.devices.fitted import FittedDevice
+from vitnas.hardware.devices.limits import LimitsDevice
+from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.load import load_device
-from vitnas.hardware.measured import MeasuredDevice
-from vitnas.hardware.profile import Calibration, Prediction
+from vitnas.hardware.profile.block_table import BlockTable
+from vitnas.hardware.profile.schema import Calibration, Prediction
 
 Make = Callable[..., Any]
 

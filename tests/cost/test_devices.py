@@ -11,7 +11,7 @@ import pytest
 from vitnas.cost.figures import COUNTS, Figures
 from vitnas.cost.pricer import BlockPricer, coverage, price_architecture
 from vitnas.cost.table import CostTable
-from vitnas.hardware.block_table import Measured
+from vitnas.hardware.profile.block_table import Measured
 from vitnas.space.chain import chain
 from vitnas.space.files import load_space
 from vitnas.space.space import Space

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import vitnas.job.in_flight as in_flight
-import vitnas.job.rating as rating
+import vitnas.run.in_flight as in_flight
+import vitnas.run.rating as rating
 
 from . import small
 

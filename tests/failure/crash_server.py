@@ -19,15 +19,15 @@ import numpy as np
 import small
 import torch
 
-import vitnas.job.finish as finish
-import vitnas.job.in_flight as in_flight
-import vitnas.job.rating as rating
-import vitnas.job.stage as stage
+import vitnas.run.finish as finish
+import vitnas.run.in_flight as in_flight
+import vitnas.run.main_loop as stage
+import vitnas.run.rating as rating
 from vitnas.cost.table import CostTable
 from vitnas.errors import VitnasError
-from vitnas.job.search import resume_search, run_search
 from vitnas.quality.measure import measure
-from vitnas.search.config import SearchConfig
+from vitnas.run.search import resume_search, run_search
+from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 
 stage.CHECKPOINT_S = 0.0  # a state after every round,

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from vitnas.errors import NothingFeasible
-from vitnas.job.search import run_search
-from vitnas.search.config import SearchConfig
+from vitnas.run.search import run_search
+from vitnas.searching.config import SearchConfig
 from vitnas.workers import WorkerSettings
 
 from .conftest import records

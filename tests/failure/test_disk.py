@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from vitnas.search.config import SearchConfig
+from vitnas.searching.config import SearchConfig
 
 from .conftest import front, log
 

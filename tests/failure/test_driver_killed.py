@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from vitnas.search.config import SearchConfig
+from vitnas.searching.config import SearchConfig
 
 from .conftest import front, log, records
 

@@ -9,8 +9,16 @@ import pytest
 from vitnas.arch.schema import save_architecture
 from vitnas.cost.block import trace_block
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.hardware.block_table import Measured, write_table
-from vitnas.hardware.carry import (
+from vitnas.hardware.load import load_device
+from vitnas.hardware.profile.block_table import Measured, write_table
+from vitnas.hardware.profile.schema import Calibration, Conditions, Profile, TableSummary, save_profile
+from vitnas.hardware.published.compare_file import check_path, read_check
+from vitnas.hardware.published.fit_profile import Headings
+from vitnas.hardware.published.published_networks import network_trace
+from vitnas.hardware.roofline.fit import PRIOR
+from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
+from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.transfer.scale_prices import (
     BASE_AND_SCALE,
     METHODS,
     REFIT,
@@ -20,15 +28,7 @@ from vitnas.hardware.carry import (
     leave_one_out_ms,
     method_for,
 )
-from vitnas.hardware.carry_profile import carry_profile
-from vitnas.hardware.check_file import check_path, read_check
-from vitnas.hardware.features import BYTE_TERMS, RooflineFeatures
-from vitnas.hardware.fit import PRIOR
-from vitnas.hardware.fit_profile import Headings
-from vitnas.hardware.load import load_device
-from vitnas.hardware.networks import network_trace
-from vitnas.hardware.profile import Calibration, Conditions, Profile, TableSummary, save_profile
-from vitnas.hardware.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.transfer.write_profile import carry_profile
 from vitnas.space.chain import chain
 from vitnas.space.files import load_architecture
 

@@ -9,11 +9,11 @@ from typer.testing import CliRunner
 
 from vitnas.cli.profile import app
 from vitnas.errors import InvalidData
-from vitnas.hardware.check import check
 from vitnas.hardware.load import load_device
-from vitnas.hardware.metrics import summarize
-from vitnas.hardware.networks import timm_trace
-from vitnas.hardware.rows import read_rows
+from vitnas.hardware.published.compare import check
+from vitnas.hardware.published.latency_rows import read_rows
+from vitnas.hardware.published.published_networks import timm_trace
+from vitnas.hardware.roofline.metrics import summarize
 
 HEADER = "model,timm_name_if_any,resolution,device,runtime,latency_ms,note\n"
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.hardware.features import BYTE_TERMS, RooflineFeatures
-from vitnas.hardware.fit import PRIOR, Sample, fit, fit_coefficients, make_samples
-from vitnas.hardware.fit_profile import Headings, fit_profile
 from vitnas.hardware.load import load_device
-from vitnas.hardware.profile_file import load_profile, read_profile
-from vitnas.hardware.roofline import COEFFICIENTS, Networks
-from vitnas.hardware.rows import LatencyRow, read_rows
+from vitnas.hardware.profile.read import load_profile, read_profile
+from vitnas.hardware.published.fit_profile import Headings, fit_profile
+from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
+from vitnas.hardware.roofline.fit import PRIOR, Sample, fit, fit_coefficients, make_samples
+from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks
 
 SHIPPED_ROWS = Path(__file__).parents[2] / "hardware_profiles" / "iphone12.csv"
 

@@ -10,16 +10,16 @@ from typer.testing import CliRunner
 
 from vitnas.cli.profile import app
 from vitnas.errors import InvalidData, InvalidInput, UnknownName, VitnasError
-from vitnas.hardware.check import check
-from vitnas.hardware.check_file import check_path, read_check
-from vitnas.hardware.features import roofline_features
-from vitnas.hardware.fit import fit_macs_only, fit_roofline
-from vitnas.hardware.fit_profile import Headings, fit_profile
 from vitnas.hardware.load import load_device
-from vitnas.hardware.networks import network_trace
-from vitnas.hardware.priors import DEFAULT_HARDWARE, HARDWARE
-from vitnas.hardware.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS
-from vitnas.hardware.rows import read_rows
+from vitnas.hardware.published.compare import check
+from vitnas.hardware.published.compare_file import check_path, read_check
+from vitnas.hardware.published.fit_profile import Headings, fit_profile
+from vitnas.hardware.published.latency_rows import read_rows
+from vitnas.hardware.published.published_networks import network_trace
+from vitnas.hardware.roofline.fit import fit_macs_only, fit_roofline
+from vitnas.hardware.roofline.kernel_features import roofline_features
+from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS
 
 HEADER = "timm_name_if_any,resolution,latency_ms,family,batch\n"
 NETWORKS = {

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.hardware.check_file import check_path, read_check
-from vitnas.hardware.fit_profile import fit_profile
 from vitnas.hardware.load import load_device
-from vitnas.hardware.metrics import summarize
-from vitnas.hardware.networks import network_trace
-from vitnas.hardware.profile_file import read_profile
+from vitnas.hardware.profile.read import read_profile
+from vitnas.hardware.published.compare_file import check_path, read_check
+from vitnas.hardware.published.fit_profile import fit_profile
+from vitnas.hardware.published.published_networks import network_trace
+from vitnas.hardware.roofline.metrics import summarize
 
 FOLDER = Path(__file__).parents[2] / "hardware_profiles"
 QUALCOMM = (

@@ -13,7 +13,7 @@ import torch
 from vitnas import plugins
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput, UnknownName
-from vitnas.hardware.block_table import Measured
+from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.kit import write
 from vitnas.hardware.kit.checks import larger_but_faster, unit_problem
 from vitnas.hardware.kit.import_results import call_cost_ms
@@ -24,7 +24,7 @@ from vitnas.hardware.measure.plan import make_plan
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile
 from vitnas.hardware.measure.session import Session
 from vitnas.hardware.measure.timing import best_visits
-from vitnas.hardware.measured import MeasuredDevice
+from vitnas.hardware.profile.block_table import Measured
 from vitnas.space.files import load_space
 
 from .conftest import BASE_MS, EMPTY_MS, SCALE, Fake, Kit, Silent, Stub, work_ms

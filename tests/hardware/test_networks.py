@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from vitnas.errors import InvalidArchitecture, MissingExtra, UnknownName
-from vitnas.hardware.networks import network_trace, timm_trace, torchvision_trace
+from vitnas.hardware.published.published_networks import network_trace, timm_trace, torchvision_trace
 
 pytest.importorskip("timm")
 pytest.importorskip("torchvision")

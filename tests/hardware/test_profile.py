@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from vitnas.errors import InvalidProfile, UnknownName
-from vitnas.hardware.fitted import FittedDevice
+from vitnas.hardware.devices.fitted import FittedDevice
 from vitnas.hardware.load import load_device
-from vitnas.hardware.profile import save_profile
-from vitnas.hardware.profile_file import load_profile, read_profile
+from vitnas.hardware.profile.read import load_profile, read_profile
+from vitnas.hardware.profile.schema import save_profile
 from vitnas.plugins import find_data
 
 

@@ -7,12 +7,12 @@ from torch import nn
 
 from vitnas.cost.device import Device
 from vitnas.cost.trace import Kernel, trace
-from vitnas.hardware.features import roofline_features
-from vitnas.hardware.fit import PRIOR
-from vitnas.hardware.fitted import FittedDevice
+from vitnas.hardware.devices.fitted import FittedDevice
 from vitnas.hardware.load import load_device
-from vitnas.hardware.networks import timm_trace
-from vitnas.hardware.roofline import COEFFICIENTS, Networks, kernels_ms
+from vitnas.hardware.published.published_networks import timm_trace
+from vitnas.hardware.roofline.fit import PRIOR
+from vitnas.hardware.roofline.kernel_features import roofline_features
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, kernels_ms
 
 ONES = dict.fromkeys(COEFFICIENTS, 1.0)
 

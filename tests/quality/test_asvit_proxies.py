@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitnas.arch.build import Network, build
-from vitnas.quality.passes import run_proxies
 from vitnas.quality.proxies import _attention
 from vitnas.quality.proxies._attention import EarlyAttention
+from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxies.length_distortion import LengthDistortion, forward_derivative
 from vitnas.quality.proxies.ntk_condition import NtkCondition, tangent_kernel
 from vitnas.space.files import load_architecture

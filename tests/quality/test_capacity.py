@@ -8,10 +8,10 @@ import pytest
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput, UnknownName
 from vitnas.quality.base import GenomeQuality
-from vitnas.quality.capacity import Capacity, Term
-from vitnas.quality.elasticity import median_genome, stage_costs
-from vitnas.quality.genome import genome_quality, is_genome_quality, restore_genome_quality
-from vitnas.quality.resources import stage_resources
+from vitnas.quality.genomes.capacity import Capacity, Term
+from vitnas.quality.genomes.counts import genome_quality, is_genome_quality, restore_genome_quality
+from vitnas.quality.genomes.elasticity import median_genome, stage_costs
+from vitnas.quality.genomes.resources import stage_resources
 from vitnas.space.files import load_space
 
 

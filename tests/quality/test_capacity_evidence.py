@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitnas.quality.capacity import Capacity
-from vitnas.quality.elasticity import elasticities
-from vitnas.quality.resources import stage_resources
+from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.elasticity import elasticities
+from vitnas.quality.genomes.resources import stage_resources
 
 
 def test_elasticities_of_a_plain_vit(plain_vit):

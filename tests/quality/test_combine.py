@@ -7,7 +7,7 @@ import statistics
 
 import numpy as np
 
-from vitnas.quality.combine import log_rank_sum, standard_sum
+from vitnas.quality.combined import log_rank_sum, standard_sum
 
 SCORES = np.random.default_rng(3).normal(size=(12, 3)) * [1.0, 50.0, 0.01]
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from vitnas.errors import InvalidData, InvalidInput, RunError
-from vitnas.quality.dataset import load_dataset
-from vitnas.quality.decoded import decode, open_decoded, try_out
+from vitnas.quality.data.dataset import load_dataset
+from vitnas.quality.data.decoded import decode, open_decoded, try_out
 
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, size=(40, 12, 12, 3), dtype=np.uint8)

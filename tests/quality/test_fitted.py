@@ -10,13 +10,13 @@ import pytest
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.quality.base import GenomeQuality
-from vitnas.quality.block_figures import list_atoms
-from vitnas.quality.capacity import Capacity
-from vitnas.quality.fitted import Fitted
-from vitnas.quality.genome import genome_quality, restore_genome_quality
+from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.counts import genome_quality, restore_genome_quality
+from vitnas.quality.genomes.fitted.active import most_informative
+from vitnas.quality.genomes.fitted.block_figures import list_atoms
+from vitnas.quality.genomes.fitted.fitted import Fitted
+from vitnas.quality.genomes.fitted.validation import Validation, kendall_tau
 from vitnas.quality.labels import Labels, merged
-from vitnas.quality.teaching import most_informative
-from vitnas.quality.validation import Validation, kendall_tau
 from vitnas.space.files import load_space
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitnas.quality.grouped_ridge import (
+from vitnas.quality.genomes.fitted.ridge import (
     CONSTANT_VARIANCE,
     JITTER,
     GroupedRidge,

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from vitnas.errors import InvalidData, InvalidInput, MissingExtra
-from vitnas.quality.images import load_images
+from vitnas.quality.data.images import load_images
 from vitnas.quality.measure import measure
 from vitnas.space.files import load_architecture
 

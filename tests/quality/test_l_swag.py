@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from vitnas.arch.build import Network, Stage
-from vitnas.quality.passes import loss_of, run_proxies
+from vitnas.quality.proxies._passes import loss_of, run_proxies
 from vitnas.quality.proxies.l_swag import LSwag, inverse_deviation
 
 
@@ -65,7 +65,7 @@ def test_l_swag(setting, start, end, chosen):
 
 def test_parts_of_layers_change_nothing(setting, monkeypatch):
     whole = run_proxies(setting[0], {"it": LSwag()}, *setting[1:]).scores["it"]
-    monkeypatch.setattr("vitnas.quality.samples.PART", 1)  # every row by itself
+    monkeypatch.setattr("vitnas.quality.proxies._samples.PART", 1)  # every row by itself
     assert run_proxies(setting[0], {"it": LSwag()}, *setting[1:]).scores["it"] == pytest.approx(
         whole, rel=1e-5
     )

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from vitnas.quality.label_warp import LabelWarp, candidate_powers
+from vitnas.quality.genomes.fitted.rescale import LabelWarp, candidate_powers
 
 LABELS = 70 + np.random.default_rng(0).gumbel(size=200)
 

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, grad, vmap
 
-from vitnas.quality.passes import loss_of, run_proxies
 from vitnas.quality.proxies._base import Proxy
+from vitnas.quality.proxies._passes import loss_of, run_proxies
 
 
 class Mixed(nn.Module):

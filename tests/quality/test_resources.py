@@ -6,7 +6,7 @@ import pytest
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
-from vitnas.quality.resources import attention_width_of, expansion_of, stage_resources
+from vitnas.quality.genomes.resources import attention_width_of, expansion_of, stage_resources
 from vitnas.space.files import load_space
 
 

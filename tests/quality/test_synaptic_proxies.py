@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitnas.quality.passes import run_proxies
+from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxies.auto_prox import AutoProx
 from vitnas.quality.proxies.dss import Dss, nuclear_norm, nuclear_norm_of_product
 from vitnas.quality.proxies.synflow import Synflow

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from rich.console import Console, RenderableType
 
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import Coverage, DryRun, Member, SearchResult, Snapshot, Target
+from vitnas.events import Snapshot
+from vitnas.hardware.targets import Coverage, Target
+from vitnas.run.result import DryRun, Member, SearchResult
+from vitnas.searching.config import SearchConfig
 
 ROW = {
     "name": "efficientformer-s0", "id": "0123456789ab", "params": 3_600_256, "macs": 400_000_000,

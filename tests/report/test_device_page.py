@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.hardware.check_file import HeldOut, write_check
-from vitnas.hardware.profile import Calibration, Prediction, TableSummary, save_profile
-from vitnas.hardware.profile_file import load_profile
+from vitnas.hardware.profile.read import load_profile
+from vitnas.hardware.profile.schema import Calibration, Prediction, TableSummary, save_profile
+from vitnas.hardware.published.compare_file import HeldOut, write_check
 from vitnas.plugins import PACKAGE_FOLDER, list_data
-from vitnas.report.device_page import PLOTS, Entry, device_page, doubts, read_entry
-from vitnas.report.device_sections import table
-from vitnas.report.scatter import write_scatter
+from vitnas.report.figures.scatter import write_scatter
+from vitnas.report.pages.device_page import PLOTS, Entry, device_page, doubts, read_entry
+from vitnas.report.pages.device_sections import table
 
 DOCS = PACKAGE_FOLDER.parent / "docs"
 ROWS = (HeldOut("a", "A", 224, 1.0, 1.1), HeldOut("b", "B", 0, 2.0, 1.8), HeldOut("c", "B", 256, 40.0, 40.0))

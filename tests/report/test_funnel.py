@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from vitnas.report.dry_run import dry_run_table
-from vitnas.report.funnel import funnel_table
-from vitnas.report.summary import report
-from vitnas.report.tables import front_table
-from vitnas.search.config import SearchConfig
-from vitnas.search.events import RungPlan
-from vitnas.search.rungs import RungResult
+from vitnas.report.terminal.dry_run_table import dry_run_table
+from vitnas.report.terminal.rung_table import funnel_table
+from vitnas.report.terminal.summary import report
+from vitnas.report.terminal.tables import front_table
+from vitnas.run.result import RungPlan
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.rungs import RungResult
 
 SEARCH = RungResult("capacity", None, 1_036_112, 1_000_000, 0, 4_805, 12.2)
 NASWOT = RungResult("naswot", 1000, 1000, 997, 3, 212, 187.4, {"hung": 2, "ValueError": 1})

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from vitnas.report.axes import plot_axes
-from vitnas.report.plots import Canvas, Mark, Scale, Scatter, _edge
+from vitnas.report.terminal.axes import plot_axes
+from vitnas.report.terminal.plots import Canvas, Mark, Scale, Scatter, _edge
 
 
 def draw(scatter: Scatter, width: int = 80, encoding: str = "utf-8") -> list[str]:

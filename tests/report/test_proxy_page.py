@@ -8,10 +8,10 @@ import pytest
 
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.plugins import PACKAGE_FOLDER
-from vitnas.report.proxy_page import PLOT, doubts, proxy_page
-from vitnas.report.proxy_plot import ranked_names, write_plot
-from vitnas.report.proxy_results import read_results, take_in
-from vitnas.report.proxy_tables import check_tables
+from vitnas.report.figures.proxy_plot import ranked_names, write_plot
+from vitnas.report.pages.proxy_page import PLOT, doubts, proxy_page
+from vitnas.report.pages.proxy_results import read_results, take_in
+from vitnas.report.pages.proxy_tables import check_tables
 
 DOCS = PACKAGE_FOLDER.parent / "docs"
 COMMITTED = sorted((DOCS / "proxies").glob("*.json")) if (DOCS / "proxies").is_dir() else []

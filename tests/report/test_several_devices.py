@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from vitnas.report.dry_run import dry_run_table
-from vitnas.report.scores import score_tables
-from vitnas.report.summary import report
-from vitnas.report.tables import front_table
+from vitnas.report.terminal.dry_run_table import dry_run_table
+from vitnas.report.terminal.score_tables import score_tables
+from vitnas.report.terminal.summary import report
+from vitnas.report.terminal.tables import front_table
 
 from .conftest import ROW, lines_of, row
 

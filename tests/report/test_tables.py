@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from vitnas.report.axes import AXES
-from vitnas.report.columns import Column, fit
-from vitnas.report.dry_run import dry_run_table
-from vitnas.report.scores import score_tables
-from vitnas.report.summary import report
-from vitnas.report.tables import front_table
-from vitnas.report.words import count, duration, ratio, share, speed
+from vitnas.report.terminal.axes import AXES
+from vitnas.report.terminal.columns import Column, fit
+from vitnas.report.terminal.dry_run_table import dry_run_table
+from vitnas.report.terminal.score_tables import score_tables
+from vitnas.report.terminal.summary import report
+from vitnas.report.terminal.tables import front_table
+from vitnas.report.terminal.wording import count, duration, ratio, share, speed
 
 from .conftest import ROW, lines_of, row
 

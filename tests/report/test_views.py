@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from vitnas.report.live import LiveView
-from vitnas.report.plain import EVERY_S, PlainView
-from vitnas.report.progress import progress_and_left
+from vitnas.report.terminal.live import LiveView
+from vitnas.report.terminal.plain import EVERY_S, PlainView
+from vitnas.report.terminal.progress import progress_and_left
 
 
 class Clock:

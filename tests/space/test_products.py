@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vitnas.errors import InvalidArchitecture, InvalidSpace
-from vitnas.quality.resources import stage_resources
+from vitnas.quality.genomes.resources import stage_resources
 from vitnas.space.files import load_space
 
 DOCUMENT = {

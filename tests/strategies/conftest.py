@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vitnas.search.feasible import FeasibleSampler
-from vitnas.search.problem import Batch
+from vitnas.searching.feasible import FeasibleSampler
+from vitnas.searching.problem import Batch
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.space import Space

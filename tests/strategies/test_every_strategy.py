@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vitnas import plugins
-from vitnas.search.problem import Batch
+from vitnas.searching.problem import Batch
 from vitnas.space.activity import Genomes
 
 NAMES = sorted(plugins.list_plugins("strategy"))

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vitnas.search.archive import Archive
-from vitnas.search.pareto import crowding, hypervolume, ranks
+from vitnas.searching.archive import Archive
+from vitnas.searching.pareto import crowding, hypervolume, ranks
 from vitnas.strategies.evolution import Evolution, survivors
 from vitnas.strategies.random import Random
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from vitnas.search.pareto import non_dominated
+from vitnas.searching.pareto import non_dominated
 from vitnas.strategies.local import Local
 
 MakeProblem = Callable[..., Any]

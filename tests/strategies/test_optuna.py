@@ -11,7 +11,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 from optuna.trial import TrialState
 
 from vitnas import plugins
-from vitnas.search.problem import Batch
+from vitnas.searching.problem import Batch
 from vitnas.strategies import _optuna
 
 MakeProblem = Callable[..., Any]

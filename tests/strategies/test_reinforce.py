@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from vitnas.search.problem import Batch
+from vitnas.searching.problem import Batch
 from vitnas.space.activity import Genomes
 from vitnas.strategies.reinforce import Reinforce
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import vitnas
-from vitnas.lock import RunLock
+from vitnas.store.lock import RunLock
 from vitnas.workers import node_report
 
 

@@ -24,7 +24,7 @@ def learned(ctx: typer.Context, limits: Sequence[str]) -> dict[str, Any]:
     labels = ctx.params["labels"]
     if labels is None:
         return {}
-    from vitnas.job.label import inherited
+    from vitnas.labelling import inherited
 
     settings = inherited(labels)
     budgets = settings.pop("budgets", ())

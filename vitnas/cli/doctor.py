@@ -10,8 +10,8 @@ import typer
 from vitnas.cli import _common
 
 if TYPE_CHECKING:
-    from vitnas.job.doctor import Diagnosis, Finding, NodeReport
-    from vitnas.job.doctor_folder import FolderReport
+    from vitnas.doctor.diagnose import Diagnosis, Finding, NodeReport
+    from vitnas.doctor.folder_check import FolderReport
 
 ILL = 1  # something must be mended
 GIB = 1 << 30
@@ -43,7 +43,7 @@ def doctor(
     whether it can be written and locked, and whether all nodes share it. Exits with 0 if all is well, 1 if
     something must be mended, 2 for wrong input. For example: vitnas doctor --ray auto --out /mnt/runs
     """
-    from vitnas.job.doctor import diagnose
+    from vitnas.doctor.diagnose import diagnose
 
     found = diagnose(ray, out)
     if as_json:

@@ -13,7 +13,7 @@ from vitnas.cli import _common
 from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from vitnas.job.label import Added, Asked
+    from vitnas.labelling import Added, Asked
 
 DEFAULT_COUNT = 50
 
@@ -53,7 +53,7 @@ def label(
         for option, value in (("-n", count), ("--out", out)):
             if value is not None:
                 raise InvalidInput(f"{option} is for asking; it cannot stand beside --add")
-        from vitnas.job.label import add_labels
+        from vitnas.labelling import add_labels
 
         _say_added(add_labels(run, add, label=label), run, as_json)
         return
@@ -66,8 +66,8 @@ def label(
 
 def ask(run: str, count: int, out: str | None = None, label: str | None = None) -> Asked:
     """Write what to label; progress goes to stderr."""
-    from vitnas.job.label import ask_labels
-    from vitnas.report.plain import PlainView
+    from vitnas.labelling import ask_labels
+    from vitnas.report.terminal.plain import PlainView
 
     with PlainView(sys.stderr, time_s=None) as view:
         return ask_labels(run, count, out=out, label=label, listener=view)

@@ -47,7 +47,7 @@ def devices(as_json: Json = False) -> None:
 
 def _device(name: str) -> dict[str, Any]:
     """What a profile says; one that cannot be read is listed with its problem, the others still are."""
-    from vitnas.hardware.profile_file import load_profile
+    from vitnas.hardware.profile.read import load_profile
 
     try:
         profile = load_profile(name)

@@ -52,9 +52,9 @@ def check(
     Builds every network of the table, scores it, and prints how far each score ranks the networks as their
     accuracies do, beside counts that need no network. Stop it at any time: the same command goes on.
     """
-    from vitnas.job.check_proxies import check_proxies
-    from vitnas.job.check_truth import CheckSettings
-    from vitnas.job.proxy_scores import Draws
+    from vitnas.bench.proxy_scores import Draws
+    from vitnas.check.run_check import check_proxies
+    from vitnas.check.truth import CheckSettings
 
     settings = CheckSettings(
         space=space,
@@ -71,7 +71,7 @@ def check(
     if as_json:
         _common.print_json(document["proxies"])
         return
-    from vitnas.report.proxy_tables import check_tables
+    from vitnas.report.pages.proxy_tables import check_tables
 
     _common.console().print(check_tables(document))
 
@@ -91,9 +91,9 @@ def report(
     goes into the page as it is; OUT/proxies/known.csv holds what was measured before.
     """
     from vitnas.errors import MissingExtra
-    from vitnas.report.proxy_page import PLOT, doubts, proxy_page
-    from vitnas.report.proxy_plot import write_plot
-    from vitnas.report.proxy_results import read_results, take_in
+    from vitnas.report.figures.proxy_plot import write_plot
+    from vitnas.report.pages.proxy_page import PLOT, doubts, proxy_page
+    from vitnas.report.pages.proxy_results import read_results, take_in
 
     folder = out / "proxies"
     folder.mkdir(parents=True, exist_ok=True)

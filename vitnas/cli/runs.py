@@ -12,8 +12,8 @@ import typer.core
 from vitnas.cli import _common
 
 if TYPE_CHECKING:
-    from vitnas.job.repair import Repair
-    from vitnas.job.runs import RunInfo
+    from vitnas.store.repair import Repair
+    from vitnas.store.runs import RunInfo
 
 DEFAULT = "list"
 INDENT = "    "
@@ -45,7 +45,7 @@ def list_(
 
     A run whose process is gone has 'died'; go on with it by 'vitnas search --resume RUN'.
     """
-    from vitnas.job.runs import list_runs
+    from vitnas.store.runs import list_runs
 
     runs = list_runs(folder)
     if as_json:
@@ -106,7 +106,7 @@ def repair(
 
     The log as it was is kept beside it. What the lines held is measured again when the run goes on.
     """
-    from vitnas.job.repair import repair_run
+    from vitnas.store.repair import repair_run
 
     done = repair_run(run)
     if as_json:

@@ -14,10 +14,10 @@ from vitnas.cli._runs import gives_settings, refuse_beside_resume, refuse_change
 from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
 
 if TYPE_CHECKING:
-    from vitnas.job.scale import FamilyResult
-    from vitnas.report.live import LiveView
-    from vitnas.report.plain import PlainView
-    from vitnas.scale.config import ScaleConfig
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
+    from vitnas.scaling.config import ScaleConfig
+    from vitnas.scaling.run_scale import FamilyResult
 
 LIMITS = ("max_latency", "min_throughput", "max_params", "max_macs", "max_activation_memory")
 SETTINGS = (
@@ -176,7 +176,7 @@ def scale(
     They are written to runs/NAME/family/ as files that a trainer loads. For example:
     vitnas scale efficientformer:s0 --to 6M,12M,26M --rule compound --target iphone12
     """
-    from vitnas.job.scale import resume_scale, run_scale
+    from vitnas.scaling.run_scale import resume_scale, run_scale
 
     who = w.worker_settings(ctx)
 
@@ -197,7 +197,7 @@ def scale(
 
 
 def _config(ctx: typer.Context) -> ScaleConfig:
-    from vitnas.scale.config import RULES, ScaleConfig, parse_sizes
+    from vitnas.scaling.config import RULES, ScaleConfig, parse_sizes
 
     given = ctx.params
     if given["file"] is None:
@@ -223,8 +223,8 @@ def _config(ctx: typer.Context) -> ScaleConfig:
 
 def _view(as_json: bool) -> LiveView | PlainView:
     """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
-    from vitnas.report.live import LiveView
-    from vitnas.report.plain import PlainView
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
 
     console = _common.console(stderr=True)
     live = _common.is_terminal() and console.is_terminal and not console.is_dumb_terminal
@@ -233,8 +233,8 @@ def _view(as_json: bool) -> LiveView | PlainView:
 
 def _finish(result: FamilyResult, as_json: bool) -> None:
     """Print the family; a size that was missed is an error, after what was found is on the screen."""
-    from vitnas.report.family import family_report
-    from vitnas.report.family_plot import write_family_plot
+    from vitnas.report.figures.family_plot import write_family_plot
+    from vitnas.report.terminal.family_table import family_report
 
     picture: Path | None = result.path / "family.png"
     try:

@@ -96,7 +96,7 @@ def score(
     With any option of workers a network that cannot be scored is said, and the others go on. For example:
     vitnas score best/*.yaml --proxy naswot --ray auto
     """
-    from vitnas.job.scoring import score as score_files
+    from vitnas.scoring import score as score_files
 
     score_all = partial(
         score_files,
@@ -120,6 +120,6 @@ def score(
     if as_json:
         _common.print_json(rows)
         return
-    from vitnas.report.scores import score_tables
+    from vitnas.report.terminal.score_tables import score_tables
 
     _common.console().print(score_tables(rows))

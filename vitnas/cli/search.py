@@ -18,10 +18,10 @@ from vitnas.cli._values import parse_count, parse_duration
 from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from vitnas.report.live import LiveView
-    from vitnas.report.plain import PlainView
-    from vitnas.search.config import SearchConfig
-    from vitnas.search.events import SearchResult
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
+    from vitnas.run.result import SearchResult
+    from vitnas.searching.config import SearchConfig
     from vitnas.workers import WorkerSettings
 
 INTERRUPTED, FAILED = 130, 2
@@ -94,7 +94,7 @@ def search(
     if dry_run:
         _dry_run(config, as_json)
         return
-    from vitnas.job.search import resume_search, run_search
+    from vitnas.run.search import resume_search, run_search
 
     with _view(as_json, time_s) as view:
         if resume is not None:
@@ -109,7 +109,7 @@ def search(
 
 
 def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> SearchConfig:
-    from vitnas.search.config import SearchConfig
+    from vitnas.searching.config import SearchConfig
 
     given = {**ctx.params, **_preset(ctx), **learned(ctx, LIMITS)}
     if given["space"] is None:
@@ -133,7 +133,7 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
 
 def _preset(ctx: typer.Context) -> dict[str, Any]:
     """What the preset says of the options that were not given."""
-    from vitnas.search.presets import preset
+    from vitnas.run.presets import preset
 
     name = ctx.params["preset"]
     settings = {} if name is None else preset(name)
@@ -148,7 +148,7 @@ def _resume(
     mirror: str | None,
     as_json: bool,
 ) -> None:
-    from vitnas.job.search import resume_search
+    from vitnas.run.search import resume_search
 
     with _view(as_json, time_s) as view:
         result = resume_search(
@@ -158,8 +158,8 @@ def _resume(
 
 
 def _dry_run(config: SearchConfig, as_json: bool) -> None:
-    from vitnas.job.preview import dry_run
-    from vitnas.report.dry_run import dry_run_table
+    from vitnas.report.terminal.dry_run_table import dry_run_table
+    from vitnas.run.dry_run import dry_run
 
     with _view(as_json, None) as view:
         found = dry_run(config, listener=view)
@@ -171,8 +171,8 @@ def _dry_run(config: SearchConfig, as_json: bool) -> None:
 
 def _view(as_json: bool, time_s: float | None) -> LiveView | PlainView:
     """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
-    from vitnas.report.live import LiveView
-    from vitnas.report.plain import PlainView
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
 
     console = _common.console(stderr=True)
     live = _common.is_terminal() and console.is_terminal and not console.is_dumb_terminal
@@ -184,7 +184,7 @@ def _finish(result: SearchResult, as_json: bool) -> None:
     if as_json:
         _common.print_json(result.to_dict())
     else:
-        from vitnas.report.summary import report
+        from vitnas.report.terminal.summary import report
 
         _common.console().print(report(result))
     go_on = f"vitnas search --resume {shlex.quote(str(result.path))}"

@@ -11,7 +11,7 @@ import typer
 from vitnas.cli import _common
 
 if TYPE_CHECKING:
-    from vitnas.job.study import StudyResult
+    from vitnas.study.sync import StudyResult
 
 MANY = 10_000  # trials, from which on optuna-dashboard is slow
 
@@ -46,8 +46,8 @@ def study(
 
     optuna-dashboard sqlite:///study.db
     """
-    from vitnas.job.study import write_study
-    from vitnas.report.plain import PlainView
+    from vitnas.report.terminal.plain import PlainView
+    from vitnas.study.sync import write_study
 
     with PlainView(sys.stderr, time_s=None) as view:
         result = write_study(run, storage, name=name, limit=limit, listener=view)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitnas.hardware.block_table import read_table
-from vitnas.hardware.fitted import FittedDevice
-from vitnas.hardware.limits import LimitsDevice
-from vitnas.hardware.measured import MeasuredDevice
-from vitnas.hardware.profile_file import read_profile
+from vitnas.hardware.devices.fitted import FittedDevice
+from vitnas.hardware.devices.limits import LimitsDevice
+from vitnas.hardware.devices.measured import MeasuredDevice
+from vitnas.hardware.profile.block_table import read_table
+from vitnas.hardware.profile.read import read_profile
 from vitnas.plugins import find_data
 
 ProfiledDevice = FittedDevice | MeasuredDevice | LimitsDevice

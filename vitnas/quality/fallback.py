@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from vitnas.arch.schema import Architecture
-from vitnas.quality.capacity import RAMP
-from vitnas.quality.resources import attention_width_of, expansion_of
+from vitnas.quality.genomes.capacity import RAMP
+from vitnas.quality.genomes.resources import attention_width_of, expansion_of
 
 
 def log_capacity(architecture: Architecture) -> float:

@@ -15,9 +15,9 @@ from vitnas import plugins
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
-from vitnas.quality.images import Images
-from vitnas.quality.passes import Outcome, derived_seed, loss_of, run_proxies
+from vitnas.quality.data.images import Images
 from vitnas.quality.proxies._base import Proxy
+from vitnas.quality.proxies._passes import Outcome, derived_seed, loss_of, run_proxies
 
 __all__ = ["Measurement", "Setting", "fitted_resolution", "load_proxy", "loss_of", "measure", "run_proxies"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.quality.resources import stage_resources
+from vitnas.quality.genomes.resources import stage_resources
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vitnas.quality.dataset import Dataset
+    from vitnas.quality.data.dataset import Dataset
 
 TRAIN = "train"
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.search.problem import Batch, Problem
+from vitnas.searching.problem import Batch, Problem
 from vitnas.space.activity import Genomes
 
 State = dict[str, NDArray[Any]]

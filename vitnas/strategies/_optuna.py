@@ -17,8 +17,8 @@ from optuna import samplers
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from vitnas.search.moves import is_ordered
-from vitnas.search.problem import Batch, Problem
+from vitnas.searching.problem import Batch, Problem
+from vitnas.searching.variation import is_ordered
 from vitnas.space.activity import Genomes
 from vitnas.strategies._base import State, failed
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.search.archive import first_of_each
-from vitnas.search.moves import Moves
-from vitnas.search.pareto import crowding, ranks
-from vitnas.search.problem import Batch, Problem
+from vitnas.searching.archive import first_of_each
+from vitnas.searching.pareto import crowding, ranks
+from vitnas.searching.problem import Batch, Problem
+from vitnas.searching.variation import Moves
 from vitnas.space.activity import Genomes
 from vitnas.strategies._base import State, failed, restore_rng, rng_state
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.search.archive import Archive, SeenKeys
-from vitnas.search.moves import Moves
-from vitnas.search.problem import Batch, Problem
+from vitnas.searching.archive import Archive, SeenKeys
+from vitnas.searching.problem import Batch, Problem
+from vitnas.searching.variation import Moves
 from vitnas.space.activity import Genomes
 from vitnas.strategies._base import State, restore_rng, rng_state
 

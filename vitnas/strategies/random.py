@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.search.problem import Batch, Problem
+from vitnas.searching.problem import Batch, Problem
 from vitnas.space.activity import Genomes
 from vitnas.strategies._base import State, restore_rng, rng_state
 

@@ -34,7 +34,7 @@ LAYOUT = torch.channels_last  # of maps: convolutions of 3x3 and 1x1 take half t
 
 
 class TrainingData(Protocol):
-    """Square images (N, C, S, S) with labels (N,), as `vitnas.quality.decoded.Decoded` holds them."""
+    """Square images (N, C, S, S) with labels (N,), as `vitnas.quality.data.decoded.Decoded` holds them."""
 
     @property
     def train(self) -> NDArray[Any]: ...  # noqa: D102

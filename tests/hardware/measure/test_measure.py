@@ -12,10 +12,10 @@ from vitnas.arch.build import Network, build
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, RunCorrupt
-from vitnas.hardware.check_file import check_path, read_check
+from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.load import load_device
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile
-from vitnas.hardware.measured import MeasuredDevice
+from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.ops.conv_down import ConvDown
 from vitnas.space.chain import chain
 from vitnas.space.files import load_space

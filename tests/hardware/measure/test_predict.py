@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from vitnas.cost.block import trace_block
-from vitnas.hardware.block_table import Measured
-from vitnas.hardware.features import roofline_features
 from vitnas.hardware.measure.predict import BLOCK_PRIOR, fit_predictor
-from vitnas.hardware.roofline import kernels_ms
+from vitnas.hardware.profile.block_table import Measured
+from vitnas.hardware.roofline.kernel_features import roofline_features
+from vitnas.hardware.roofline.roofline import kernels_ms
 from vitnas.space.files import load_space
 from vitnas.space.slots import list_slots
 

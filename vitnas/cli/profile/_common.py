@@ -11,9 +11,9 @@ import typer
 
 if TYPE_CHECKING:
     from vitnas.hardware.measure.reduce import Made
-    from vitnas.hardware.metrics import ErrorSummary
-    from vitnas.hardware.profile import Profile
-    from vitnas.hardware.rows import LatencyRow
+    from vitnas.hardware.profile.schema import Profile
+    from vitnas.hardware.published.latency_rows import LatencyRow
+    from vitnas.hardware.roofline.metrics import ErrorSummary
 
 
 def print_summary(summary: ErrorSummary) -> None:
@@ -95,7 +95,7 @@ def print_calibration(profile: Profile) -> None:
 
 def print_held_out(made: Made) -> None:
     """Errors on networks that a table was not made from, if there are any."""
-    from vitnas.hardware.metrics import summarize
+    from vitnas.hardware.roofline.metrics import summarize
 
     if made.profile.error is None:
         return

@@ -10,7 +10,7 @@ import typer
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
-    from vitnas.hardware.carry_profile import CarriedProfile
+    from vitnas.hardware.transfer.write_profile import CarriedProfile
 
 
 def calibrate(
@@ -36,8 +36,8 @@ def calibrate(
     3 networks give one factor for all prices; 10 give the base its own; 15 fit all coefficients again, with
     the old ones as prior. The error is found by leaving out one network after the other.
     """
-    from vitnas.hardware.carry_profile import carry_profile
-    from vitnas.hardware.fit_profile import Headings
+    from vitnas.hardware.published.fit_profile import Headings
+    from vitnas.hardware.transfer.write_profile import carry_profile
 
     headings = Headings(title, description, device, runtime, os, compute_units)
     with Progress("tracing") as progress:

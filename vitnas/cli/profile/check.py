@@ -11,8 +11,8 @@ import typer
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
-    from vitnas.hardware.check import CheckResult
     from vitnas.hardware.load import ProfiledDevice
+    from vitnas.hardware.published.compare import CheckResult
 
 
 def check(
@@ -28,8 +28,8 @@ def check(
 
     Every row of the file counts, whatever device and runtime it names, unless --device-filter says otherwise.
     """
-    from vitnas.hardware.check import check as run_check
     from vitnas.hardware.load import load_device
+    from vitnas.hardware.published.compare import check as run_check
 
     priced = load_device(device)
     with Progress("tracing") as progress:

@@ -10,7 +10,7 @@ import typer
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
-    from vitnas.hardware.fit_profile import FittedProfile
+    from vitnas.hardware.published.fit_profile import FittedProfile
 
 
 def fit(
@@ -45,7 +45,7 @@ def fit(
     profile of that name in the folder keeps its headings (all options but --rows and --out) unless they are
     given here.
     """
-    from vitnas.hardware.fit_profile import Headings, fit_profile
+    from vitnas.hardware.published.fit_profile import Headings, fit_profile
 
     headings = Headings(
         title, description, device, runtime, os, compute_units, dtype, noise, metric, batch, hardware
@@ -56,7 +56,7 @@ def fit(
 
 
 def _print_fit(made: FittedProfile) -> None:
-    from vitnas.hardware.check_file import check_path
+    from vitnas.hardware.published.compare_file import check_path
 
     error = made.profile.error
     assert error is not None

@@ -58,7 +58,7 @@ def memory(
 def _memory(architecture: Architecture, device: Device | None) -> dict[str, Any]:
     """All that is printed, as JSON."""
     from vitnas.cost.device import BYTES_OF_DTYPE
-    from vitnas.hardware.mcu import MCUFORMER_LIMIT_BYTES, mcuformer_bytes, memory_need
+    from vitnas.hardware.devices.mcu import MCUFORMER_LIMIT_BYTES, mcuformer_bytes, memory_need
 
     need = memory_need(architecture)
     check = mcuformer_bytes(architecture)

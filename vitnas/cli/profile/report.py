@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vitnas.report.device_page import Entry
+    from vitnas.report.pages.device_page import Entry
 
 
 def report(
@@ -25,7 +25,7 @@ def report(
     goes into the page as it is.
     """
     from vitnas import plugins
-    from vitnas.report.device_page import PLOTS, device_page, doubts, read_entry
+    from vitnas.report.pages.device_page import PLOTS, device_page, doubts, read_entry
 
     names = devices or list(plugins.list_data("hardware_profiles"))
     folder = out / PLOTS
@@ -44,7 +44,7 @@ def report(
 def _write_pictures(entries: Sequence[Entry], folder: Path) -> frozenset[str]:
     """Names of the devices that have a picture; none of them without matplotlib."""
     from vitnas.errors import MissingExtra
-    from vitnas.report.scatter import write_scatter
+    from vitnas.report.figures.scatter import write_scatter
 
     written = set()
     for entry in entries:

@@ -12,11 +12,11 @@ import numpy as np
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.trace import Trace
 from vitnas.errors import InvalidData
-from vitnas.hardware.block_table import Measured, block_words
 from vitnas.hardware.measure.plan import Plan
 from vitnas.hardware.measure.predict import fit_predictor
 from vitnas.hardware.measure.probe import Probe
 from vitnas.hardware.measure.reduce import LEAST_BLOCKS, Times
+from vitnas.hardware.profile.block_table import Measured, block_words
 from vitnas.space.slots import Context
 
 # Of some 5,400 published latencies (timm's benchmarks and iPhones) the fastest is 77e12 MACs/s, one large GPU

@@ -34,7 +34,7 @@ from vitnas.hardware.measure.probe import EMPTY, Probe
 from vitnas.hardware.measure.reduce import Made, Times, make_table_profile
 from vitnas.hardware.measure.run import at_resolution, times_of, write_profile
 from vitnas.hardware.measure.session import Visit
-from vitnas.hardware.profile_file import read_profile
+from vitnas.hardware.profile.read import read_profile
 from vitnas.space.files import load_space
 
 LEAST_SINGLES = 3

@@ -9,9 +9,9 @@ from typing import Any
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidData
-from vitnas.hardware.block_table import block_fields
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
+from vitnas.hardware.profile.block_table import block_fields
 
 FORMAT = 1
 FILE = "kit.json"

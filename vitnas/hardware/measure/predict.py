@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
-from vitnas.hardware.block_table import Measured
-from vitnas.hardware.features import COMPUTE_CLASSES, RooflineFeatures, roofline_features
-from vitnas.hardware.fit import PRIOR, fit_roofline
-from vitnas.hardware.profile import Prediction
-from vitnas.hardware.roofline import (
+from vitnas.hardware.profile.block_table import Measured
+from vitnas.hardware.profile.schema import Prediction
+from vitnas.hardware.roofline.fit import PRIOR, fit_roofline
+from vitnas.hardware.roofline.kernel_features import COMPUTE_CLASSES, RooflineFeatures, roofline_features
+from vitnas.hardware.roofline.roofline import (
     ACTIVATIONS,
     BASE,
     BYTES,

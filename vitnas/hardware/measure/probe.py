@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.build import build, build_op
 from vitnas.arch.schema import Architecture
-from vitnas.hardware.block_table import block_fields, block_id, block_words
+from vitnas.hardware.profile.block_table import block_fields, block_id, block_words
 from vitnas.space.slots import Context
 
 EMPTY = "empty"

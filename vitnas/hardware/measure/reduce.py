@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.trace import Trace
 from vitnas.errors import InvalidData
-from vitnas.hardware.block_table import Measured
-from vitnas.hardware.check_file import HeldOut
-from vitnas.hardware.fit import fit_macs_only
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
 from vitnas.hardware.measure.predict import BlockPredictor, fit_predictor
-from vitnas.hardware.metrics import summarize
-from vitnas.hardware.profile import Calibration, Conditions, Error, Profile, TableSummary
+from vitnas.hardware.profile.block_table import Measured
+from vitnas.hardware.profile.schema import Calibration, Conditions, Error, Profile, TableSummary
+from vitnas.hardware.published.compare_file import HeldOut
+from vitnas.hardware.roofline.fit import fit_macs_only
+from vitnas.hardware.roofline.metrics import summarize
 from vitnas.space.slots import Context
 
 LEAST_BLOCKS = 5

@@ -12,20 +12,20 @@ import numpy as np
 from vitnas import plugins
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidInput
-from vitnas.hardware.block_table import Measured, write_table
-from vitnas.hardware.check_file import check_path, write_check
 from vitnas.hardware.measure.plan import NETWORKS, Plan, make_plan
 from vitnas.hardware.measure.probe import EMPTY, Probe, block_probe
 from vitnas.hardware.measure.reduce import Made, Times, conditions_today, make_table_profile
 from vitnas.hardware.measure.runtime import Runtime
 from vitnas.hardware.measure.session import Session, Visit
 from vitnas.hardware.measure.timing import RUNS, Timer, Watcher, best_visits
-from vitnas.hardware.profile import Profile, save_profile
-from vitnas.hardware.profile_file import read_profile
-from vitnas.lock import RunLock
+from vitnas.hardware.profile.block_table import Measured, write_table
+from vitnas.hardware.profile.read import read_profile
+from vitnas.hardware.profile.schema import Profile, save_profile
+from vitnas.hardware.published.compare_file import check_path, write_check
 from vitnas.space.files import load_space
 from vitnas.space.slots import Context
 from vitnas.space.space import Space
+from vitnas.store.lock import RunLock
 
 REFERENCE = Context("conv_ffn", Features(64, 28), 64, (("expansion", 4),))
 """The block that is timed before and after every probe, so that drift shows; the same for every space."""

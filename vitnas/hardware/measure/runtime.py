@@ -20,7 +20,7 @@ class CannotConvert(VitnasError):
 
 @dataclass(frozen=True)
 class RuntimeConditions:
-    """What stands in the profile; see `vitnas.hardware.profile.Conditions`."""
+    """What stands in the profile; see `vitnas.hardware.profile.schema.Conditions`."""
 
     device: str
     runtime: str

@@ -6,9 +6,9 @@ it reads, and so what the caller (`vitnas.quality.measure`) does for it:
 - ``forward``: ``attach`` hooks, the batch runs forward, ``score(None)``;
 - ``backward``: the same, then backward from the loss with random labels, ``score(gradients)``;
 - ``samples``: forward and one backward pass in which the gradient of every image is kept apart (see
-  `vitnas.quality.samples`); ``see(layer, gradients)`` gets them layer by layer, then ``score(None)``;
+  `proxies._samples`); ``see(layer, gradients)`` gets them layer by layer, then ``score(None)``;
 - ``synaptic``: absolute parameters in float64, one all-ones image, the summed logits backward (see
-  `vitnas.quality.synaptic`); ``attach`` gets the network like that, then ``score(gradients)``;
+  `proxies._synaptic`); ``attach`` gets the network like that, then ``score(gradients)``;
 - ``network``: nothing is shared, ``measure(network, images)`` runs the network and leaves it as it was.
 
 What several proxies share changes no score: if one of them breaks a pass, the others get their own. A new

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vitnas.quality.proxies._attention import EarlyAttention
 from vitnas.quality.proxies._base import Proxy
 from vitnas.quality.proxies._pooled import constant_statistics, pooled_features
-from vitnas.quality.samples import SampleGradients
+from vitnas.quality.proxies._samples import SampleGradients
 
 
 class NtkCondition(Proxy):

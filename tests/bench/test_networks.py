@@ -1,0 +1,109 @@
+"""Evaluations of networks: repeats are spread over workers, and say what they say together."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from vitnas.bench.networks import NetworkBench
+from vitnas.bench.task import ALL, merged, run_task
+from vitnas.cost.table import CostTable
+from vitnas.quality.measure import measure
+from vitnas.space.files import load_space
+from vitnas.store.log import EvaluationLog
+from vitnas.workers import Failure, Serial
+
+PROXIES = ["snip", "naswot"]  # three repeats, and one
+
+
+class Backwards(Serial):
+    """Finishes the last task first, as several processes may."""
+
+    def wait(self):
+        finished = []
+        while more := super().wait():
+            finished += more
+        return finished[::-1]
+
+
+@pytest.fixture
+def table(folder):
+    return CostTable.build(load_space("tiny"))
+
+
+@pytest.fixture
+def bench(table, folder):
+    def make(workers, log="log.jsonl"):
+        return NetworkBench(table, workers, EvaluationLog(folder / log), seed=5)
+
+    return make
+
+
+def test_repeats_on_their_own_are_the_repeats_together(table, bench):
+    genomes = table.space.sample(3, np.random.default_rng(0))
+    records = bench(Serial()).measure(genomes, PROXIES)
+    for genome, record in zip(genomes, records, strict=True):
+        together = measure(table.space.decode(genome), PROXIES, seed=5)
+        assert record["scores"] == together.scores
+        assert record["failures"] == together.failures == {}
+
+
+def test_the_order_of_completion_has_no_say(bench, table):
+    genomes = table.space.sample(4, np.random.default_rng(1))
+    first = bench(Serial(), "one").measure(genomes, PROXIES)
+    other = bench(Backwards(), "two").measure(genomes, PROXIES)
+    assert [r["scores"] for r in first] == [r["scores"] for r in other]
+    assert [r["id"] for r in first] == [r["id"] for r in other]
+
+
+def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table, folder, monkeypatch):
+    genomes = table.space.sample(2, np.random.default_rng(2))
+    seen = []
+    own = bench(Serial())
+    first = own.measure(np.concatenate([genomes, genomes[:1]]), PROXIES, done=seen.append)
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 2
+    assert seen[-1] == 3 and seen == sorted(set(seen)), "results may come in groups"
+    monkeypatch.setattr(Serial, "submit", lambda *_: pytest.fail("measured again"))
+    assert own.measure(genomes, PROXIES[::-1]) == first[:2]
+
+
+def test_repeats_are_merged():
+    def one(scores, failures=None):
+        return {"id": "x", "scores": scores, "failures": failures or {}, "seconds": 1.0}
+
+    three = [one({"a": 1.0, "b": 5.0}), one({"a": 2.0}), one({"a": 6.0})]
+    assert merged(three) == {"id": "x", "scores": {"a": 3.0, "b": 5.0}, "failures": {}, "seconds": 3.0}
+    three[1] = one({}, {"a": "second"})
+    three[2] = one({}, {"a": "third"})
+    assert merged(three) == {"id": "x", "scores": {"b": 5.0}, "failures": {"a": "second"}, "seconds": 3.0}
+    assert merged([three[0], Failure("died"), three[1]]) == {"failure": "died"}
+    assert merged(three[:1]) is three[0]
+
+
+def test_a_task_without_proxies_is_one_task(table, bench):
+    genomes = table.space.sample(1, np.random.default_rng(3))
+    (record,) = bench(Serial()).measure(genomes, [], health=True)
+    assert record["health"]["verdict"] in ("ok", "suspicious", "broken")
+
+
+def test_repeats_are_tasks_of_their_own(table, bench):
+    submitted = []
+
+    class Workers(Serial):
+        def submit(self, function, item):
+            submitted.append((function, item))
+            return super().submit(function, item)
+
+    genome = table.space.sample(1, np.random.default_rng(3))
+    bench(Workers()).measure(genome, PROXIES)
+    assert [item for _, item in submitted] == [(genome.tobytes(), turn) for turn in range(3)]
+    assert len({id(function) for function, _ in submitted}) == 1, "what tasks share travels once"
+    work = submitted[0][0].args[0]
+    assert [sorted(run_task(work, item)["scores"]) for _, item in submitted] == [
+        sorted(PROXIES),
+        *[["snip"]] * 2,
+    ]
+    together = run_task(work, (genome.tobytes(), ALL))
+    assert math.isfinite(together["scores"]["snip"]) and together["id"] == table.space.decode(genome[0]).id

@@ -1,0 +1,1 @@
+"""Whether searches can run here."""

@@ -1,0 +1,83 @@
+"""What all devices of profiles share: who they are, what they were asked and can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from vitnas.hardware.profile.schema import Profile
+
+ORIGINS = {
+    "fitted": "fitted, not measured",
+    "measured": "measured",
+    "imported": "imported",
+    "limits": "limits only, no latency",
+}
+
+
+class ProfileDevice:
+    """The part of a `vitnas.cost.device.Device` that stands in its profile.
+
+    Attributes:
+        name: what the user types, e.g. ``iphone12`` (``profile.name`` is the full, versioned name).
+        profile: where the prices come from.
+    """
+
+    def __init__(self, profile: Profile, name: str = "") -> None:
+        self.profile = profile
+        self.name = name or profile.name
+
+    @property
+    def kind(self) -> str:
+        """Where prices come from; one of `profile.KINDS`."""
+        return self.profile.kind
+
+    @property
+    def metric(self) -> str:
+        """What is priced; one of `profile.METRICS`."""
+        return self.profile.metric
+
+    @property
+    def batch(self) -> int:
+        """Images a call."""
+        return self.profile.conditions.batch
+
+    @property
+    def dtype(self) -> str:
+        """Of weights and activations."""
+        return self.profile.conditions.dtype
+
+    @property
+    def limits(self) -> Mapping[str, float]:
+        """The device's own limits, cost -> most."""
+        return self.profile.limits
+
+    @property
+    def band(self) -> float:
+        """Relative error to print behind ``±``; nan if the profile does not say."""
+        return self.profile.error.band if self.profile.error else float("nan")
+
+    @property
+    def label(self) -> str:
+        """What has to stand wherever a figure of this device is printed."""
+        band = f", ±{100 * self.band:.0f} %" if self.profile.error else ""
+        what = f", throughput in batches of {self.batch}" if self.metric == "throughput" else ""
+        return f"{self.profile.name} ({ORIGINS[self.kind]}{band}{what})"
+
+    def refusal(self, batch: int | None, resolution_px: int | None) -> str:
+        """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""
+        if batch is not None and batch != self.batch and self.metric != "none":
+            held = f"{self.name} holds {self.metric} at batch {self.batch}, not {batch}"
+            return f"{held}; {self._advice('--batch', batch)}"
+        least, most = self.profile.resolution_px
+        if resolution_px is not None and most and not least <= resolution_px <= most:
+            span = f"{least} px" if least == most else f"{least} to {most} px"
+            return (
+                f"{self.name} holds {self.metric} at {span}, not {resolution_px} px; "
+                f"{self._advice('--resolution-px', resolution_px)}"
+            )
+        return ""
+
+    def _advice(self, option: str, value: int) -> str:
+        if self.kind == "fitted":
+            return "its rows have none: choose another device (see 'vitnas devices')"
+        return f"measure a device for it: vitnas profile measure --space SPACE {option} {value} --name NAME"

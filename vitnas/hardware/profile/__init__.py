@@ -1,0 +1,1 @@
+"""Device profiles: their schema and their files."""

@@ -1,0 +1,1 @@
+"""Published latencies: what devices are fitted to and compared with."""

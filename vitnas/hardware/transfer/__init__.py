@@ -1,0 +1,1 @@
+"""Profiles transferred to a related device by a few measurements."""

@@ -1,0 +1,243 @@
+"""A sister device's profile from a source's, by some networks that were measured there."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.errors import InvalidData, InvalidInput, InvalidProfile
+from vitnas.hardware.devices.fitted import FittedDevice, domain_quantities
+from vitnas.hardware.load import load_device
+from vitnas.hardware.profile.read import read_profile
+from vitnas.hardware.profile.schema import Calibration, Conditions, Domain, Error, Profile, Rows, save_profile
+from vitnas.hardware.published.compare_file import HeldOut, check_path, write_check
+from vitnas.hardware.published.fit_profile import UNSTATED, USELESS_MAPE, Headings
+from vitnas.hardware.published.latency_rows import LatencyRow
+from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
+from vitnas.hardware.roofline.roofline import BASE
+from vitnas.hardware.transfer.measurements import Measurements, read_measurements
+from vitnas.hardware.transfer.scale_prices import LEAST_NETWORKS, Carried, carry, leave_one_out_ms, method_for
+from vitnas.plugins import find_data
+
+CARRIED = "carried from "
+"""How the source of such a profile begins."""
+FEW = 10
+
+
+@dataclass(frozen=True)
+class CarriedProfile:
+    """What `carry_profile` wrote, and from what.
+
+    Attributes:
+        path: of the YAML file.
+        profile: as it stands there.
+        carried: the new prices.
+        measurements: what they were found from.
+        before: error of the source as it is, on the measured networks.
+        after: leave-one-out error of the new profile.
+        held_out_ms: (n,) the predictions behind ``after``.
+        warnings: what should make one wonder.
+    """
+
+    path: Path
+    profile: Profile
+    carried: Carried
+    measurements: Measurements
+    before: ErrorSummary
+    after: ErrorSummary
+    held_out_ms: NDArray[np.float64]
+    warnings: tuple[str, ...]
+
+
+def carry_profile(
+    source: str,
+    measurements_path: str | Path,
+    name: str,
+    folder: str | Path,
+    headings: Headings | None = None,
+    progress: Callable[[LatencyRow], None] = lambda row: None,
+) -> CarriedProfile:
+    """Write ``folder/name.yaml``: the source's profile, carried to where the networks were measured.
+
+    Beside it stand the leave-one-out predictions and, of a measured source, a copy of its table. What the
+    headings leave open is taken from the rows, or is unstated; only dtype and batch stay the source's.
+
+    Raises:
+        UnknownName, InvalidProfile: there is no such source, or the profile cannot be written.
+        InvalidInput: the source holds limits only, or a profile of that name would be lost.
+        InvalidData: the measurements are none, or too few.
+    """
+    device, source_path = _source(source), find_data("hardware_profiles", source)
+    if not name or Path(name).name != name:
+        raise InvalidInput(f"'{name}' is no name for a device; use one such as my-phone")
+    path = Path(folder) / f"{name}.yaml"
+    old = _old(path, source_path)
+    headings = headings or Headings()
+    found = read_measurements(measurements_path, device, progress)
+    number = len(found.networks)
+    if number < LEAST_NETWORKS:
+        raise InvalidData(_too_few(measurements_path, found))
+    known, true_ms = found.known(device), found.true_ms
+    method = method_for(number, refittable=known.coefficients is not None)
+    carried = carry(known, true_ms, method)
+    held_out_ms = leave_one_out_ms(known, true_ms, method)
+    before = summarize(known.network_ms().tolist(), true_ms.tolist())
+    after = summarize(held_out_ms.tolist(), true_ms.tolist())
+    profile = replace(
+        _priced_by(device, carried, found, name),
+        name=headings.title or (old.name if old else name),
+        description=headings.description
+        or (old.description if old else f"{name}, carried from {device.profile.name}"),
+        source=f"{CARRIED}{device.profile.name} by {number} measured networks of "
+        f"{Path(measurements_path).name}, {method}; there: {device.profile.source}",
+        conditions=_conditions(headings, old, device.profile.conditions, found.rows),
+        rows=_rows(found, Path(measurements_path).name),
+        error=_error(found, held_out_ms, after, device.profile),
+        limits={},
+    )
+    _write(path, profile, source_path, found, held_out_ms)
+    warnings = (*found.warnings, *_doubts(device.profile, number, after.mape))
+    return CarriedProfile(path, read_profile(path), carried, found, before, after, held_out_ms, warnings)
+
+
+def _source(source: str) -> FittedDevice:
+    device = load_device(source)
+    if not isinstance(device, FittedDevice):
+        raise InvalidInput(f"{source} holds limits and no latency: there is nothing to carry")
+    return device
+
+
+def _old(path: Path, source_path: Path) -> Profile | None:
+    """What this command wrote there before; its headings are kept."""
+    if not path.exists():
+        return None
+    if path.samefile(source_path):
+        raise InvalidInput(f"{path} is what is to be carried; choose another --name")
+    old = read_profile(path)
+    if not old.source.startswith(CARRIED):
+        raise InvalidInput(f"{path} exists and was not made by calibrating; choose another --name or --out")
+    return old
+
+
+def _too_few(path: str | Path, found: Measurements) -> str:
+    usable, needed = len(found.networks), LEAST_NETWORKS
+    problem = (
+        f"{path}: {usable} usable networks of {len(found.rows)} rows; calibrating takes {needed} or more"
+    )
+    if not found.skipped:
+        return problem
+    row, reason = found.skipped[0]
+    return f"{problem} (skipped first: line {row.line}: {reason})"
+
+
+def _priced_by(device: FittedDevice, carried: Carried, found: Measurements, name: str) -> Profile:
+    """The source's profile with the new prices."""
+    profile = device.profile
+    if profile.table is not None:
+        old = profile.calibration or Calibration(0.0, 1.0, 0)
+        new = Calibration(carried.base_ms, carried.scale * old.scale, len(found.networks))
+        return replace(profile, calibration=new, table=replace(profile.table, file=f"{name}.csv"))
+    if carried.coefficients is not None:
+        return replace(profile, coefficients=carried.coefficients, domain=_wider(profile.domain, found))
+    scaled = {key: carried.scale * value for key, value in profile.coefficients.items()}
+    return replace(profile, coefficients=scaled | {BASE: carried.base_ms})
+
+
+def _wider(domain: Domain | None, found: Measurements) -> Domain | None:
+    """What the old fit and this one have seen."""
+    if domain is None:
+        return None
+    seen = [domain_quantities(network.features) for network in found.networks]
+    ranges = {
+        name: (min(least, *(q[name] for q in seen)), max(most, *(q[name] for q in seen)))
+        for name, (least, most) in domain.ranges.items()
+    }
+    calls = frozenset(domain.calls).union(*(network.calls for network in found.networks))
+    return Domain(ranges, tuple(sorted(calls)))
+
+
+def _conditions(
+    headings: Headings, old: Profile | None, source: Conditions, rows: Sequence[LatencyRow]
+) -> Conditions:
+    def named(values: set[str]) -> str:
+        return ", ".join(sorted(values - {""})) or UNSTATED
+
+    devices, runtimes = named({row.device for row in rows}), named({row.runtime for row in rows})
+    base = old.conditions if old else Conditions(devices, runtimes, UNSTATED, UNSTATED, "", 1, "")
+    return Conditions(
+        device=headings.device or base.device,
+        runtime=headings.runtime or base.runtime,
+        os=headings.os or base.os,
+        compute_units=headings.compute_units or base.compute_units,
+        dtype=source.dtype,
+        batch=source.batch,
+        date=datetime.date.today().isoformat(),
+    )
+
+
+def _rows(found: Measurements, file: str) -> Rows:
+    networks = found.networks
+    families = {network.row.family or network.name for network in networks}
+    used = len(found.rows) - len(found.skipped)
+    return Rows(file, used, len(networks), len(families))
+
+
+def _error(
+    found: Measurements, held_out_ms: NDArray[np.float64], after: ErrorSummary, source: Profile
+) -> Error:
+    """The leave-one-out error, and a band that adds the source's own error, as independent ones add.
+
+    Leaving one out flatters: the source has seen most published networks, and those measured are often
+    relatives. For families unknown to both, the band came 1 to 3 points above the true error
+    (``benchmarks/calibration.py``).
+    """
+    low, high = np.quantile(found.true_ms / held_out_ms, [0.1, 0.9])
+    summary = {key: float(value) for key, value in after.to_dict().items() if key != "n"}
+    return Error(
+        method=f"leave one out, {after.n} networks",
+        noise=float("nan"),
+        band=math.hypot(after.mape, source.error.mape if source.error else 0.0),
+        interval_80=(float(low), float(high)),
+        families={},
+        **summary,
+    )
+
+
+def _doubts(source: Profile, number: int, mape: float) -> list[str]:
+    doubts = []
+    if number < FEW:
+        doubts.append(
+            f"an error from {number} networks is rough; with {FEW} the base gets a factor of its own as well"
+        )
+    if mape > USELESS_MAPE:
+        doubts.append(
+            f"networks left out are missed by {100 * mape:.0f} % on average: {source.name} is no relative"
+        )
+    if source.limits:
+        doubts.append(f"the limits of {source.name} are its own, and are not carried")
+    return doubts
+
+
+def _write(
+    path: Path, profile: Profile, source_path: Path, found: Measurements, held_out_ms: NDArray[np.float64]
+) -> None:
+    held_out = [
+        HeldOut(n.name, n.row.family, n.row.resolution_px or 0, n.row.latency_ms, float(ms))
+        for n, ms in zip(found.networks, held_out_ms, strict=True)
+    ]
+    source = read_profile(source_path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if profile.table is not None and source.table is not None:
+            shutil.copyfile(source_path.parent / source.table.file, path.parent / profile.table.file)
+        write_check(check_path(path), held_out)
+        save_profile(profile, path)
+    except OSError as problem:
+        raise InvalidProfile(f"{path}: cannot be written: {problem.strerror}") from None

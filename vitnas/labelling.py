@@ -1,0 +1,224 @@
+"""Which architectures of a run to label, and their labels once they are known."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vitnas.arch.schema import save_architecture
+from vitnas.errors import InvalidData, InvalidInput, NothingFeasible, RunError
+from vitnas.events import Listener, Silent
+from vitnas.quality.genomes.fitted.active import most_informative
+from vitnas.quality.labels import Labels
+from vitnas.run.labels import LABELS, NEW_LABELS, is_run, label_files, labels_text, read_labels
+from vitnas.run.prepare import Setup, prepare
+from vitnas.searching.config import SearchConfig
+from vitnas.space.activity import Genomes
+from vitnas.space.files import load_space
+from vitnas.space.rows import read_rows
+from vitnas.store.disk import atomic_write_text
+from vitnas.store.folder import RunFolder
+
+TABLE = "to_label.csv"
+FOLDER = "to_label"
+DEFAULT_LABEL = "accuracy"
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Architectures to be labelled.
+
+    Attributes:
+        folder: where their files are.
+        table: one row each; the column ``label`` is blank.
+        label: its name.
+        files: the architectures' files, the most telling first.
+        known: labels that the run has already.
+        from_front: how many of them are of the run's front.
+    """
+
+    folder: Path
+    table: Path
+    label: str
+    files: tuple[str, ...]
+    known: int
+    from_front: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Added:
+    """What labels a run has gained.
+
+    Attributes:
+        label: their name.
+        added: rows that are new.
+        known: labelled architectures of the run in all.
+        notes: what was done to the rows.
+    """
+
+    label: str
+    added: int
+    known: int
+    notes: tuple[str, ...]
+
+
+def ask_labels(
+    run: str | Path,
+    count: int,
+    *,
+    out: str | Path | None = None,
+    label: str | None = None,
+    listener: Listener | None = None,
+) -> Asked:
+    """Write the architectures whose labels would teach most.
+
+    They are picked in turn from the run's front, where a search needs to be right, and from its feasible
+    pool, which keeps the model right elsewhere. Architectures with a label are left out.
+
+    Args:
+        run: a run folder, of any quality.
+        count: how many.
+        out: folder for files and table; without it the first free RUN/to_label, RUN/to_label-2, ...
+        label: name of the blank column; without it that of the run's labels, or ``accuracy``.
+        listener: watches.
+
+    Raises:
+        RunError: no run is there, or ``out`` holds such a table already.
+        NothingFeasible: every candidate has a label.
+    """
+    if count < 1:
+        raise InvalidInput(f"-n: expected at least 1, got {count}")
+    watcher = listener or Silent()
+    folder = RunFolder(run)
+    config = SearchConfig.from_dict(folder.open())
+    setup = prepare(config, watcher, folder.path)
+    labels = _known(folder.path, setup)
+    place = _free(folder.path, out)
+    watcher.stage("choosing architectures", f"{count} of the front and of {len(setup.pool):,} others")
+    front = _front(folder, setup)
+    candidates = np.concatenate([front, setup.pool])
+    of_front = np.arange(len(candidates)) < len(front)
+    turns = [of_front, ~of_front] if len(front) else []
+    space, table = setup.problem.space, setup.table
+    picked = most_informative(space, table, setup.pool, candidates, count, labels=labels, in_turn=turns)
+    if not picked:
+        raise NothingFeasible(f"{run}: every architecture of its front and pool has a label")
+    name = label or (labels.name if labels else DEFAULT_LABEL)
+    files = _write(setup, place, name, candidates[picked], folder.path.name)
+    known = len(labels) if labels else 0
+    return Asked(place, place / TABLE, name, files, known, int(of_front[picked].sum()))
+
+
+def _known(run: Path, setup: Setup) -> Labels | None:
+    """All labels of a run: those it was fitted on and those added since."""
+    if not any((run / name).is_file() for name in (LABELS, NEW_LABELS)):
+        return None
+    return read_labels(run, setup.problem.space)
+
+
+def _free(run: Path, out: str | Path | None) -> Path:
+    if out is not None:
+        if (Path(out) / TABLE).exists():
+            raise RunError(f"{Path(out) / TABLE} exists already: take another --out, or remove it")
+        return Path(out)
+    number, place = 1, run / FOLDER
+    while place.exists():
+        number += 1
+        place = run / f"{FOLDER}-{number}"
+    return place
+
+
+def _front(folder: RunFolder, setup: Setup) -> Genomes:
+    """The whole front (k, G) of a run that has one."""
+    genes = len(setup.problem.space.genes)
+    found: Mapping[str, Any] = folder.read_json("whole_front.json") or {"genomes": []}
+    rows = np.frombuffer(bytes.fromhex("".join(found["genomes"])), np.uint8)
+    return rows.reshape(-1, genes)
+
+
+def _write(setup: Setup, place: Path, label: str, genomes: Genomes, run: str) -> tuple[str, ...]:
+    place.mkdir(parents=True, exist_ok=True)
+    params = setup.table.price(genomes)["params"]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["id", "file", "genome", "params_m", label])
+    files = []
+    for number, (genome, size) in enumerate(zip(genomes, params.tolist(), strict=True), 1):
+        note = {"description": f"to be labelled: teaches most about {setup.problem.space.name} (run {run})"}
+        architecture = setup.problem.space.decode(genome, note)
+        files.append(f"{number:03d}-{architecture.id}.yaml")
+        save_architecture(architecture, place / files[-1])
+        table.writerow([architecture.id, files[-1], genome.tobytes().hex(), f"{size / 1e6:.6f}", ""])
+    atomic_write_text(place / TABLE, text.getvalue())
+    return tuple(files)
+
+
+def add_labels(run: str | Path, file: str | Path, *, label: str | None = None) -> Added:
+    """Add labels to a run: they stand in its ``new_labels.csv``, beside what it was fitted on.
+
+    Rows without a value are left out, rows that the run has already (same architecture, same value) as well.
+
+    Args:
+        run: a run folder.
+        file: a table, such as a filled-in ``to_label.csv``.
+        label: its column; may be None where there is one.
+
+    Raises:
+        RunError: no run is there.
+        InvalidData: the table is none of the run's space, or holds no label.
+        InvalidInput: the run's labels have another name.
+    """
+    path = RunFolder(run).require()
+    space = load_space(str(path / "space.yaml"))
+    rows = read_rows(file, space)
+    if label is None and not rows.labels:
+        raise InvalidData(f"{file}: no row has a label; fill in a column of numbers")
+    new = read_labels(file, space, label)
+    if not len(new):
+        raise InvalidData(f"{file}, column '{new.name}': no row has a label")
+    before = [read_labels(f, space) for f in (label_files(path) if _has_labels(path) else [])]
+    for known in before:
+        if known.name != new.name:
+            raise InvalidInput(
+                f"{file}: its labels are '{new.name}', those of {run} are '{known.name}'; "
+                "labels of two kinds cannot be mixed (rename the column if they are the same)"
+            )
+    pairs = {(g.tobytes(), v) for k in before for g, v in zip(k.genomes, k.values.tolist(), strict=True)}
+    fresh = [
+        k
+        for k, (g, v) in enumerate(zip(new.genomes, new.values.tolist(), strict=True))
+        if (g.tobytes(), v) not in pairs
+    ]
+    old = path / NEW_LABELS
+    text = labels_text(dataclasses.replace(new, genomes=new.genomes[fresh], values=new.values[fresh]))
+    if old.is_file():
+        text = old.read_text(encoding="utf-8") + text.split("\n", 1)[1]
+    if fresh:
+        atomic_write_text(old, text)
+    everything = read_labels(path, space)
+    return Added(new.name, len(fresh), len(everything), (*new.notes, *everything.notes))
+
+
+def _has_labels(path: Path) -> bool:
+    return any((path / name).is_file() for name in (LABELS, NEW_LABELS))
+
+
+def inherited(run: str | Path) -> dict[str, Any]:
+    """What a search that learns from a run's labels takes from it where it is not told otherwise.
+
+    Returns:
+        settings of ``SearchConfig``: space (the run's own copy), target, budgets, objectives, batch,
+        resolution_px. Nothing if ``run`` is no run.
+    """
+    if not is_run(run):
+        return {}
+    folder = RunFolder(run)
+    config = SearchConfig.from_dict(folder.open())
+    kept = ("target", "budgets", "objectives", "batch", "resolution_px")
+    return {"space": str(folder.path / "space.yaml"), **{name: getattr(config, name) for name in kept}}

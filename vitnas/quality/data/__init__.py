@@ -1,0 +1,1 @@
+"""Images that proxies see and networks are trained on."""

@@ -1,0 +1,1 @@
+"""Qualities that rate genomes by the million."""

@@ -1,0 +1,197 @@
+"""The front of a search as a table, beside the published networks, with what has to be said about it."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from vitnas.hardware.targets import Target
+from vitnas.quality.trained import TRAIN
+from vitnas.report.terminal.axes import AXES, axis_of, cost_axis
+from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.member_names import (
+    OUT_OF_DOMAIN,
+    OVER_BUDGET,
+    PREDICTED,
+    PUBLISHED,
+    is_predicted,
+    is_published,
+    short_name,
+    verdict,
+)
+from vitnas.report.terminal.notes import notes
+from vitnas.run.result import Member, SearchResult
+
+VERDICTS = {"suspicious": "suspect"}  # what fits the column
+SHORT_NAME = 10  # characters of a name where room is scarce
+NAME_ROOM = 48  # characters that the names of all devices may take
+
+
+def front_table(result: SearchResult) -> RenderableType:
+    """The front and the published networks, interleaved by the first cost, with notes below."""
+    members = _ordered(result)
+    styles = ["yellow" if is_published(m) else "" for m in members]
+    return Group(FittedTable(_columns(result, members), styles), Text(), *notes(result, members))
+
+
+def value(member: Member, objective: str) -> float:
+    """Of an objective, in its base unit; nan if unknown."""
+    cost = axis_of(objective).cost
+    found = member.costs.get(cost) if cost else member.quality
+    return math.nan if found is None else float(found)
+
+
+def _ordered(result: SearchResult) -> list[Member]:
+    """From fast to slow, or by the first cost there is."""
+    first = next((t.cost for t in result.targets if t.cost), "")
+    costs = (first, *(axis_of(name).cost for name in result.objectives))
+    across = next((cost for cost in costs if _has(result, cost)), "params")
+    sign = -1 if cost_axis(across).more_is_better else 1
+
+    def place(member: Member) -> tuple[float, bool]:
+        found = member.costs.get(across)
+        return (math.nan if found is None else sign * float(found)), not is_published(member)
+
+    chosen = result.choice
+    apart = [chosen] if chosen and all(chosen.id != m.id for m in result.front) else []
+    return sorted((*result.front, *result.references, *apart), key=place)
+
+
+def _has(result: SearchResult, cost: str) -> bool:
+    return bool(cost) and any(m.costs.get(cost) is not None for m in (*result.front, *result.references))
+
+
+def _marks(member: Member) -> str:
+    marks = PUBLISHED * is_published(member) + OVER_BUDGET * (not member.feasible)
+    return marks + OUT_OF_DOMAIN * bool(member.out_of_domain) + PREDICTED * is_predicted(member)
+
+
+def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    def cells(of: Callable[[Member], str]) -> list[str]:
+        return [of(m) for m in members]
+
+    def cost(name: str, header: str, drop: int) -> Column:
+        return Column(header, cells(lambda m: cost_axis(name).text(m.costs.get(name))), drop=drop)
+
+    names, marks = cells(short_name), cells(_marks)
+    columns = [Column("", marks, right=False)] if any(marks) else []
+    columns.append(Column("network", names, right=False, short=[_cut(name) for name in names]))
+    columns += time_columns(result.targets, [m.costs for m in members])
+    columns += [
+        cost("params", "params\nM", 2),
+        cost("macs", "MACs\nG", 4),
+        cost("peak_bytes", "memory\nMiB", 6),
+        Column("depth", cells(lambda m: str(m.depth)), drop=7),
+        *_before(result, members),
+        Column(_quality(result), cells(lambda m: _score(m, result.quality))),
+    ]
+    columns += [*_said(result, members), *_trained(members)]
+    if any(m.health for m in members):
+        verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
+        columns.append(Column("health", verdicts, right=False, drop=5))
+    return columns + _stated(result, members) if result.references else columns
+
+
+def _quality(result: SearchResult) -> str:
+    """Header of what was maximised: the last rung's quality, where there are rungs."""
+    return _stacked(result.quality, SHORT_NAME) if result.rungs else "quality"
+
+
+def _score(member: Member, quality: str) -> str:
+    if quality == TRAIN and member.quality is not None:
+        return f"{member.quality:.2f}"  # per cent
+    return AXES["quality"].text(member.quality)
+
+
+def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """The scores of the search and of the rungs before the last."""
+    names = [rung.quality for rung in result.rungs if rung.quality != result.quality and rung.output]
+    columns = []
+    for name in names:
+        values = [m.rungs.get(name) for m in members]
+        cells = ["-" if v is None else f"{v:.4g}" for v in values]
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=2))
+    return columns
+
+
+def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """What each member of a combined quality says, beyond what has a column already."""
+    names = result.quality.split("+")
+    shown = [name for name in names if len(names) > 1 and name not in ("params", "macs", "depth")]
+    columns = []
+    for name in shown:
+        values = [m.scores.get(name, {}).get("value") for m in members]
+        cells = ["-" if v is None or v != v else f"{v:.4g}" for v in values]
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=3))
+    return columns
+
+
+def _trained(members: Sequence[Member]) -> list[Column]:
+    """After how many epochs the accuracy was taken, where networks were trained."""
+    epochs = [str(m.scores.get(TRAIN, {}).get("epochs", "-")) for m in members]
+    return [Column("epochs", epochs, drop=4)] if any(cell != "-" for cell in epochs) else []
+
+
+def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:
+    """What the authors of published networks state: accuracy, and latency on the run's devices."""
+    top1 = [_fact(m.facts.get("top1"), ".1f") for m in members]
+    columns = [Column("stated\ntop-1", top1, drop=3)] if any(top1) else []
+    latencies = [target for target in result.targets if target.metric == "latency"]
+    for target in latencies:
+        stated = [_fact((m.facts.get("latency_ms") or {}).get(target.name), ".2f") for m in members]
+        header = "stated\nms" if len(latencies) == 1 else f"stated\n{_stacked(target.name, SHORT_NAME)}\nms"
+        if any(stated):
+            columns.append(Column(header, stated, drop=1 if len(latencies) == 1 else 8))
+    return columns
+
+
+def time_columns(targets: Sequence[Target], rows: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """Latency or throughput on every device that holds it, with its band where there is room.
+
+    Args:
+        targets: the devices.
+        rows: costs of each network.
+    """
+    timed = [target for target in targets if target.cost]
+    columns = []
+    for target in timed:
+        axis = cost_axis(target.cost)
+        cells = [with_band(row.get(target.cost), target.band) for row in rows]
+        if len(timed) == 1:
+            columns.append(Column(f"{axis.title}\n{axis.unit}", cells))
+            continue
+        name = _stacked(target.name, max(min(NAME_ROOM // len(timed) - 1, SHORT_NAME), 4))
+        bare = [with_band(row.get(target.cost), math.nan) for row in rows]
+        columns.append(Column(f"{name}\n{axis.unit}", cells, short=bare))
+    return columns
+
+
+def with_band(figure: float | None, band: float) -> str:
+    """A time with its band in the same unit: ``1.53 ±0.15``."""
+    if figure is None or math.isnan(figure):
+        return "-"
+    decimals = 2 if figure < 100 else 1 if figure < 1000 else 0
+    return f"{figure:.{decimals}f}" + ("" if math.isnan(band) else f" ±{figure * band:.{decimals}f}")
+
+
+def _stacked(name: str, width: int) -> str:
+    """A device's name in lines of at most ``width``: ``galaxy`` over ``s24``."""
+    lines = [""]
+    for part in re.split(r"[-_.]+", name):
+        joined = f"{lines[-1]} {part}".strip()
+        lines = [*lines[:-1], joined] if len(joined) <= width else [*lines, part]
+    return "\n".join(line if len(line) <= width else line[: width - 1] + "…" for line in lines if line)
+
+
+def _cut(name: str) -> str:
+    """Long enough to tell files apart, and to find them by completion."""
+    return name if len(name) <= SHORT_NAME else name[: SHORT_NAME - 1] + "…"
+
+
+def _fact(fact: Any, form: str) -> str:
+    return format(fact, form) if isinstance(fact, int | float) else ""

@@ -1,0 +1,123 @@
+"""What a search would do, without doing it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from vitnas.bench.task import ALL, Work, run_task
+from vitnas.cost.table import Costs
+from vitnas.events import Listener, Silent
+from vitnas.quality.combined import split_quality
+from vitnas.quality.genomes.counts import is_genome_quality
+from vitnas.quality.trained import TRAIN
+from vitnas.run.prepare import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
+from vitnas.run.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
+from vitnas.run.rating import SAMPLE as REFERENCES
+from vitnas.run.result import DryRun, RungPlan
+from vitnas.run.train_preview import training_seconds
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.extremes import extremes
+from vitnas.searching.loop import Loop
+from vitnas.searching.objectives import OBJECTIVES
+from vitnas.searching.rungs import Rung
+from vitnas.searching.scorer import GenomeScorer
+
+SAMPLE = 200_000
+CHECK_S = 16.0  # reference sample and checks of a default run: benchmarks/default_search.py, 2 cores
+
+
+def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
+    """Size of the space, ranges of every cost, shares of the budgets, speed and time.
+
+    Raises:
+        InvalidInput: a setting or file is wrong.
+        NothingFeasible: nothing meets the budgets; says what the space reaches.
+    """
+    check_qualities(config)
+    setup = prepare(config, listener or Silent())
+    rng = np.random.default_rng([config.seed, 2])
+    costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
+    ranges = {}
+    for name in _shown(setup):
+        low, high = extremes(setup.table, name)
+        ranges[name] = (low, float(np.median(costs[name])), high)
+    trials = trials_of(config, genome_quality=all(map(is_genome_quality, split_quality(config.quality))))
+    rate = _rate(setup)
+    rungs = tuple(_plan(setup, rung) for rung in config.rungs)
+    return DryRun(
+        space=setup.problem.space.name,
+        size=setup.problem.space.size,
+        genes=len(setup.problem.space.genes),
+        costs=ranges,
+        budgets=_shares(setup, costs),
+        trials=trials,
+        trials_per_s=rate,
+        seconds=trials / rate + CHECK_S + sum(plan.seconds or 0.0 for plan in rungs),
+        objectives=setup.problem.objectives,
+        targets=setup.targets,
+        rungs=rungs,
+    )
+
+
+def _plan(setup: Setup, rung: Rung) -> RungPlan:
+    """What a rung would do, with one worker; its reference sample is among the time."""
+    if all(map(is_genome_quality, split_quality(rung.quality))):
+        return RungPlan(rung.quality, rung.take, 0.0)
+    if rung.quality == TRAIN:
+        return RungPlan(rung.quality, rung.take, rung.take * training_seconds(setup))
+    return RungPlan(rung.quality, rung.take, (rung.take + REFERENCES) / _network_rate(setup, rung.quality))
+
+
+def _shown(setup: Setup) -> list[str]:
+    """The figures that can be priced; a device's own peak only where the devices differ in it."""
+    figures = setup.table.figures
+    names = [name for figure in OBJECTIVES.values() for name in figures.of(figure)]
+    peaks = figures.bytes_an_element
+    return names + ([name for name in peaks if name not in names] if len(set(peaks.values())) > 1 else [])
+
+
+def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
+    """Share of random candidates that meet each budget, and all of them."""
+    shares = {str(b): float((b.excess(costs[b.cost]) == 0).mean()) for b in setup.problem.budgets}
+    if shares:
+        shares["all"] = float((setup.problem.violation(costs, len(costs)) == 0).mean())
+    return shares
+
+
+def _rate(setup: Setup) -> float:
+    """Feasible candidates scored a second, measured on a few."""
+    name = setup.config.quality
+    if name == TRAIN:
+        return 1.0 / training_seconds(setup)
+    if not all(map(is_genome_quality, split_quality(name))):
+        return _network_rate(setup, name)
+    quality = fitted_quality(setup)
+    few = trials_of(setup.config, genome_quality=True) <= OPTUNA_TRIALS
+    loop = Loop(
+        setup.problem,
+        make_strategy(setup),
+        GenomeScorer(quality.score, SEQUENTIAL_BATCH if few else GENOME_BATCH),
+        0,
+    )
+    loop.run(20 if few else 32768)
+    before = loop.progress.trials
+    started = time.perf_counter()
+    loop.run(before + (40 if few else 100_000))
+    return max(loop.progress.trials - before, 1) / (time.perf_counter() - started)
+
+
+def _network_rate(setup: Setup, quality: str) -> float:
+    """Networks measured a second by the proxies of a quality."""
+    work = Work(
+        setup.problem.space.document,
+        tuple(member for member in split_quality(quality) if not is_genome_quality(member)),
+        images=setup.config.images,
+        torch_device=setup.config.device,
+    )
+    item = (setup.pool[0].tobytes(), ALL)
+    run_task(work, item)
+    started = time.perf_counter()
+    run_task(work, item)
+    return 1.0 / (time.perf_counter() - started)

@@ -1,0 +1,158 @@
+"""What a search ended with, and what a dry run says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vitnas.hardware.targets import Coverage, Target, label_of
+from vitnas.searching.config import SearchConfig
+from vitnas.searching.rungs import RungResult
+
+
+@dataclass(frozen=True)
+class Member:
+    """A network of the front, or a published one scored in the same run.
+
+    Attributes:
+        name: of the architecture; ``space:reference`` for a published network.
+        file: relative to the run folder; empty for a published network.
+        costs: figure -> value, named as in `vitnas.cost.figures`; latency_ms is None without a device.
+        quality: the objective; None where it could not be computed.
+        depth: number of blocks.
+        scores: proxy -> {value, standard (against the run's reference sample), or failure}.
+        rungs: quality -> score, of the search and of every rung after it that scored the network.
+        health: verdict and reasons of one forward and backward pass; empty if not checked.
+        feasible: whether the run's budgets hold it (a published network may exceed them).
+        out_of_domain: why a device's prediction would be a guess.
+        coverage: of each device with measured blocks, see `Coverage`.
+        facts: what the source of a published network states: top1, latency_ms by device, ...
+    """
+
+    name: str
+    id: str
+    genome: tuple[int, ...]
+    costs: Mapping[str, float | int | None]
+    quality: float | None
+    depth: int
+    file: str = ""
+    scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    health: Mapping[str, Any] = field(default_factory=dict)
+    feasible: bool = True
+    out_of_domain: Sequence[str] = ()
+    coverage: Mapping[str, Coverage] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    rungs: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search ended with.
+
+    Attributes:
+        state: ``finished``, ``interrupted``, ``out of time`` or ``rung failed``.
+        front: the networks that were checked and written, by ascending cost.
+        front_size: of the whole front, of which ``front`` is an even selection.
+        targets: the devices.
+        limits: the devices' own limits that were budgets, as text.
+        notes: what a reader of the quality should know.
+        distinct: networks among the ``trials``, where a strategy repeats itself.
+        failures: kind of failure -> candidates, ``failed`` in all.
+        choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
+        rungs: what the search and the rungs after it did; nothing without rungs.
+    """
+
+    config: SearchConfig
+    path: Path
+    state: str
+    objectives: tuple[str, ...]
+    front: tuple[Member, ...]
+    references: tuple[Member, ...]
+    front_size: int
+    trials: int
+    asked: int
+    failed: int
+    seconds: float
+    hypervolume: float
+    random_hypervolume: float | None
+    targets: tuple[Target, ...] = ()
+    limits: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    choice: Member | None = None
+    distinct: int = 0
+    failures: Mapping[str, int] = field(default_factory=dict)
+    rungs: tuple[RungResult, ...] = ()
+
+    @property
+    def quality(self) -> str:
+        """By which the front was chosen: that of the last rung that has a front, or of the search."""
+        return next((rung.quality for rung in reversed(self.rungs) if rung.output), self.config.quality)
+
+    @property
+    def device_label(self) -> str:
+        """What must stand beside every latency; empty without a device."""
+        return label_of(self.targets)
+
+    @property
+    def band(self) -> float:
+        """Relative error of a time on the only device; nan if unknown or if there are several."""
+        return self.targets[0].band if len(self.targets) == 1 else math.nan
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as ``search --json`` prints it."""
+        extra = {"device_label": self.device_label, "band": self.band, "config": self.config.to_dict()}
+        return asdict(self) | extra
+
+
+@dataclass(frozen=True)
+class RungPlan:
+    """What a rung would do.
+
+    Attributes:
+        quality: that would score.
+        take: candidates at most.
+        seconds: for all of them with one worker; None if nobody knows.
+    """
+
+    quality: str
+    take: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What ``--dry-run`` prints.
+
+    Attributes:
+        costs: name -> (minimum, median, maximum) over a random sample, with the extremes of the space.
+        rungs: what each rung would take, and how long that is; see `RungPlan`.
+        budgets: text of each budget (a device's own limits among them) -> share of the space that meets
+            it; "all" for all at once.
+        trials_per_s: feasible candidates scored a second, measured now.
+        seconds: estimate for the whole run.
+    """
+
+    space: str
+    size: int
+    genes: int
+    costs: Mapping[str, tuple[float, float, float]]
+    budgets: Mapping[str, float]
+    trials: int
+    trials_per_s: float
+    seconds: float
+    objectives: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    rungs: tuple[RungPlan, ...] = ()
+
+    @property
+    def device_label(self) -> str:
+        """What must stand beside every latency; empty without a device."""
+        return label_of(self.targets)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as ``search --dry-run --json`` prints it."""
+        return asdict(self) | {"device_label": self.device_label}

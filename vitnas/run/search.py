@@ -1,0 +1,235 @@
+"""A whole search: prepare, search, check the front's networks, write files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import time
+from pathlib import Path
+
+from vitnas.arch.yaml_io import dump_yaml
+from vitnas.errors import RunError
+from vitnas.events import Listener, Silent
+from vitnas.hardware import targets
+from vitnas.run import finish
+from vitnas.run.funnel import Funnel
+from vitnas.run.labels import LABELS, labels_hash, labels_text
+from vitnas.run.main_loop import SearchStage
+from vitnas.run.prepare import Setup, prepare, trials_of
+from vitnas.run.rating import Rating, check_qualities, make_rating
+from vitnas.run.result import SearchResult
+from vitnas.run.rung_scores import make_scores
+from vitnas.searching.config import SearchConfig
+from vitnas.store.folder import RunFolder, current_versions, new_folder
+from vitnas.store.log import EvaluationLog
+from vitnas.store.resume_check import require_same
+from vitnas.study.mirror import mirror_url, mirrored
+from vitnas.study.url import StorageUrl
+from vitnas.workers import WorkerSettings, make_workers, require_workers
+
+
+def run_search(
+    config: SearchConfig,
+    *,
+    root: str | Path = "runs",
+    name: str | None = None,
+    workers: int | WorkerSettings = 1,
+    mirror: str | None = None,
+    listener: Listener | None = None,
+) -> SearchResult:
+    """Search, and write a run folder.
+
+    Args:
+        config: what to search.
+        root: folder of run folders.
+        name: of the run; a free name is made up without one.
+        workers: who builds and runs networks: a number of processes (1: this one), or settings, such as those
+            of a Ray cluster; the result does not depend on it.
+        mirror: URL of a storage, in which an Optuna study is kept up; nothing depends on it.
+        listener: watches.
+
+    Returns:
+        the result; its state is ``interrupted`` if Ctrl-C ended the search.
+
+    Raises:
+        InvalidInput: a setting or file is wrong.
+        NothingFeasible: nothing meets the budgets.
+        RunError: the run folder cannot be used.
+        ClusterError: the Ray cluster cannot be used.
+        StorageError: ``mirror`` is no URL of a database.
+    """
+    watcher = listener or Silent()
+    url = mirror_url(mirror)
+    require_workers(workers)
+    check_qualities(config)
+    if name:
+        RunFolder(Path(root) / name).require_free()
+    setup = prepare(config, watcher)
+    devices = "+".join(device.name for device in setup.devices) or "any"
+    stem = f"{setup.problem.space.name}-{devices}"
+    path = Path(root) / name if name else new_folder(Path(root), stem)
+    folder = RunFolder(path)
+    copies = _copies(setup)  # what cannot be kept is refused before there is a folder
+    with folder.held():
+        folder.create(config.to_dict(), copies, _hashes(setup))
+        return _go_on(setup, folder, workers, watcher, url)
+
+
+def resume_search(
+    path: str | Path,
+    *,
+    config: SearchConfig | None = None,
+    workers: int | WorkerSettings = 1,
+    trials: int | None = None,
+    time_s: float | None = None,
+    mirror: str | None = None,
+    listener: Listener | None = None,
+) -> SearchResult:
+    """Go on with a run as if it had never stopped.
+
+    Args:
+        path: the run folder.
+        config: the settings of the same command: they begin the run where there is none yet, and else must
+            be the run's, but for ``trials`` and ``time_s``. None goes on with what is there.
+        workers: as in :func:`run_search`.
+        trials: a new number of trials in all.
+        time_s: a new time limit, from now.
+        mirror: as in :func:`run_search`.
+        listener: watches.
+
+    Raises:
+        InvalidInput: a setting of ``config`` is wrong, or is not the run's.
+        RunError: there is no run, another process works on it, or what it rests on has changed.
+    """
+    watcher = listener or Silent()
+    url = mirror_url(mirror)
+    require_workers(workers)
+    folder = RunFolder(path)
+    begins: Setup | None = None
+    if config is None:
+        folder.require()
+    elif not folder.is_begun:
+        check_qualities(config)
+        begins = prepare(config, watcher)
+    copies = _copies(begins) if begins is not None else {}
+    with folder.held():
+        if config is not None and begins is not None and not folder.is_begun:
+            folder.create(config.to_dict(), copies, _hashes(begins))
+            return _go_on(begins, folder, workers, watcher, url)
+        kept = SearchConfig.from_dict(folder.open())
+        if config is not None:
+            trials, time_s = config.trials or trials, config.time_s
+            require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("--trials", "--time"))
+        if trials is not None:
+            kept = dataclasses.replace(kept, trials=trials)
+        kept = dataclasses.replace(kept, time_s=time_s)
+        setup = prepare(kept, watcher, folder.path)
+        _check_unchanged(folder, setup, watcher)
+        folder.update(state="running", config=kept.to_dict())
+        return _go_on(setup, folder, workers, watcher, url)
+
+
+def _go_on(
+    setup: Setup,
+    folder: RunFolder,
+    workers: int | WorkerSettings,
+    listener: Listener,
+    mirror: StorageUrl | None,
+) -> SearchResult:
+    """Search from wherever the folder stands, and finish, with a mirror beside it if there is to be one."""
+    with mirrored(mirror, setup, folder, listener):
+        return _search_on(setup, folder, workers, listener)
+
+
+def _search_on(
+    setup: Setup, folder: RunFolder, workers: int | WorkerSettings, listener: Listener
+) -> SearchResult:
+    started = time.monotonic()
+    before = float(folder.manifest.get("seconds", 0.0))
+    stage: SearchStage | None = None
+    funnel = Funnel(setup, folder, listener)
+    with (
+        EvaluationLog(folder.log, folder.guard) as log,
+        make_workers(workers) as pool,
+        contextlib.ExitStack() as ending,
+    ):
+        try:
+            rating = make_rating(setup, folder, log, pool, listener, workers)
+            if rating.training is not None:
+                ending.callback(rating.training.close)
+            stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
+            stage.resume()
+            state = _search(setup, stage, rating, listener)
+            finish.join_choice(setup, stage, rating)
+            funnel.searched(stage.loop, rating.notes)
+            scores = functools.partial(make_scores, setup, folder, rating.bench, listener, shares=workers)
+            dead_end = funnel.climb(scores)
+            if dead_end:
+                listener.warn(dead_end)
+                state = "rung failed"
+            result = finish.finish(setup, folder, stage, rating, funnel, state, listener)
+        except KeyboardInterrupt:
+            if stage is None:
+                folder.update(state="interrupted")
+                raise KeyboardInterrupt(
+                    f"interrupted; go on with: vitnas search --resume {folder.path}"
+                ) from None
+            if not funnel.levels:
+                funnel.searched(stage.loop, rating.notes, whole=False)
+            result = finish.finish(setup, folder, stage, rating, funnel, "interrupted", listener)
+    seconds = before + time.monotonic() - started
+    folder.update(state=result.state, seconds=round(seconds, 3))
+    return dataclasses.replace(result, seconds=seconds)
+
+
+def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener) -> str:
+    config = setup.config
+    trials = trials_of(config, genome_quality=not rating.scorer.is_dear)
+    listener.stage("searching", f"{config.strategy}, quality {config.quality}, {trials:,} trials")
+    stage.run(trials, config.time_s)
+    done = stage.loop.progress
+    if done.exhausted:
+        listener.warn(
+            f"stopped at {done.trials:,} trials: {done.asked:,} were priced, and hardly any feasible "
+            "architecture that is new is left"
+        )
+        return "finished"
+    return "finished" if done.trials >= trials else "out of time"
+
+
+def _copies(setup: Setup) -> dict[str, str]:
+    """Texts kept in the run folder, so that a run does not change with the files it was made from."""
+    space = dump_yaml(setup.problem.space.document)
+    learned = {LABELS: labels_text(setup.labels)} if setup.labels else {}
+    return {"space.yaml": space, **learned, **targets.copies(setup.config.targets, setup.devices)}
+
+
+def _hashes(setup: Setup) -> dict[str, str]:
+    learned = {"labels": labels_hash(setup.labels)} if setup.labels else {}
+    seen = {"images": setup.images.fingerprint} if setup.images else {}
+    seen |= {"data": setup.data.fingerprint} if setup.data else {}
+    return {"space": setup.problem.space.hash, **learned, **seen, **targets.hashes(setup.devices)}
+
+
+def _file_of(what: str) -> str:
+    return LABELS if what == "labels" else f"{what}.yaml"
+
+
+def _check_unchanged(folder: RunFolder, setup: Setup, listener: Listener) -> None:
+    for what in folder.changed(_hashes(setup)):
+        if what in ("images", "data"):
+            source = setup.config.images if what == "images" else setup.config.data
+            raise RunError(
+                f"{folder.path}: {source} does not hold the images that the run began with; restore them"
+            )
+        raise RunError(
+            f"{folder.path}: its {_file_of(what)} is not the one that the run began with; restore it"
+            + (" and its table" if what not in ("space", "labels") else "")
+        )
+    versions = folder.manifest.get("versions", {})
+    for package, now in current_versions().items():
+        if versions.get(package) not in (None, now):
+            listener.warn(
+                f"the run began with {package} {versions[package]}, this is {now}; figures may differ"
+            )

@@ -1,0 +1,92 @@
+"""What the trainings of a run are done with, checked before anything dear begins."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from vitnas.errors import InvalidInput
+from vitnas.quality.data.dataset import Dataset, load_dataset
+from vitnas.quality.data.decoded import try_out
+from vitnas.quality.trained import TRAIN
+from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
+from vitnas.space.files import recipe_of
+from vitnas.space.space import Space
+from vitnas.training.brief import BriefSettings, recipe_of_training
+from vitnas.workers.processes import usable_cores
+from vitnas.workers.settings import WorkerSettings
+from vitnas.workers.tune import require_tune
+
+OPTIONS = ("data", "epochs", "train_batch", "learning_rate", "early_stop")
+
+
+def trains(config: SearchConfig) -> bool:
+    """Whether networks are trained in this run, by its search or by a rung."""
+    return TRAIN in config.qualities
+
+
+def training_data(config: SearchConfig, space: Space) -> Dataset | None:
+    """The images that networks are trained on; None where nothing trains.
+
+    Raises:
+        InvalidInput: settings of a training without one, no data, data that cannot be read, or a recipe that
+            cannot be followed.
+        MissingExtra: Ray Tune is not installed.
+    """
+    if not trains(config):
+        _refuse_settings(config)
+        return None
+    if config.data is None:
+        raise InvalidInput(
+            f"{_who_trains(config)} needs --data: labelled images, as a folder CLASS/*.jpg or an .npz file"
+        )
+    rate = config.learning_rate
+    if rate is not None and not (rate > 0 and math.isfinite(rate)):
+        raise InvalidInput(f"--learning-rate: expected a number above 0, got {rate:g}")
+    require_tune()
+    recipe_of_training(recipe_of(space))
+    data = load_dataset(config.data)
+    member = space.decode(space.sample(1, np.random.default_rng(config.seed))[0])
+    try_out(data, member.in_channels)
+    return data
+
+
+def _who_trains(config: SearchConfig) -> str:
+    """The option that names quality ``train``."""
+    return f"--quality {TRAIN}" if config.quality == TRAIN else f"--then {TRAIN}:N"
+
+
+def _refuse_settings(config: SearchConfig) -> None:
+    for name in OPTIONS:
+        value = getattr(config, name)
+        if value is not None:
+            option = {("early_stop", False): "no-early-stop"}.get((name, value), name.replace("_", "-"))
+            raise InvalidInput(
+                f"--{option} is for trainings, and quality '{'+'.join(config.qualities)}' trains nothing "
+                f"(--quality {TRAIN}, or a rung --then {TRAIN}:16)"
+            )
+
+
+def brief_settings(config: SearchConfig, workers: WorkerSettings) -> BriefSettings:
+    """How each network is trained. A worker sees only the GPU that it was given, as the first."""
+    return BriefSettings(
+        epochs=config.epochs or DEFAULT_EPOCHS,
+        batch=config.train_batch or DEFAULT_TRAIN_BATCH,
+        learning_rate=config.learning_rate,
+        seed=config.seed,
+        device=config.device.partition(":")[0],
+        threads=workers.threads,
+    )
+
+
+def shares(config: SearchConfig, workers: int | WorkerSettings) -> WorkerSettings:
+    """What the trainings of a run get: on a GPU each a whole one, unless the settings say otherwise."""
+    found = WorkerSettings(number=workers) if isinstance(workers, int) else workers
+    if found.ray is None:
+        number = found.number or max(1, int(usable_cores() / found.cpus_per_worker))
+        found = dataclasses.replace(found, ray="local", number=number)
+    if config.device.startswith("cuda") and not found.gpus_per_worker:
+        found = dataclasses.replace(found, gpus_per_worker=1)
+    return found

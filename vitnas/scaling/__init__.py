@@ -1,0 +1,1 @@
+"""One network scaled into a family."""

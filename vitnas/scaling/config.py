@@ -1,0 +1,157 @@
+"""What the user asked of a family: everything that decides which networks come out."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vitnas.errors import InvalidInput, RunCorrupt, unknown
+from vitnas.scaling.compound import DEPTH_RATIO, RESOLUTION_RATIO, WIDTH_RATIO
+from vitnas.units import parse_quantity
+
+RULES = ("asvit", "compound", "contract")
+ASVIT_PROXIES = ("ntk_condition", "length_distortion")
+DEFAULTS: dict[str, dict[str, Any]] = {  # settings of each rule
+    "asvit": {
+        "width_multiple": 4,
+        "max_width": None,
+        "proxy_width": 0.25,
+        "overshoot": 0.1,
+        "repeats": None,
+    },
+    "compound": {
+        "width_multiple": 8,
+        "max_width": None,
+        "depth_ratio": DEPTH_RATIO,
+        "width_ratio": WIDTH_RATIO,
+        "resolution_ratio": RESOLUTION_RATIO,
+        "repeats": None,
+    },
+    "contract": {"width_multiple": 8, "shrink": 0.9, "repeats": None},
+}
+RANGES = {  # setting -> what it may be, from and up to
+    "width_multiple": ("a whole number of at least 1", 1, 1024),
+    "max_width": ("a whole number of at least 1", 1, 1 << 20),
+    "repeats": ("a whole number of at least 1", 1, 1 << 20),
+    "proxy_width": ("above 0 and at most 1", 1e-6, 1.0),
+    "overshoot": ("at least 0", 0.0, 1e6),
+    "depth_ratio": ("from 1 to 4", 1.0, 4.0),
+    "width_ratio": ("from 1 to 4", 1.0, 4.0),
+    "resolution_ratio": ("from 1 to 4", 1.0, 4.0),
+    "shrink": ("from 0.5 to 0.99", 0.5, 0.99),
+}
+
+
+@dataclass(frozen=True)
+class ScaleConfig:
+    """Settings of a run; equal settings give equal families, whatever the machine or number of workers.
+
+    Attributes:
+        file: architecture file, or a published network such as ``efficientformer:s0``.
+        rule: ``asvit`` grows, ``compound`` scales both ways, ``contract`` shrinks.
+        sizes: numbers of parameters, ascending.
+        target: device name or profile file, several with commas between.
+        budgets: option such as ``max-latency`` -> text such as ``1.6ms``; every member keeps them.
+        batch: images in a call; None for what each device was measured with.
+        proxies: that decide between children; none is As-ViT's pair (asvit) or capacity (contract). The rule
+            compound decides nothing by them: its members are scored.
+        settings: of the rule, see ``DEFAULTS``; those left out have their defaults.
+        images: folder or file of images for proxies; None is Gaussian noise.
+        device: that proxies run on.
+        seed: of what proxies draw.
+    """
+
+    file: str
+    rule: str
+    sizes: tuple[int, ...]
+    target: str | None = None
+    budgets: tuple[tuple[str, str], ...] = ()
+    batch: int | None = None
+    proxies: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    images: str | None = None
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rule not in RULES:
+            raise unknown("rule", self.rule, RULES, where="--rule")
+        for name, value in self.settings.items():
+            _check_setting(self.rule, name, value)
+        if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
+            raise InvalidInput(f"--to: expected ascending sizes of at least 1, got {list(self.sizes)}")
+        if self.seed < 0:
+            raise InvalidInput(f"--seed: expected at least 0, got {self.seed}")
+        if self.rule == "compound" and all(self.setting(f"{n}_ratio") == 1 for n in ("depth", "width")):
+            raise InvalidInput("--depth-ratio and --width-ratio are both 1: then no network has another size")
+
+    def setting(self, name: str) -> Any:
+        """A setting of the rule, its default where the user gave none."""
+        return self.settings.get(name, DEFAULTS[self.rule][name])
+
+    @property
+    def deciding(self) -> tuple[str, ...]:
+        """The proxies that decide between children; empty for capacity, or where nothing is decided."""
+        if self.rule == "asvit":
+            return self.proxies or ASVIT_PROXIES
+        return self.proxies if self.rule == "contract" else ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return {
+            **dataclasses.asdict(self),
+            "sizes": list(self.sizes),
+            "budgets": dict(self.budgets),
+            "proxies": list(self.proxies),
+            "settings": dict(self.settings),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ScaleConfig:
+        """Read what ``to_dict`` wrote.
+
+        Raises:
+            RunCorrupt: a setting is unknown.
+        """
+        extra = sorted(set(data) - {field.name for field in dataclasses.fields(cls)})
+        if extra:
+            raise RunCorrupt(
+                f"manifest.json: unknown setting '{extra[0]}'; was it written by a newer vitnas?"
+            )
+        values = dict(data)
+        values["sizes"] = tuple(values.get("sizes", ()))
+        values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
+        values["proxies"] = tuple(values.get("proxies", ()))
+        return cls(**values)
+
+
+def _check_setting(rule: str, name: str, value: Any) -> None:
+    option = f"--{name.replace('_', '-')}"
+    if name not in RANGES:
+        raise unknown(f"setting of --rule {rule}", name, DEFAULTS[rule])
+    if name not in DEFAULTS[rule]:
+        rules = " or ".join(r for r in RULES if name in DEFAULTS[r])
+        raise InvalidInput(f"{option} is a setting of --rule {rules}, not of {rule}")
+    text, low, high = RANGES[name]
+    if not (math.isfinite(value) and low <= value <= high):
+        raise InvalidInput(f"{option}: expected {text}, got {value}")
+
+
+def parse_sizes(text: str) -> tuple[int, ...]:
+    """``5M,12M,26M`` as numbers of parameters.
+
+    Raises:
+        InvalidInput: one is none, or they do not ascend.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(parts):
+        raise InvalidInput(f"--to: a size is missing in '{text}' (write 5M,12M,26M)")
+    sizes = tuple(round(parse_quantity("params", part, where="--to")) for part in parts)
+    for smaller, larger in itertools.pairwise(sizes):
+        if smaller >= larger:
+            raise InvalidInput(f"--to: sizes ascend, but {text} does not (write 5M,12M,26M)")
+    return sizes

@@ -1,0 +1,180 @@
+"""What the files of a family say of its networks."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from vitnas import plugins
+from vitnas.arch.schema import Architecture, save_architecture
+from vitnas.cost.figures import TABLE_KINDS
+from vitnas.cost.pricer import coverage, trace_architecture
+from vitnas.hardware.targets import coverage_of, describe
+from vitnas.quality.fallback import log_capacity
+from vitnas.scaling.config import DEFAULTS
+from vitnas.scaling.edits import depths, widths
+from vitnas.scaling.rule import Network, Outcome
+from vitnas.scaling.setup import Setup, stem_of
+from vitnas.space.files import load_space
+from vitnas.store.folder import RunFolder, current_versions
+
+MEMBERS = "family"  # of a run folder
+
+
+def size_text(size: int) -> str:
+    """``5M``, ``12.5M``, ``100k``: what the user typed, near enough for a file's name."""
+    for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.10g}{unit}"
+    return str(size)
+
+
+def family_document(setup: Setup, outcome: Outcome) -> dict[str, Any]:
+    """``family.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
+    config = setup.config
+    return {
+        "seed": {"file": config.file, **_about(setup, setup.seed)},
+        "rule": config.rule,
+        "sizes": list(config.sizes),
+        "settings": {name: config.setting(name) for name in DEFAULTS[config.rule]},
+        "proxies": list(config.deciding or config.proxies),
+        "random_seed": config.seed,
+        "budgets": dict(config.budgets),
+        "limits": [str(bound) for bound in setup.bounds if bound.note],
+        "targets": [dataclasses.asdict(target) for target in describe(setup.figures, setup.devices)],
+        "batch": config.batch,
+        "members": [_member(setup, size, network) for size, network in sorted(outcome.members.items())],
+        "missed": {size_text(size): reason for size, reason in sorted(outcome.missed.items())},
+        "steps": [_step(network) for network in outcome.path],
+        "references": references_of(setup),
+        "notes": list(setup.notes),
+    }
+
+
+def _about(setup: Setup, architecture: Architecture) -> dict[str, Any]:
+    return {
+        "name": architecture.name,
+        "id": architecture.id,
+        "depths": list(depths(architecture)),
+        "widths": list(widths(architecture)),
+        "resolution_px": architecture.resolution_px,
+        "capacity": log_capacity(architecture),
+        "out_of_domain": _out_of_domain(setup, architecture),
+    }
+
+
+def _out_of_domain(setup: Setup, architecture: Architecture) -> list[str]:
+    """Why a device's prediction would be a guess."""
+    if not setup.devices:
+        return []
+    traced = trace_architecture(architecture)
+    return [
+        f"{device.name}: {reason}" if len(setup.devices) > 1 else reason
+        for device in setup.devices
+        for reason in device.out_of_domain(traced)
+    ]
+
+
+def _member(setup: Setup, size: int, network: Network) -> dict[str, Any]:
+    found = {
+        **_about(setup, network.architecture),
+        "name": member_name(setup, size),
+        "size": size,
+        "file": f"{MEMBERS}/{size_text(size)}.yaml",
+        "costs": dict(network.costs),
+        "scores": dict(network.scores),
+        "step": network.step,
+        "move": network.move,
+    }
+    measured = {
+        device.name: dataclasses.asdict(
+            coverage_of(device, coverage(network.architecture, device), network.architecture)
+        )
+        for device in setup.devices
+        if device.kind in TABLE_KINDS
+    }
+    return found | ({"coverage": measured} if measured else {})
+
+
+def member_name(setup: Setup, size: int) -> str:
+    """Of the network of a size."""
+    return f"{stem_of(setup.config.file)}-{size_text(size)}"
+
+
+def _step(network: Network) -> dict[str, Any]:
+    return {
+        "step": network.step,
+        "id": network.architecture.id,
+        "move": network.move,
+        "depths": list(depths(network.architecture)),
+        "widths": list(widths(network.architecture)),
+        "costs": dict(network.costs),
+        "scores": dict(network.scores),
+    }
+
+
+def references_of(setup: Setup) -> list[dict[str, Any]]:
+    """Published networks of the seed's own space, priced for the same devices."""
+    name = space_of(setup.config.file, setup.seed)
+    if name is None:
+        return []
+    rows = []
+    for reference in load_space(name).references.values():
+        a = reference.architecture
+        if all(not device.refusal(setup.config.batch, a.resolution_px) for device in setup.devices):
+            rows.append(
+                {**_about(setup, a), "costs": dict(setup.pricer.price(a)), "facts": dict(reference.facts)}
+            )
+    return rows
+
+
+def space_of(file: str, seed: Architecture) -> str | None:
+    """The space that a network comes from, if it is known here."""
+    if ":" in file and not file.endswith((".yaml", ".yml")):
+        return file.partition(":")[0]
+    provenance = seed.metadata.get("provenance") or {}
+    name = provenance.get("space") if isinstance(provenance, dict) else None
+    return str(name) if name in plugins.list_data("search_spaces") else None
+
+
+def write_members(setup: Setup, folder: RunFolder, outcome: Outcome, document: dict[str, Any]) -> None:
+    """``family/*.yaml`` and ``family.json``."""
+    (folder.path / MEMBERS).mkdir(exist_ok=True)
+    for row in document["members"]:
+        architecture = outcome.members[row["size"]].architecture
+        named = dataclasses.replace(
+            architecture, name=row["name"], metadata=_metadata(setup, folder, row, document)
+        )
+        save_architecture(named, Path(folder.path) / row["file"])
+    folder.write_json("family.json", document)
+
+
+def _metadata(
+    setup: Setup, folder: RunFolder, row: dict[str, Any], document: dict[str, Any]
+) -> dict[str, Any]:
+    """The notes in the file of a member."""
+    config = setup.config
+    labels = " and ".join(target["label"] for target in document["targets"])
+    metrics = {**row["costs"], "depth": sum(row["depths"]), "capacity": row["capacity"]}
+    metrics |= {name: row[name] for name in ("scores", "coverage", "out_of_domain") if row.get(name)}
+    return {
+        "description": f"{setup.seed.name} scaled to {size_text(row['size'])} parameters, rule {config.rule}",
+        "metrics": metrics,
+        "provenance": {
+            "vitnas": current_versions()["vitnas"],
+            "run": folder.path.name,
+            "created": folder.manifest["created"],
+            "seed": setup.seed.id,
+            "seed_file": config.file,
+            "space": space_of(config.file, setup.seed),
+            "rule": config.rule,
+            "settings": document["settings"],
+            "proxies": document["proxies"],
+            "random_seed": config.seed,
+            "budgets": dict(config.budgets),
+            "device": labels or None,
+            "id": row["id"],
+        },
+        "recipe": dict(setup.seed.metadata.get("recipe") or {}),
+    }

@@ -1,0 +1,1 @@
+"""The search loop and all that it needs."""

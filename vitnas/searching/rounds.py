@@ -1,0 +1,73 @@
+"""What was asked for at once: priced, started, and told when it is rated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.cost.table import Costs
+from vitnas.searching.scorer import Rated
+from vitnas.space.activity import Genomes
+
+State = dict[str, NDArray[Any]]
+HANGING, MEMORY = "did not finish", "killed by the system for want of memory"  # how such reasons begin
+LONGEST_KIND = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Round:
+    """The candidates of one ask; rows line up.
+
+    Attributes:
+        genomes: (n, G) canonical.
+        costs: theirs.
+        keys: (n,) from ``Space.keys``.
+        violation: (n,) 0 within all budgets.
+        new: (n,) feasible, and not asked for before.
+        is_own: the strategy proposed them; else it is not told.
+        rated: the feasible ones under way.
+    """
+
+    genomes: Genomes
+    costs: Costs
+    keys: NDArray[np.uint64]
+    violation: NDArray[np.float64]
+    new: NDArray[np.bool_]
+    is_own: bool
+    rated: Rated
+
+    @property
+    def feasible(self) -> NDArray[np.bool_]:
+        """(n,) within all budgets."""
+        return np.asarray(self.violation == 0)
+
+
+def pack(rounds: Sequence[Round], genes: int) -> State:
+    """Arrays that ``unpack`` takes back: what cannot be computed again."""
+    return {
+        "genomes": np.concatenate([np.zeros((0, genes), np.uint8), *(r.genomes for r in rounds)]),
+        "new": np.concatenate([np.zeros(0, np.bool_), *(r.new for r in rounds)]),
+        "sizes": np.array([len(r.genomes) for r in rounds], np.int64),
+        "is_own": np.array([r.is_own for r in rounds], np.bool_),
+    }
+
+
+def unpack(state: Mapping[str, NDArray[Any]]) -> Iterator[tuple[Genomes, NDArray[np.bool_], bool]]:
+    """Genomes, which of them are new, and whether the strategy proposed them; of each round in order."""
+    ends = np.cumsum(state["sizes"]).tolist()
+    for start, end, is_own in zip([0, *ends], ends, state["is_own"].tolist(), strict=False):
+        yield state["genomes"][start:end], state["new"][start:end], is_own
+
+
+def kind_of_failure(reason: str) -> str:
+    """A reason without what differs from candidate to candidate, for counting."""
+    if reason.startswith(HANGING):
+        return "hung"
+    if reason.startswith(MEMORY):
+        return "killed for memory"
+    kind = reason.partition(":")[0].partition(" (")[0].strip()
+    return kind[:LONGEST_KIND] or "without a reason"

@@ -1,0 +1,219 @@
+"""The run folder: what is written, and how a run is found again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vitnas._version import __version__
+from vitnas.errors import RunCorrupt, RunError
+from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
+from vitnas.store.layout import layout_text, require_layout
+from vitnas.store.lock import RunLock
+
+LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
+PACKAGES = ("torch", "numpy", "optuna")
+
+
+class RunFolder:
+    """``runs/NAME`` of a command: its manifest, its log, and what else it keeps.
+
+    ``manifest.json`` what was asked, with what versions, and how it stands; ``space.yaml`` or ``seed.yaml``
+    and ``devices/`` copies of what it began with; the log one durable line for each evaluation. A search
+    also keeps ``quality.json`` (what the quality's meaning rests on), ``screen.npz`` (its state),
+    ``front.json``, ``reference.json`` and ``best/``; a family ``family.json`` and ``family/``.
+
+    Args:
+        path: of the folder.
+        command: that the run is of.
+
+    Attributes:
+        manifest: as it was read or written last.
+        guard: called before every write; raises where this process may write no longer (`lock.RunLock`).
+    """
+
+    def __init__(self, path: str | Path, command: str = "search") -> None:
+        self.path = Path(path)
+        self.command = command
+        self.manifest: dict[str, Any] = {}
+        self.guard: Callable[[], None] = _unguarded
+
+    @property
+    def log(self) -> Path:
+        """The append-only log."""
+        return self.path / LOGS[self.command]
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder, made if it is missing, with this process as its only writer."""
+        with RunLock(self.make()) as lock:
+            self.guard = lock.check
+            yield
+
+    def create(self, config: Mapping[str, Any], copies: Mapping[str, str], hashes: Mapping[str, str]) -> None:
+        """Begin a run.
+
+        Args:
+            config: the settings, as plain values.
+            copies: file name -> text to keep beside the manifest.
+            hashes: of what must not change under a resumed run.
+
+        Raises:
+            RunError: the folder holds a run already, or cannot be written.
+        """
+        self.require_free()
+        self.make()
+        for name, text in copies.items():
+            (self.path / name).parent.mkdir(exist_ok=True)
+            atomic_write_text(self.path / name, text)
+        self.manifest = {
+            "format": layout_text(self.command),
+            "state": "running",
+            "config": dict(config),
+            "versions": current_versions(),
+            "hashes": dict(hashes),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            "seconds": 0.0,
+        }
+        self._write_manifest()
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether a run is in the folder."""
+        return (self.path / "manifest.json").is_file()
+
+    def make(self) -> Path:
+        """The folder itself, which may be there already.
+
+        Raises:
+            RunError: it cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
+        return self.path
+
+    def require(self) -> Path:
+        """The folder, if a run is in it.
+
+        Raises:
+            RunError: there is none.
+        """
+        if not self.is_begun:
+            raise RunError(f"no run in '{self.path}' (manifest.json is missing)")
+        return self.path
+
+    def require_free(self) -> None:
+        """Check that no run is in the folder.
+
+        Raises:
+            RunError: there is one.
+        """
+        if self.is_begun:
+            raise RunError(
+                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
+            )
+
+    def open(self) -> dict[str, Any]:
+        """Read an existing run; returns its settings, as plain values.
+
+        Raises:
+            RunError: there is none, it is of another command, or another version of vitnas wrote it.
+            RunCorrupt: its manifest cannot be read.
+        """
+        file = self.require() / "manifest.json"
+        self.manifest = read_json(file)
+        require_layout(self.manifest, file, self.command)
+        return dict(self.manifest.get("config", {}))
+
+    def changed(self, hashes: Mapping[str, str]) -> list[str]:
+        """Which of these hashes are not those that the run began with."""
+        kept = self.manifest.get("hashes", {})
+        return [what for what, value in hashes.items() if kept.get(what) != value]
+
+    def update(self, **changes: Any) -> None:
+        """Change entries of the manifest."""
+        self.manifest.update(changes)
+        self._write_manifest()
+
+    def _write_manifest(self) -> None:
+        self.guard()
+        atomic_write_json(self.path / "manifest.json", self.manifest)
+
+    def write_json(self, name: str, data: Any, *, indent: int | None = 2) -> None:
+        """Write a JSON file whole or not at all."""
+        self.guard()
+        atomic_write_json(self.path / name, data, indent=indent)
+
+    def read_json(self, name: str) -> Any | None:
+        """A JSON file; None if it is not there yet."""
+        file = self.path / name
+        return read_json(file) if file.is_file() else None
+
+    def save_state(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keep the state of a stage."""
+        self.guard()
+        atomic_write_npz(self.path / "screen.npz", dict(arrays))
+
+    def load_state(self) -> dict[str, NDArray[Any]] | None:
+        """The kept state of a stage; None if there is none.
+
+        Raises:
+            RunCorrupt: it cannot be read.
+        """
+        file = self.path / "screen.npz"
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                return {name: kept[name] for name in kept.files}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
+            raise RunCorrupt(
+                f"{file}: {problem}; remove it to begin this stage again from the seed"
+            ) from None
+
+
+def read_json(file: Path) -> Any:
+    """Read a JSON file of a run.
+
+    Raises:
+        RunCorrupt: it is no JSON.
+    """
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise RunCorrupt(f"{file}: cannot be read: {problem}") from None
+
+
+def _unguarded() -> None:
+    """Nobody else writes."""
+
+
+def new_folder(root: Path, stem: str) -> Path:
+    """The first free ``root/stem-N``."""
+    number = 1
+    while (root / f"{stem}-{number}").exists():
+        number += 1
+    return root / f"{stem}-{number}"
+
+
+def current_versions() -> dict[str, str]:
+    """Of Python and the packages that figures depend on."""
+    found = {"vitnas": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

@@ -1,0 +1,67 @@
+"""Run folders of other versions: which layout a manifest says, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitnas._version import __version__
+from vitnas.errors import RunCorrupt, RunError
+
+LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
+
+
+def layout_text(command: str) -> int | str:
+    """What a manifest says of its layout: a search writes a number, another command its name and a number."""
+    number = LAYOUTS[command]
+    return number if command == "search" else f"{command} {number}"
+
+
+def layout_of(manifest: Any, file: Path) -> tuple[str, int]:
+    """The command that wrote a run, and the number of its layout.
+
+    Args:
+        manifest: what ``manifest.json`` holds.
+        file: where it was read, for the error.
+
+    Raises:
+        RunCorrupt: it says neither.
+    """
+    found = manifest.get("format") if isinstance(manifest, Mapping) else None
+    if isinstance(found, int) and not isinstance(found, bool):
+        return "search", found
+    command, _, number = found.partition(" ") if isinstance(found, str) else ("", "", "")
+    if not number.isdecimal():
+        raise RunCorrupt(f"{file}: is no manifest of a run: 'format' is missing or wrong ({found!r})")
+    return command, int(number)
+
+
+def require_layout(manifest: Any, file: Path, command: str) -> None:
+    """Check that this vitnas can go on with a run.
+
+    Args:
+        manifest: what ``manifest.json`` holds.
+        file: where it was read, for the error.
+        command: that wants to go on.
+
+    Raises:
+        RunCorrupt: the manifest says no layout.
+        RunError: it is another; says which vitnas wrote the run.
+    """
+    other, found = layout_of(manifest, file)
+    number = LAYOUTS[command]
+    if other != command:
+        hint = f"go on with vitnas {other} --resume {file.parent}" if other in LAYOUTS else "it is newer"
+        raise RunError(f"{file}: a run of 'vitnas {other}', not of 'vitnas {command}': {hint}")
+    if found == number:
+        return
+    versions = manifest.get("versions")
+    wrote = versions.get("vitnas") if isinstance(versions, Mapping) else None
+    writer = f"vitnas {wrote}" if wrote else "an unknown vitnas"
+    ours = f"this is vitnas {__version__}, which reads {number}"
+    if found > number:
+        advice = "go on with the vitnas that wrote it, or a newer one"
+        raise RunError(f"{file}: written by {writer} in a newer layout ({found}; {ours}): {advice}")
+    advice = "go on with the vitnas that wrote it, or begin a new run"
+    raise RunError(f"{file}: written by {writer} in an older layout ({found}; {ours}): {advice}")
