@@ -60,7 +60,7 @@ ONLY_IN = {
     "matplotlib": {"report"},
     "torchvision": {"hardware"},
     "typer": {"cli"},
-    "moocore": {"search"},
+    "moocore": {"searching"},
     "ray": {"workers"},
     "safetensors": {"export"},
     "PIL": {"quality"},

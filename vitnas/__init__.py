@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from vitnas._version import __version__
+
 if TYPE_CHECKING:
     from vitnas.arch.build import Network, build
     from vitnas.arch.schema import Architecture, save_architecture
