@@ -96,6 +96,11 @@ def finish(report: Report, args: argparse.Namespace) -> None:
     print_table([head, *(cells(f) for f in report.figures)])
     for note in report.notes:
         print(f"- {note}")
+    write(report, args)
+
+
+def write(report: Report, args: argparse.Namespace) -> None:
+    """The report as JSON, where ``args`` say so."""
     path = args.json or (None if args.quick else RESULTS / f"{report.name}.json")
     if path is None:
         return

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 HEAD = "| what | value | beside it | its value | ratio | target | |\n|---|---:|---|---:|---:|---:|---|"
 ORDER = (
-    "pricing", "table", "loop_overhead", "proxy_overhead", "length_distortion",
+    "house", "pricing", "table", "loop_overhead", "proxy_overhead", "length_distortion",
     "help_time", "default_search", "throughput", "strategies",
     "measured_latency", "measured_again", "kit_round_trip", "calibration",
     "capacity_truth", "proxy_truth", "label_free", "fitted_labels", "asvit", "funnel_demo",

@@ -1,0 +1,56 @@
+"""No circles between rooms or modules; folders, files and functions stay small, and have types."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(str(ROOT / "benchmarks"))
+    code: Any = importlib.import_module("_house_code")
+    graph: Any = importlib.import_module("_house_graph")
+
+KNOWN_ROOM_CIRCLES = [["run", "study"]]
+KNOWN_CIRCLES = [["vitnas.arch.ids", "vitnas.arch.schema"], ["vitnas.space.files", "vitnas.space.space"]]
+KNOWN_FOLDERS = {"run", "workers"}
+KNOWN_FUNCTIONS = {"cli/search.py:search"}
+
+
+@pytest.fixture(scope="module")
+def sources() -> Any:
+    return code.program(code.read(ROOT / "vitnas"))
+
+
+def test_no_circle_between_rooms(sources):
+    assert [c for c in graph.circles(graph.room_graph(sources)) if c not in KNOWN_ROOM_CIRCLES] == []
+
+
+def test_no_circle_between_modules(sources):
+    assert [c for c in graph.circles(graph.module_graph(sources)) if c not in KNOWN_CIRCLES] == []
+
+
+def test_no_folder_is_full(sources):
+    full = {name for name, count in code.folders(sources).items() if count > code.FULL_FOLDER}
+    assert full - KNOWN_FOLDERS == set()
+
+
+def test_the_rooms_of_plugins_are_there():
+    assert [room for room in code.PLUGIN_ROOMS if not (ROOT / "vitnas" / room).is_dir()] == []
+
+
+def test_no_file_is_long(sources):
+    assert code.long_files(sources) == []
+
+
+def test_no_function_is_long(sources):
+    long = {name for name, function in code.functions(sources) if code.length(function) > code.LONG_FUNCTION}
+    assert long - KNOWN_FUNCTIONS == set()
+
+
+def test_everything_is_annotated(sources):
+    assert code.annotated(code.functions(sources), code.methods(sources)) == (1.0, 1.0)
