@@ -10,7 +10,7 @@ VitnasError
 │   └── InvalidData                a CSV or weights file
 ├── NothingFeasible                no architecture of the space meets the budgets
 ├── MissingExtra (ImportError)     an optional dependency; names the extra to install
-├── ClusterError                   a Ray cluster that cannot be used
+├── ClusterError                   workers that cannot be used: processes, or a Ray cluster
 ├── StorageError                   a database that a study is written to
 └── RunError                       a run folder
     ├── RunLocked                  another process writes to it
@@ -64,7 +64,7 @@ class MissingExtra(VitnasError, ImportError):
 
 
 class ClusterError(VitnasError):
-    """A Ray cluster that cannot be used."""
+    """Workers that cannot be used: processes that do not start, or a Ray cluster."""
 
 
 class StorageError(VitnasError):

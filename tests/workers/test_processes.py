@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from vitnas.errors import ClusterError
 from vitnas.workers import Failure, Processes
 from vitnas.workers.processes import usable_cores
 
@@ -141,3 +142,42 @@ def test_no_worker_outlives_its_parent(how, helper, tmp_path):
     for pid in left:
         os.kill(pid, signal.SIGKILL)
     assert not left
+
+
+WITHOUT_A_GUARD = """
+import math
+from vitnas.workers import make_workers
+
+print("main", flush=True)
+with make_workers(2) as workers:
+    print(sorted(result for _, result in workers.map(math.sqrt, [1.0, 4.0, 9.0])))
+"""
+
+
+@pytest.mark.parametrize("how", ["script", "module", "stdin", "option"])
+def test_a_main_program_without_a_guard_runs_once(how, tmp_path):
+    (tmp_path / "plain.py").write_text(WITHOUT_A_GUARD)
+    arguments = {
+        "script": [str(tmp_path / "plain.py")],
+        "module": ["-m", "plain"],
+        "stdin": ["-"],
+        "option": ["-c", WITHOUT_A_GUARD],
+    }[how]
+    found = subprocess.run(
+        [sys.executable, *arguments],
+        input=WITHOUT_A_GUARD if how == "stdin" else None,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (found.returncode, found.stdout) == (0, "main\n[1.0, 2.0, 3.0]\n"), found.stderr
+
+
+def test_workers_that_cannot_start_are_an_error_and_blame_no_task(monkeypatch, tmp_path, capfd):
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))  # no Python to be found there
+    with Processes(2) as workers, pytest.raises(ClusterError, match="end before they do anything"):
+        list(workers.map(math.sqrt, [4.0] * 8))
+    monkeypatch.delenv("PYTHONHOME")
+    with Processes(2) as workers:
+        assert dict(workers.map(math.sqrt, [4.0])) == {0: 2.0}

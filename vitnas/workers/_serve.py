@@ -15,6 +15,7 @@ from vitnas.workers._calls import call
 from vitnas.workers.base import Failure
 from vitnas.workers.serial import attempt
 
+READY = b"ready"  # no pickle: this process waits for tasks
 STARTED = b""  # a function that was new is loaded; its task begins now
 
 
@@ -24,6 +25,7 @@ def serve(pipe: Connection, threads: int) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     functions: dict[str, Callable[[Any], Any] | Failure] = {}
     try:
+        pipe.send_bytes(READY)
         while True:
             digest, function, item = pickle.loads(pipe.recv_bytes())
             if function is not None:

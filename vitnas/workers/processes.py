@@ -1,7 +1,8 @@
 """Long-lived processes on this machine, one task each at a time.
 
 Spawned, not forked: a fork of a process in which torch has started its threads can hang. Every process has
-its own pipe, so the death of one is seen at once and touches nobody else.
+its own pipe, so the death of one is seen at once and touches nobody else. They import vitnas and nothing of
+the main program: a script needs no guard against being run again by each of them, and a notebook has none.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import contextlib
 import itertools
 import os
 import pickle
+import sys
 import time
+import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,12 +22,14 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
+from vitnas.errors import ClusterError
 from vitnas.workers._calls import THREAD_VARIABLES, Functions, encode
 from vitnas.workers._deaths import DEATHS, exit_words, hung, killed
-from vitnas.workers._serve import STARTED, serve
+from vitnas.workers._serve import READY, STARTED, serve
 from vitnas.workers.base import Failure, Pool
 
 JOIN_SECONDS = 2.0
+STILLBORN = 2  # workers in a row that ended before they were ready: the next would end as well
 
 
 @dataclass
@@ -40,6 +45,7 @@ class _Worker:
     process: SpawnProcess
     pipe: Connection
     functions: set[str] = field(default_factory=set)
+    ready: bool = False  # it has begun to wait for tasks
     started: float | None = None  # when the task at hand began; None until its function is loaded
 
     def end(self) -> None:
@@ -71,6 +77,7 @@ class Processes(Pool):
         self._finished: list[tuple[int, Any]] = []
         self._idle: list[_Worker] = []
         self._running: dict[Connection, tuple[_Worker, _Task]] = {}
+        self._stillborn = 0
 
     @property
     def depth(self) -> int:
@@ -114,12 +121,19 @@ class Processes(Pool):
         self._running[worker.pipe] = (worker, task)
 
     def _receive(self, pipe: Connection) -> None:
-        """Take what a pipe has to say."""
+        """Take what a pipe has to say.
+
+        Raises:
+            ClusterError: workers end before they are ready.
+        """
         worker, task = self._running[pipe]
         try:
             message = pipe.recv_bytes()
         except (EOFError, OSError):
             self._bury(worker, task)
+            return
+        if message == READY:
+            worker.ready, self._stillborn = True, 0
             return
         if message == STARTED:
             worker.started = time.monotonic()
@@ -132,11 +146,21 @@ class Processes(Pool):
         """A worker died: another one tries its task, unless that is what killed two."""
         del self._running[worker.pipe]
         worker.end()
+        if not worker.ready:  # the start is to blame, not the task
+            self._count_stillborn(worker)
+            self._queue.appendleft(task)
+            return
         task.deaths += 1
         if task.deaths < DEATHS:
             self._queue.appendleft(task)
         else:
             self._finished.append((task.ticket, Failure(killed(exit_words(worker.process.exitcode)))))
+
+    def _count_stillborn(self, worker: _Worker) -> None:
+        self._stillborn += 1
+        if self._stillborn >= STILLBORN:
+            how = exit_words(worker.process.exitcode)
+            raise ClusterError(f"worker processes end before they do anything ({how}); they say why above")
 
     def _seconds_left(self) -> float | None:
         """Until the first task is overdue; None if none ever will be."""
@@ -159,7 +183,7 @@ class Processes(Pool):
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self.threads), daemon=True)
-        with _thread_variables(self.threads):
+        with _thread_variables(self.threads), _without_main():
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         return _Worker(process, ours)
@@ -178,6 +202,17 @@ class Processes(Pool):
         for worker in self._idle:
             worker.end()
         self._idle.clear()
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """A process that is spawned here has no main program to run again."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def usable_cores() -> int:
