@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitnas.arch.build import Network, build
-from vitnas.quality.proxies import _attention
 from vitnas.quality.proxies._attention import EarlyAttention
 from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxies.length_distortion import LengthDistortion, forward_derivative
@@ -72,12 +71,12 @@ def kernel_by_loop(network: nn.Module, batch: Tensor) -> Tensor:
     return stacked @ stacked.T
 
 
-def test_the_kernel_is_that_of_a_loop_over_images(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kernel_is_that_of_a_loop_over_images() -> None:
     network, batch = tiny(), images()
     expected = kernel_by_loop(network, batch)
     assert torch.allclose(tangent_kernel(network, batch), expected, rtol=1e-3)  # small logits in first order
-    monkeypatch.setattr(_attention, "SMALL", -1.0)
-    assert torch.allclose(tangent_kernel(network, batch), expected, rtol=1e-10)
+    exact = tangent_kernel(network, batch, small=-1.0)
+    assert torch.allclose(exact, expected, rtol=1e-10)
 
 
 def test_the_kernel_of_other_layers() -> None:
@@ -199,12 +198,9 @@ def drawn(size: float) -> list[Tensor]:
 
 @pytest.mark.parametrize("block", [1 << 18, 6000, 300])
 @pytest.mark.parametrize("forward_mode", [False, True])
-def test_attention_with_large_logits_is_the_textbooks(
-    block: int, forward_mode: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_attention, "BLOCK", block)
+def test_attention_with_large_logits_is_the_textbooks(block: int, forward_mode: bool) -> None:
     q, k, v = drawn(1.0)
-    with EarlyAttention(forward_mode=forward_mode):
+    with EarlyAttention(forward_mode=forward_mode, block=block):
         found = F.scaled_dot_product_attention(q, k, v)
     assert torch.allclose(found, textbook(q, k, v), rtol=1e-10)
 

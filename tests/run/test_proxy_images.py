@@ -36,7 +36,7 @@ def test_images_of_a_run(folder, monkeypatch):
     shared = scores["real"].keys() & scores["gaussian"].keys()
     assert len(shared) >= 3, "the reference samples are the same networks"
     assert all(scores["real"][i] != scores["gaussian"][i] for i in shared)
-    assert RunFolder(folder / "runs" / "real").open().images == place
+    assert RunFolder(folder / "runs" / "real").open()["images"] == place
 
     resume_search(folder / "runs" / "real")
     write_images(folder / "real.npz", 1)

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from vitnas.errors import StorageError
 from vitnas.events import Silent
 from vitnas.run.prepare import Setup, prepare
 from vitnas.run.search import resume_search, run_search
+from vitnas.searching.config import SearchConfig
 from vitnas.store.folder import RunFolder
 from vitnas.study import mirror as mirror_module
-from vitnas.study.mirror import Mirror, mirror_url, mirrored
+from vitnas.study.mirror import Mirror, Pace, mirror_url, mirrored
 from vitnas.study.sync import StudySync, write_study
 from vitnas.study.url import StorageUrl
 
@@ -44,14 +46,10 @@ def run(searched_runs: Path) -> RunFolder:
 
 @pytest.fixture
 def setup(run: RunFolder) -> Setup:
-    return prepare(run.open(), Silent(), run.path, measures=False)
+    return prepare(SearchConfig.from_dict(run.open()), Silent(), run.path, measures=False)
 
 
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror_module, "POLL_S", 0.01)
-    monkeypatch.setattr(mirror_module, "SHARE", 1.0)
-    monkeypatch.setattr(mirror_module, "RETRY_S", (0.01, 0.01))
+HURRY = Pace(poll_s=0.01, share=1.0, retry_s=(0.01, 0.01))
 
 
 def trials(url: StorageUrl) -> int:
@@ -75,7 +73,7 @@ def test_trials_come_as_the_log_grows(run: RunFolder, setup: Setup) -> None:
     first = {tuple(json.loads(line)["genome"]) for line in lines[:20]}
     run.log.write_bytes(b"".join(lines[:20]) + lines[20][:7])  # the driver is just writing
     url, heard = StorageUrl("sqlite:///m.db"), Heard()
-    with Mirror(url, setup, run, heard):
+    with Mirror(url, setup, run, heard, pace=HURRY):
         wait_for(lambda: trials(url) == len(first))
         run.log.write_bytes(b"".join(lines))
     assert not heard.warnings
@@ -88,7 +86,7 @@ def test_trials_come_as_the_log_grows(run: RunFolder, setup: Setup) -> None:
 
 def test_a_search_with_a_mirror_is_the_same_search(searched_runs: Path) -> None:
     plain, watched = searched_runs / "built", searched_runs / "watched"
-    config = RunFolder(plain).open()
+    config = SearchConfig.from_dict(RunFolder(plain).open())
     run_search(config, root=searched_runs, name="watched", mirror="sqlite:///m.db")
     for name in ("front.json", "whole_front.json"):
         assert (plain / name).read_bytes() == (watched / name).read_bytes()
@@ -103,7 +101,7 @@ def test_a_search_with_a_mirror_is_the_same_search(searched_runs: Path) -> None:
 def test_a_mirror_that_fails_says_so_once(run: RunFolder, setup: Setup) -> None:
     heard = Heard()
     url = StorageUrl("sqlite:////nowhere/to/be/found.db", "--mirror")
-    with Mirror(url, setup, run, heard) as beside:
+    with Mirror(url, setup, run, heard, pace=HURRY) as beside:
         wait_for(lambda: heard.warnings)
         time.sleep(0.1)  # it tries again
     assert not beside._thread.is_alive()
@@ -120,14 +118,14 @@ def test_no_password_in_what_it_says(run: RunFolder, setup: Setup, monkeypatch: 
 
     monkeypatch.setattr(mirror_module, "recorded_quality", fails)
     heard = Heard()
-    with Mirror(url, setup, run, heard):
+    with Mirror(url, setup, run, heard, pace=HURRY):
         wait_for(lambda: heard.warnings)
     assert "s3cret" not in heard.warnings[0] and "me:***@host" in heard.warnings[0]
 
 
 def test_a_storage_that_comes_back_gets_everything(run: RunFolder, setup: Setup, tmp_path: Path) -> None:
     heard, url = Heard(), StorageUrl(f"sqlite:///{tmp_path}/late/m.db")
-    with Mirror(url, setup, run, heard):
+    with Mirror(url, setup, run, heard, pace=HURRY):
         wait_for(lambda: heard.warnings)
         (tmp_path / "late").mkdir()
     assert len(heard.warnings) == 1
@@ -140,7 +138,7 @@ def test_the_end_does_not_wait_for_ever(
     hangs = threading.Event()
     monkeypatch.setattr(StudySync, "finish", lambda self, listener: hangs.wait(DEADLINE_S))
     heard = Heard()
-    with Mirror(StorageUrl("sqlite:///m.db"), setup, run, heard, last_s=0.05) as beside:
+    with Mirror(StorageUrl("sqlite:///m.db"), setup, run, heard, pace=replace(HURRY, last_s=0.05)) as beside:
         pass
     assert beside._thread.is_alive() and beside._thread.daemon
     assert len(heard.warnings) == 1 and "did not get everything over within 0.05 s" in heard.warnings[0]
@@ -151,7 +149,7 @@ def test_the_end_does_not_wait_for_ever(
 def test_a_run_without_scores_has_no_study_yet(run: RunFolder, setup: Setup) -> None:
     (run.path / "reference_sample.json").unlink()
     heard, url = Heard(), StorageUrl("sqlite:///m.db")
-    with Mirror(url, setup, run, heard):
+    with Mirror(url, setup, run, heard, pace=HURRY):
         time.sleep(0.1)
     assert not heard.warnings and not Path("m.db").exists()
 

@@ -77,19 +77,18 @@ def test_a_containers_memory(monkeypatch):
     assert node_report._memory() == {"total_bytes": None, "free_bytes": None}
 
 
-def test_gpus_as_the_driver_lists_them(tmp_path, monkeypatch):
+def test_gpus_as_the_driver_lists_them(tmp_path):
     tool = tmp_path / "nvidia-smi"
-    monkeypatch.setattr(node_report, "SMI", (str(tool),))
-    assert node_report._gpus() == ([], "")
+    assert node_report._gpus([str(tool)]) == ([], "")
     tool.write_text("#!/bin/sh\necho 'Card, of Name, 141120'\necho 'Other, 8192'\n")
     tool.chmod(0o755)
-    found, problem = node_report._gpus()
+    found, problem = node_report._gpus([str(tool)])
     assert not problem
     assert found == [
         {"name": "Card, of Name", "memory_mib": "141120"},
         {"name": "Other", "memory_mib": "8192"},
     ]
-    facts = node_report.report(("torch",))
+    facts = node_report.report(("torch",), smi=[str(tool)])
     assert bool(facts["gpu_problem"]) is not torch.cuda.is_available()
     tool.write_text("#!/bin/sh\necho 'driver not loaded' >&2\nexit 9\n")
-    assert node_report._gpus() == ([], "nvidia-smi fails: driver not loaded")
+    assert node_report._gpus([str(tool)]) == ([], "nvidia-smi fails: driver not loaded")

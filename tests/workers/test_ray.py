@@ -136,8 +136,7 @@ def test_nobody_listens():
 @pytest.mark.parametrize(
     ("answer", "said"), [(b"HTTP/1.1 400 Bad Request\r\n", "is no Ray cluster"), (b"", "")]
 )
-def test_somebody_else_listens(answer, said, monkeypatch):
-    monkeypatch.setattr(joining, "ANSWER_S", 0.3)
+def test_somebody_else_listens(answer, said):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -154,7 +153,7 @@ def test_somebody_else_listens(answer, said, monkeypatch):
 
         threading.Thread(target=serve, daemon=True).start()
         with pytest.raises(ClusterError, match=said or "nobody answers"):
-            make_workers(WorkerSettings(ray=address))
+            joining.require(WorkerSettings(ray=address), answer_s=0.3)
 
 
 def test_no_room_for_a_worker(cluster):

@@ -14,7 +14,6 @@ MIN_ROWS = 10  # below, an interval of a rank correlation says nothing
 RESAMPLES = 1000
 ROWS_A_PARAMETER = 3  # a regression with fewer rows explains anything
 _EXACT = 1e-9  # share of a variance that rounding leaves over
-_BLOCK = 512  # rows of the matrix of pairs that are held at once
 
 
 @dataclass(frozen=True)
@@ -116,11 +115,14 @@ def _resampled(n: int, seed: int, resamples: int) -> NDArray[np.float32]:
     return np.stack(counts).astype(np.float32)
 
 
-def weighted_taus(a: Values, b: Values, counts: NDArray[np.float32]) -> Values:
-    """Tau-b (r,) of r samples, in which row i of ``a`` and ``b`` (n,) stands ``counts[r, i]`` times."""
+def weighted_taus(a: Values, b: Values, counts: NDArray[np.float32], *, block: int = 512) -> Values:
+    """Tau-b (r,) of r samples, in which row i of ``a`` and ``b`` (n,) stands ``counts[r, i]`` times.
+
+    ``block`` rows of the matrix of pairs are held at once.
+    """
     agreeing, a_differs, b_differs = (np.zeros(len(counts)) for _ in range(3))
-    for start in range(0, len(a), _BLOCK):
-        rows = slice(start, start + _BLOCK)
+    for start in range(0, len(a), block):
+        rows = slice(start, start + block)
         # sums of ones and counts: exact in float32
         sign_a = np.sign(a[rows, None] - a).astype(np.float32)
         sign_b = np.sign(b[rows, None] - b).astype(np.float32)

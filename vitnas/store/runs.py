@@ -19,7 +19,6 @@ from vitnas.store.layout import LAYOUTS, layout_of, require_layout
 from vitnas.store.lock import live_holder
 
 LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
-COUNTED = 64 << 20  # bytes of a log whose lines are counted; those of a longer one are estimated
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def _described(
         quality=str(config.get("quality") or config.get("rule") or ""),
         best=_best(result),
         trials=result.get("trials"),
-        evaluations=_lines(path / LOGS.get(command, "")),
+        evaluations=count_lines(path / LOGS.get(command, "")),
         seconds=seconds or None,
         created=str(manifest.get("created", "")),
         holder=holder,
@@ -173,14 +172,14 @@ def _read(file: Path) -> Any:
     return orjson.loads(file.read_bytes())
 
 
-def _lines(log: Path) -> int:
-    """Lines of a log; of a very long one about as many."""
+def count_lines(log: Path, counted_bytes: int = 64 << 20) -> int:
+    """Lines of a log; those behind ``counted_bytes`` are estimated."""
     if not log.is_file():
         return 0
     with log.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         count = read = 0
-        while read < COUNTED and (data := file.read(1 << 20)):
+        while read < counted_bytes and (data := file.read(1 << 20)):
             count += data.count(b"\n")
             read += len(data)
     return count if read >= size else round(count * size / read)

@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -17,13 +18,26 @@ from vitnas.study.sync import StudySync
 from vitnas.study.trials import RunTrials, recorded_quality, study_spec
 from vitnas.study.url import StorageUrl
 
-POLL_S = 1.0  # between two looks at the log
-SHARE = 0.1  # of the time at most, the thread works: it takes the interpreter's lock from the driver
-RETRY_S = (5.0, 60.0)  # after a failure: first and longest
-LAST_S = 30.0  # for what is left when the search is over
 FRONT = 1000  # networks of a front of thousands, evenly chosen; more would not get over in that time
 AT_ONCE = 1 << 16  # bytes of the log
 OPTION = "--mirror"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often a mirror works.
+
+    Attributes:
+        poll_s: between two looks at the log.
+        share: of the time at most, the thread works: it takes the interpreter's lock from the driver.
+        retry_s: after a failure: first and longest.
+        last_s: that the search waits for what is left in the end.
+    """
+
+    poll_s: float = 1.0
+    share: float = 0.1
+    retry_s: tuple[float, float] = (5.0, 60.0)
+    last_s: float = 30.0
 
 
 class Mirror:
@@ -37,7 +51,7 @@ class Mirror:
         setup: of the run.
         folder: the run's.
         listener: is told once if something goes wrong, from the mirror's thread.
-        last_s: seconds that the search waits for the rest in the end.
+        pace: how often it looks, and how long the search waits for it.
     """
 
     def __init__(
@@ -47,14 +61,14 @@ class Mirror:
         folder: RunFolder,
         listener: Listener,
         *,
-        last_s: float = LAST_S,
+        pace: Pace = Pace(),
     ) -> None:
         self.url = url
         self.setup = setup
         self.folder = RunFolder(folder.path)
         self.folder.manifest = dict(folder.manifest)
         self.listener = listener
-        self.last_s = last_s
+        self.pace = pace
         self._sync: StudySync | None = None
         self._over = threading.Event()
         self._done = threading.Event()
@@ -73,19 +87,21 @@ class Mirror:
         traceback: TracebackType | None,
     ) -> None:
         self._over.set()
-        self._thread.join(self.last_s)
+        self._thread.join(self.pace.last_s)
         if not self._done.is_set():
-            self._say(f"did not get everything over within {self.last_s:g} s")
+            self._say(f"did not get everything over within {self.pace.last_s:g} s")
 
     def _run(self) -> None:
-        pause = POLL_S
+        pause = self.pace.poll_s
         while not self._over.wait(pause):
             started = time.monotonic()
             found = self._try(self._follow)
             if found is None:
-                pause = min(max(2 * pause, RETRY_S[0]), RETRY_S[1])
+                pause = min(max(2 * pause, self.pace.retry_s[0]), self.pace.retry_s[1])
             else:
-                pause = max(0.0 if found else POLL_S, (time.monotonic() - started) / SHARE)
+                pause = max(
+                    0.0 if found else self.pace.poll_s, (time.monotonic() - started) / self.pace.share
+                )
         if self._try(self._finish) is not None:
             self._done.set()
 

@@ -59,8 +59,8 @@ def join(settings: WorkerSettings) -> bool:
     return True
 
 
-def require(settings: WorkerSettings) -> None:
-    """Look whether the cluster is there, without joining it.
+def require(settings: WorkerSettings, *, answer_s: float = ANSWER_S) -> None:
+    """Look whether the cluster is there, without joining it; its head has ``answer_s`` to answer.
 
     Raises:
         InvalidInput: no address.
@@ -70,7 +70,7 @@ def require(settings: WorkerSettings) -> None:
     if ray.is_initialized() or address == "local":
         return
     if address != "auto":
-        _require_answer(*_host_and_port(address))
+        _require_answer(*_host_and_port(address), answer_s)
         return
     services: Any = importlib.import_module("ray._private.services")
     if hasattr(services, "get_ray_address_from_environment"):
@@ -147,12 +147,12 @@ def _host_and_port(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _require_answer(host: str, port: int) -> None:
+def _require_answer(host: str, port: int, answer_s: float) -> None:
     """Ray itself would try for minutes. Its head speaks HTTP/2, and answers a greeting by one."""
     place = f"--ray {host}:{port}"
     try:
-        with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
-            connection.settimeout(ANSWER_S)
+        with socket.create_connection((host, port), timeout=answer_s) as connection:
+            connection.settimeout(answer_s)
             connection.sendall(GREETING)
             answer = connection.recv(9)
     except OSError as error:

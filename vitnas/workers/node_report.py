@@ -9,6 +9,7 @@ import platform
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,15 +18,18 @@ SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nou
 SMI_S = 20
 
 
-def report(packages: tuple[str, ...], folder: str | None = None, token: str = "") -> dict[str, Any]:
+def report(
+    packages: tuple[str, ...], folder: str | None = None, token: str = "", smi: Sequence[str] = SMI
+) -> dict[str, Any]:
     """Versions, cores, memory and GPUs of this machine, and what it sees of a folder.
 
     Args:
         packages: whose versions are wanted.
         folder: made by who asks, with a file ``token`` that holds ``token``, and a lock that it holds.
         token: unlike any other.
+        smi: the command that lists GPUs.
     """
-    gpus, driver_problem = _gpus()
+    gpus, driver_problem = _gpus(smi)
     return {
         "host": socket.gethostname(),
         "python": platform.python_version(),
@@ -82,10 +86,10 @@ def _memory() -> dict[str, int | None]:
     return {"total_bytes": total, "free_bytes": free}
 
 
-def _gpus() -> tuple[list[dict[str, Any]], str]:
+def _gpus(command: Sequence[str]) -> tuple[list[dict[str, Any]], str]:
     """Name and MiB of each, as the driver lists them; and why it does not."""
     try:
-        done = subprocess.run(SMI, capture_output=True, text=True, timeout=SMI_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SMI_S, check=False)
     except FileNotFoundError:
         return [], ""
     except (OSError, subprocess.TimeoutExpired) as problem:

@@ -11,27 +11,31 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-SMALL = 0.1  # root mean square of logits up to which exp(s) counts as 1 + s
-BLOCK = 1 << 18  # elements of the attention matrix that are worked on at once: they stay in the cache
-
 
 class EarlyAttention(TorchFunctionMode):
     """Within it, ``scaled_dot_product_attention`` is computed for networks at initialisation.
 
     There queries and keys are small, exp(s) is nearly 1 + s for the logits s, and the sums over keys are the
     same for all queries: tokens x head_dim work instead of tokens**2. It is done where the root mean square
-    of the centred logits, which is computed exactly, is at most ``SMALL``. In As-ViT's networks it is 1e-5
+    of the centred logits, which is computed exactly, is at most ``small``. In As-ViT's networks it is 1e-5
     without norms (the length distortion changes by 1e-8 of itself) and .01 to .07 with them (ln of the
     condition number changes by 1e-5, where seeds differ by .1).
 
     Elsewhere attention is computed as it is; in blocks if ``forward_mode``, since torch's kernels have no
     forward derivative and its plain formula keeps a dozen whole matrices. Calls with a mask, dropout or
     another option are left alone.
+
+    Args:
+        forward_mode: whether derivatives are taken forward.
+        small: root mean square of logits up to which exp(s) counts as 1 + s.
+        block: elements of the attention matrix that are worked on at once: they stay in the cache.
     """
 
-    def __init__(self, *, forward_mode: bool) -> None:
+    def __init__(self, *, forward_mode: bool, small: float = 0.1, block: int = 1 << 18) -> None:
         super().__init__()
         self._forward_mode = forward_mode
+        self._small = small
+        self._block = block
 
     def __torch_function__(
         self,
@@ -48,13 +52,17 @@ class EarlyAttention(TorchFunctionMode):
     def _attend(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """(..., N, d), (..., M, d), (..., M, e) -> (..., N, e)."""
         if q.ndim == 4 and 2 * q.shape[-1] < k.shape[-2]:
-            found = _first_order(q, k, v)
+            found = _first_order(q, k, v, self._small)
             if found is not None:
                 return found
-        return _in_blocks(q, k, v) if self._forward_mode else F.scaled_dot_product_attention(q, k, v)
+        return (
+            _in_blocks(q, k, v, self._block)
+            if self._forward_mode
+            else F.scaled_dot_product_attention(q, k, v)
+        )
 
 
-def _first_order(q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
+def _first_order(q: Tensor, k: Tensor, v: Tensor, small: float) -> Tensor | None:
     """Sum of (1 + s) v over the number of keys, s = q . (k - mean of k) / sqrt(d); None if s is too large.
 
     One vector for all keys shifts all logits of a query alike, so it has no part in attention. All heads are
@@ -63,7 +71,7 @@ def _first_order(q: Tensor, k: Tensor, v: Tensor) -> Tensor | None:
     heads, width, tokens = q.shape[1], q.shape[-1], k.shape[-2]
     q, k, v = (x.transpose(1, 2).flatten(2) for x in (q, k, v))  # (B, N, heads * d)
     centre, mean = k.mean(dim=1, keepdim=True), v.mean(dim=1, keepdim=True)
-    if logit_size(q, k - centre, heads) > SMALL:
+    if logit_size(q, k - centre, heads) > small:
         return None
     same = torch.eye(heads, dtype=q.dtype, device=q.device) * width**-0.5
     same = same.repeat_interleave(width, 0).repeat_interleave(v.shape[-1] // heads, 1)
@@ -85,11 +93,11 @@ def logit_size(q: Tensor, k: Tensor, heads: int) -> float:
     return math.sqrt(max(float(squares.max()), 0.0) / (width * queries * k.shape[1]))
 
 
-def _in_blocks(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+def _in_blocks(q: Tensor, k: Tensor, v: Tensor, block: int) -> Tensor:
     """softmax(q k^T / sqrt(d)) v, for a part of the matrices at once."""
     lead, tokens = q.shape[:-2], k.shape[-2]
     q, k, v = (x.reshape(-1, *x.shape[-2:]) for x in (q * q.shape[-1] ** -0.5, k, v))
-    heads, rows = max(1, BLOCK // (q.shape[1] * tokens)), max(1, BLOCK // tokens)
+    heads, rows = max(1, block // (q.shape[1] * tokens)), max(1, block // tokens)
     found = [
         torch.cat([(part @ kh.mT).softmax(dim=-1) @ vh for part in torch.split(qh, rows, dim=1)], dim=1)
         for qh, kh, vh in zip(*(torch.split(x, heads) for x in (q, k, v)), strict=True)

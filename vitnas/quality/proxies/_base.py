@@ -63,6 +63,7 @@ class Proxy:
         batch: images.
         passes: equal parts that the batch is split into, for statistics over batches.
         repeats: fresh initialisations to average over.
+        part_elements: of a large linear layer's gradients that ``see`` gets at once.
     """
 
     needs: ClassVar[Needs] = "forward"
@@ -71,6 +72,7 @@ class Proxy:
     batch: ClassVar[int] = 8
     passes: ClassVar[int] = 1
     repeats: ClassVar[int] = 1
+    part_elements: ClassVar[int] = 1 << 18
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
         """Register hooks before the pass; the caller removes them. By default there are none."""

@@ -145,6 +145,7 @@ def _run_batch(
     kinds = {proxy.needs for proxy in proxies.values()}
     parts = max(proxy.passes for proxy in proxies.values())
     viewers = [proxy for proxy in proxies.values() if proxy.needs == "samples"]
+    size = min((proxy.part_elements for proxy in viewers), default=None)
 
     def show(layer: str, gradients: Tensor) -> None:
         for proxy in viewers:
@@ -154,7 +155,7 @@ def _run_batch(
     batches = []
     with _attached(network, proxies) as handles, _same_buffers(network):
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
-            watch = SampleGradients(network, len(part), show, in_parts=True) if viewers else None
+            watch = SampleGradients(network, len(part), show, part_elements=size) if viewers else None
             handles += watch.handles if watch else []
             # the images' gradient makes the backward pass visit every layer, without the weights' gradients
             part = part.detach().requires_grad_(watch is not None)

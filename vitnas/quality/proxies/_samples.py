@@ -12,7 +12,6 @@ from torch.utils.hooks import RemovableHandle
 from vitnas.quality.proxies._base import weight_layers
 
 NORMS = (nn.LayerNorm, nn.BatchNorm2d, nn.GroupNorm)
-PART = 1 << 18  # elements
 
 
 class SampleGradients:
@@ -33,8 +32,8 @@ class SampleGradients:
         show: gets a layer's name and its gradients (B, *weight's shape) of each image's own loss.
         norms: watch normalisation layers too.
         summed: the backward pass starts from the sum of the images' losses, not from their mean.
-        in_parts: ``show`` gets the gradients of a large linear layer some rows at a time, while they are in
-            the cache: (B, rows, in).
+        part_elements: ``show`` gets the gradients of a large linear layer some rows at a time, about so many
+            elements, while they are in the cache: (B, rows, in); None for whole layers.
     """
 
     def __init__(
@@ -45,11 +44,11 @@ class SampleGradients:
         *,
         norms: bool = False,
         summed: bool = False,
-        in_parts: bool = False,
+        part_elements: int | None = None,
     ) -> None:
         self._images = images
         self._summed = summed
-        self._in_parts = in_parts
+        self._part_elements = part_elements
         self._show = show
         # outputs of the layers that see the images themselves, after the forward pass
         self.roots: list[Tensor] = []
@@ -89,9 +88,10 @@ class SampleGradients:
             # an image's own loss is not divided
             scaled = gradient.detach() if self._summed else gradient.detach() * self._images
             known = self._sums.get(name)
-            if self._in_parts and isinstance(layer, nn.Linear) and known is None and self._left[name] == 1:
+            part, once = self._part_elements, known is None and self._left[name] == 1
+            if part is not None and isinstance(layer, nn.Linear) and once:
                 del self._left[name]
-                size = max(1, PART // (self._images * x.shape[-1]))
+                size = max(1, part // (self._images * x.shape[-1]))
                 for rows in torch.split(scaled, size, dim=-1):
                     self._show(name, _of_linear(x, rows, self._images))
                 return

@@ -8,7 +8,6 @@ from torch.utils.hooks import RemovableHandle
 
 from vitnas.quality.proxies._base import Gradients, Proxy
 
-ROWS = 8
 PART = 16  # outputs: what is worked on at once stays in the cache
 
 
@@ -25,6 +24,7 @@ class Meco(Proxy):
     """
 
     repeats = 3
+    rows = 8  # drawn of each output
 
     def __init__(self) -> None:
         self._calls: dict[tuple[int, ...], list[tuple[float, Tensor]]] = {}  # shape -> weight, rows
@@ -46,7 +46,7 @@ class Meco(Proxy):
             return  # the first image is in the first part; an output needs rows of several elements
         first = output.detach()[0].flatten(1)  # (rows, elements)
         count = first.shape[0]
-        chosen = torch.randperm(count, generator=self._generator)[:ROWS].to(first.device)
+        chosen = torch.randperm(count, generator=self._generator)[: self.rows].to(first.device)
         rows = first.index_select(0, chosen)
         self._calls.setdefault(tuple(rows.shape), []).append((count / rows.shape[0], rows))
 

@@ -46,10 +46,11 @@ class NtkCondition(Proxy):
         return math.log(high / low)
 
 
-def tangent_kernel(network: nn.Module, images: Tensor) -> Tensor:
+def tangent_kernel(network: nn.Module, images: Tensor, *, small: float = 0.1) -> Tensor:
     """Products of the gradients of images' summed features with respect to all weights: (B, B), float64.
 
     Gradients are formed image by image where the backward pass comes by, and one layer's are held at once.
+    Attention's logits up to ``small`` (root mean square) are taken to first order.
     """
     count = len(images)
     kernel = torch.zeros(count, count, dtype=torch.float64, device=images.device)
@@ -59,7 +60,7 @@ def tangent_kernel(network: nn.Module, images: Tensor) -> Tensor:
         kernel.add_((rows @ rows.mT).double())
 
     features_of = pooled_features(network)
-    with constant_statistics(network, images), EarlyAttention(forward_mode=False):
+    with constant_statistics(network, images), EarlyAttention(forward_mode=False, small=small):
         watch = SampleGradients(network, count, show, norms=True, summed=True)
         try:
             features = features_of(images)
