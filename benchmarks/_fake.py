@@ -13,8 +13,9 @@ import numpy as np
 from _problem import Bench
 from numpy.typing import NDArray
 
+from vitnas.bench.bench import Task
 from vitnas.bench.networks import NetworkBench
-from vitnas.bench.task import ALL, Item, Work
+from vitnas.bench.task import ALL, Item, NetworkTask
 from vitnas.run.in_flight import asks_of
 from vitnas.run.network_quality import NetworkScorer
 from vitnas.searching.loop import Loop
@@ -30,36 +31,37 @@ Rate = Callable[[Genomes], NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Nothing:
-    """In the place of `network_task.Work`."""
+    """In the place of `task.NetworkTask`."""
 
     turns: tuple[int, ...] = (ALL,)
 
+    def __call__(self, item: Item) -> dict[str, Any]:
+        """A record as a worker returns it, at once: score and id are a hash of the genome."""
+        assert isinstance(item[0], bytes)
+        digits = zlib.crc32(item[0])
+        return {"id": f"{digits:012x}", "scores": {PROXY: digits / 2**32}, "failures": {}, "seconds": 0.0}
 
-def answer(work: Nothing, item: Item) -> Evaluation:
-    """A record as a worker returns it, at once: score and id are a hash of the genome."""
-    digits = zlib.crc32(item[0])
-    return Evaluation(id=f"{digits:012x}", scores={PROXY: digits / 2**32}, failures={}, seconds=0.0)
 
+class Decoding(NetworkTask):
+    """Decodes a genome and hashes the network, but builds nothing."""
 
-def decode(work: Work, item: Item) -> Evaluation:
-    """As `answer`, with the id that a worker finds."""
-    record = answer(Nothing(), item)
-    record["id"] = work.space.decode(np.frombuffer(item[0], np.uint8)).id
-    return record
+    def __call__(self, item: Item) -> dict[str, Any]:
+        """As `Nothing`, with the id that a worker finds."""
+        return {**Nothing()(item), **self.find(*item)}
 
 
 @functools.cache
-def answer_decoded(space: Space) -> functools.partial[Evaluation]:
-    """What workers run that decode a genome and hash the network, but build nothing."""
-    return functools.partial(decode, Work({k: v for k, v in space.document.items() if k != "references"}, ()))
+def decoding(space: Space) -> Task:
+    """One object for all candidates."""
+    return Decoding((), document={k: v for k, v in space.document.items() if k != "references"})
 
 
 class FakeBench(NetworkBench):
     """The real one, but for what workers run."""
 
-    free = functools.partial(answer, Nothing())
+    free = Nothing()
 
-    def _function(self, proxies: Sequence[str], health: bool) -> functools.partial[Evaluation]:
+    def _task(self, proxies: tuple[str, ...], health: bool) -> Task:
         return self.free
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import _common as common
-from _fake import FakeBench, answer_decoded, fake_loop, open_log
+from _fake import FakeBench, decoding, fake_loop, open_log
 from _problem import Bench, default_bench
 
 from vitnas.workers import Serial, Workers, WorkerSettings, make_workers
@@ -30,8 +30,8 @@ WARM = 2_000  # trials before the clock starts: actors are up, the front is ther
 class DecodingBench(FakeBench):
     """Workers that decode the genome and hash the network as well."""
 
-    def _function(self, proxies: Any, health: bool) -> Any:
-        return answer_decoded(self.table.space)
+    def _task(self, proxies: Any, health: bool) -> Any:
+        return decoding(self.table.space)
 
 
 def ours(

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import operator
 import time
-from functools import partial
 from typing import Any
 
 import _common as common
 import numpy as np
 
-from vitnas.bench.task import Work, run_task
+from vitnas.bench.task import NetworkTask
 from vitnas.plugins import find_data
 from vitnas.space.files import load_space
 from vitnas.workers import Workers, WorkerSettings, make_workers
@@ -44,7 +43,7 @@ def proxies(candidates: int, rounds: int) -> dict[str, float]:
     space = load_space(find_data("search_spaces", "efficientformer"))
     genomes = space.sample(candidates, np.random.default_rng(0))
     items = [(genome.tobytes(), -1) for genome in genomes]
-    function = partial(run_task, Work(space.document, ("naswot",)))
+    function = NetworkTask(("naswot",), document=space.document)
     seconds = dict.fromkeys(KINDS, 0.0)
     pools = {kind: make_workers(settings) for kind, settings in KINDS.items()}
     try:

@@ -34,7 +34,7 @@ MAY_IMPORT = {
     },
     "scaling": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "units"),
-        *("store", "events"),
+        *("bench", "store", "events"),
     },
     "check": {"arch", "space", "cost", "hardware", "quality", "workers", "bench", "store", "units"},
     "study": {

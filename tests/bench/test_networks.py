@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vitnas.bench.networks import NetworkBench
-from vitnas.bench.task import ALL, merged, run_task
+from vitnas.bench.task import ALL, merged
 from vitnas.cost.table import CostTable
 from vitnas.quality.measure import measure
 from vitnas.space.files import load_space
@@ -71,13 +71,21 @@ def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table
 
 def test_repeats_are_merged():
     def one(scores, failures=None):
-        return {"id": "x", "scores": scores, "failures": failures or {}, "seconds": 1.0}
+        asked = {**scores, **(failures or {})}
+        settings = {name: {"batch": 2, "repeats": 1} for name in asked}
+        own = {"settings": settings, "seconds_by_proxy": dict.fromkeys(asked, 0.5)}
+        return {"id": "x", "scores": scores, "failures": failures or {}, "seconds": 1.0, **own}
 
     three = [one({"a": 1.0, "b": 5.0}), one({"a": 2.0}), one({"a": 6.0})]
-    assert merged(three) == {"id": "x", "scores": {"a": 3.0, "b": 5.0}, "failures": {}, "seconds": 3.0}
+    both = merged(three)
+    assert (both["id"], both["scores"], both["failures"]) == ("x", {"a": 3.0, "b": 5.0}, {})
+    assert (both["seconds"], both["seconds_by_proxy"]) == (3.0, {"a": 1.5, "b": 0.5})
+    assert both["spreads"] == {"a": pytest.approx((14 / 3) ** 0.5), "b": 0.0}
+    assert both["settings"] == {"a": {"batch": 2, "repeats": 3}, "b": {"batch": 2, "repeats": 1}}
     three[1] = one({}, {"a": "second"})
     three[2] = one({}, {"a": "third"})
-    assert merged(three) == {"id": "x", "scores": {"b": 5.0}, "failures": {"a": "second"}, "seconds": 3.0}
+    both = merged(three)
+    assert (both["scores"], both["failures"], both["seconds"]) == ({"b": 5.0}, {"a": "second"}, 3.0)
     assert merged([three[0], Failure("died"), three[1]]) == {"failure": "died"}
     assert merged(three[:1]) is three[0]
 
@@ -100,10 +108,7 @@ def test_repeats_are_tasks_of_their_own(table, bench):
     bench(Workers()).measure(genome, PROXIES)
     assert [item for _, item in submitted] == [(genome.tobytes(), turn) for turn in range(3)]
     assert len({id(function) for function, _ in submitted}) == 1, "what tasks share travels once"
-    work = submitted[0][0].args[0]
-    assert [sorted(run_task(work, item)["scores"]) for _, item in submitted] == [
-        sorted(PROXIES),
-        *[["snip"]] * 2,
-    ]
-    together = run_task(work, (genome.tobytes(), ALL))
+    task = submitted[0][0]
+    assert [sorted(task(item)["scores"]) for _, item in submitted] == [sorted(PROXIES), *[["snip"]] * 2]
+    together = task((genome.tobytes(), ALL))
     assert math.isfinite(together["scores"]["snip"]) and together["id"] == table.space.decode(genome[0]).id

@@ -1,67 +1,76 @@
-"""Measuring built networks on workers, each result a durable line of the log."""
+"""Genomes of a space as networks to measure: how a log names them, and what a line says of them."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import cast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from vitnas.bench.task import Work, merged, run_task
+from vitnas.bench.bench import Bench, Job, Measuring, Task
+from vitnas.bench.task import Draws, NetworkTask, Record, check_first_pass
 from vitnas.cost.pricer import Plain
 from vitnas.cost.table import Costs, CostTable
 from vitnas.quality.data.images import Images
 from vitnas.space.activity import Genomes
+from vitnas.space.space import Space
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Failure, Workers
+from vitnas.workers.base import Workers
+
+LOGGED = frozenset(Evaluation.__annotations__)  # of what workers find
+
+
+def genome_keys(space: Space, genomes: Genomes, kind: str) -> list[str]:
+    """What a log calls a kind of measuring each genome (n, G)."""
+    return [f"{key:016x}:{kind}" for key in space.keys(genomes).tolist()]
+
+
+def genome_jobs(
+    table: CostTable, genomes: Genomes, kind: str, task: Task, costs: Costs | None = None
+) -> list[Job]:
+    """A job for each canonical genome (n, G); ``costs`` are theirs, if they are known."""
+    batch = _Batch(table, genomes, costs)
+    keys = genome_keys(table.space, genomes, kind)
+    return [_GenomeJob(key, task, genomes[k].tobytes(), batch, k) for k, key in enumerate(keys)]
 
 
 @dataclass(eq=False)
-class Measuring:
-    """Genomes under way.
+class _Batch:
+    """Genomes that were asked for together; they are priced when the first of them is measured."""
 
-    Attributes:
-        records: of those that are measured; None for the others.
-        missing: how many those are.
-    """
+    table: CostTable
+    genomes: Genomes
+    costs: Costs | None
 
-    records: list[Evaluation | None]
-    missing: int
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all are measured."""
-        return not self.missing
-
-    @property
-    def evaluations(self) -> list[Evaluation]:
-        """One for each genome, once all are measured."""
-        assert self.is_done
-        return cast(list[Evaluation], self.records)
+    @functools.cached_property
+    def rows(self) -> list[Plain]:
+        return (self.costs or self.table.price(self.genomes)).plain()
 
 
-@dataclass(eq=False)
-class _Network:
-    """One network under way."""
+@dataclass(eq=False, slots=True)
+class _GenomeJob(Job):
+    batch: _Batch
+    position: int
 
-    task: str
-    genome: bytes
-    costs: Plain
-    turns: int
-    results: dict[int, Evaluation | Failure] = field(default_factory=dict)
-    wanted: list[tuple[Measuring, int]] = field(default_factory=list)  # and at which position
-
-    def hand_out(self, evaluation: Evaluation) -> None:
-        for measuring, position in self.wanted:
-            measuring.records[position] = evaluation
-            measuring.missing -= 1
+    def line(self, found: Record) -> Record:
+        """An `Evaluation`."""
+        batch, position = self.batch, self.position
+        genome = batch.genomes[position]
+        line: Record = {
+            "task": self.key,
+            "id": found.get("id") or batch.table.space.decode(genome).id,
+            "genome": genome.tolist(),
+            "costs": batch.rows[position],
+        }
+        for name, value in found.items():
+            if name in LOGGED:
+                line[name] = value
+        return line
 
 
 class NetworkBench:
-    """Measures networks on workers and remembers them through the log: nothing is measured twice.
+    """Measures networks of a space by proxies.
 
     Args:
         table: of the space.
@@ -85,12 +94,11 @@ class NetworkBench:
         self.table = table
         self.workers = workers
         self.log = log
-        self.seed = seed
-        self.images = images
-        self.device = device
-        self._functions: dict[tuple[tuple[str, ...], bool], functools.partial[Evaluation]] = {}
-        self._running: dict[str, _Network] = {}  # by task
-        self._tickets: dict[int, tuple[_Network, int]] = {}  # and the turn
+        self._bench = Bench(workers, log)
+        self._draws = Draws(seed, images=images.source if images else None, device=device)
+        drawn = [images.fingerprint] if images else []
+        self._drawn = [str(seed), *drawn, *([device] if device != "cpu" else [])]
+        self._tasks: dict[tuple[tuple[str, ...], bool], Task] = {}
 
     def start(
         self,
@@ -99,63 +107,21 @@ class NetworkBench:
         *,
         health: bool = False,
         costs: Costs | None = None,
+        done: Callable[[int], object] | None = None,
     ) -> Measuring:
         """Begin to measure genomes (n, G); ``costs`` are theirs, if they are known. Waits for nothing."""
-        found = Measuring([None] * len(genomes), len(genomes))
-        names = self._names(genomes, proxies, health)
-        rows: list[Plain] = []
-        for position, task in enumerate(names):
-            network = self._running.get(task)
-            if network is None and (known := self.log.find(task)) is not None:
-                found.records[position] = cast(Evaluation, known)
-                found.missing -= 1
-                continue
-            if network is None:
-                rows = rows or (costs or self.table.price(genomes)).plain()
-                network = self._submit(task, genomes[position].tobytes(), rows[position], proxies, health)
-            network.wanted.append((found, position))
-        return found
-
-    def _submit(
-        self, task: str, genome: bytes, costs: Plain, proxies: Sequence[str], health: bool
-    ) -> _Network:
-        function = self._function(proxies, health)
-        turns = function.args[0].turns
-        network = self._running[task] = _Network(task, genome, costs, len(turns))
-        for turn in turns:
-            self._tickets[self.workers.submit(function, (genome, turn))] = (network, turn)
-        return network
+        task = self._task(tuple(proxies), health)
+        return self._bench.start(
+            genome_jobs(self.table, genomes, self._kind(proxies, health), task, costs), done
+        )
 
     def wait(self) -> None:
-        """Wait until more is measured; all that comes in at once is one write to the log."""
-        results = self.workers.wait()
-        assert results or not self._running, "workers lost a task"
-        finished: list[_Network] = []
-        for ticket, result in results:
-            network, turn = self._tickets.pop(ticket)
-            network.results[turn] = result
-            if len(network.results) == network.turns:
-                finished.append(network)
-        evaluations = [self._evaluation(network) for network in finished]
-        if evaluations:
-            self.log.append_many(evaluations)
-        for network, evaluation in zip(finished, evaluations, strict=True):
-            del self._running[network.task]
-            network.hand_out(evaluation)
-
-    def _evaluation(self, network: _Network) -> Evaluation:
-        genome = np.frombuffer(network.genome, np.uint8)
-        found = merged([network.results[turn] for turn in sorted(network.results)])
-        name = found["id"] if "id" in found else self.table.space.decode(genome).id
-        own = Evaluation(task=network.task, id=name, genome=genome.tolist(), costs=network.costs)
-        own.update(found)
-        return own
+        """See `Bench.wait`."""
+        self._bench.wait()
 
     def cancel(self) -> None:
-        """Forget what is not measured yet."""
-        self.workers.cancel()
-        self._running.clear()
-        self._tickets.clear()
+        """See `Bench.cancel`."""
+        self._bench.cancel()
 
     def measure(
         self,
@@ -163,7 +129,7 @@ class NetworkBench:
         proxies: Sequence[str],
         *,
         health: bool = False,
-        done: Callable[[int], None] | None = None,
+        done: Callable[[int], object] | None = None,
     ) -> list[Evaluation]:
         """An evaluation for each genome (n, G); waits for all of them.
 
@@ -173,39 +139,26 @@ class NetworkBench:
             health: whether to check their health.
             done: called with the number of those that are measured.
         """
-        measuring = self.start(genomes, proxies, health=health)
+        measuring = self.start(genomes, proxies, health=health, done=done)
         while not measuring.is_done:
-            before = measuring.missing
             self.wait()
-            if done is not None and measuring.missing < before:
-                done(len(genomes) - measuring.missing)
         return measuring.evaluations
 
     def recall(self, genomes: Genomes, proxies: Sequence[str]) -> list[Evaluation]:
         """What `measure` has found for each genome (n, G) already; an empty one where it has not."""
-        names = self._names(genomes, proxies, health=False)
-        return [cast(Evaluation, self.log.find(name) or {}) for name in names]
+        return self._bench.recall(genome_keys(self.table.space, genomes, self._kind(proxies, health=False)))
 
-    def _names(self, genomes: Genomes, proxies: Sequence[str], health: bool) -> list[str]:
-        """What the log calls measuring each genome (n, G)."""
-        wanted = "+".join([*sorted(proxies), *(["health"] if health else [])])
-        drawn = [self.images.fingerprint] if self.images else []
-        where = [self.device] if self.device != "cpu" else []
-        end = ":".join([wanted, str(self.seed), *drawn, *where])
-        return [f"{key:016x}:{end}" for key in self.table.space.keys(genomes).tolist()]
+    def _kind(self, proxies: Sequence[str], health: bool) -> str:
+        return ":".join(["+".join([*sorted(proxies), *(["health"] if health else [])]), *self._drawn])
 
-    def _function(self, proxies: Sequence[str], health: bool) -> functools.partial[Evaluation]:
+    def _task(self, proxies: tuple[str, ...], health: bool) -> Task:
         """What workers are given to run; one object for each kind of task, so that it travels once."""
-        kind = (tuple(proxies), health)
-        if kind not in self._functions:
-            document = {k: v for k, v in self.table.space.document.items() if k != "references"}
-            work = Work(
-                document,
-                *kind,
-                devices=tuple(self.table.devices) if health else (),
-                seed=self.seed,
-                images=self.images.source if self.images else None,
-                torch_device=self.device,
-            )
-            self._functions[kind] = functools.partial(run_task, work)
-        return self._functions[kind]
+        kind = (proxies, health)
+        if kind not in self._tasks:
+            document: Mapping[str, Any] = {
+                k: v for k, v in self.table.space.document.items() if k != "references"
+            }
+            devices = tuple(self.table.devices)
+            also = functools.partial(check_first_pass, devices=devices, seed=self._draws.seed)
+            self._tasks[kind] = NetworkTask(proxies, self._draws, document, also if health else None)
+        return self._tasks[kind]

@@ -1,12 +1,13 @@
-"""What a worker does with a network: decode its genome, build it, measure it."""
+"""What a worker does with a network: build it, measure it, say what came out."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from statistics import fmean
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,34 +17,66 @@ from vitnas.cost.pricer import trace_architecture
 from vitnas.quality.measure import load_proxy
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
-from vitnas.store.evaluation import Evaluation
 from vitnas.workers.base import Failure
 
+if TYPE_CHECKING:
+    from vitnas.quality.data.images import Images
+
 ALL = -1  # turn of a task that does every repeat
-Item = tuple[bytes, int]  # genome, and turn: which repeat
+Record = dict[str, Any]  # what was found of a network
+Item = tuple[bytes | Mapping[str, Any], int]  # genome or architecture document, and turn: which repeat
 
 
 @dataclass(frozen=True)
-class Work:
-    """What all tasks of a kind share: it goes to each worker once, and a task is a genome.
+class Draws:
+    """What a score depends on besides the proxy and the network; None is each proxy's own.
 
     Attributes:
-        document: of the space.
-        proxies: to score with.
-        health: whether to make one forward and backward pass, and ask the devices what they know.
-        devices: asked, with ``health``.
         seed: of weights, images and labels; repeat k uses seed + k.
-        images: source of real images; None for Gaussian ones.
-        torch_device: where proxies compute.
+        repeats: fresh initialisations.
+        resolution_px: side of the images.
+        images: a folder or npz of images; None for Gaussian ones.
+        device: where to compute.
+        batch: images.
     """
 
-    document: Mapping[str, Any]
-    proxies: tuple[str, ...]
-    health: bool = False
-    devices: tuple[Device, ...] = ()
     seed: int = 0
+    repeats: int | None = None
+    resolution_px: int | None = None
     images: str | None = None
-    torch_device: str = "cpu"
+    device: str = "cpu"
+    batch: int | None = None
+
+    def load(self) -> Images | None:
+        """The images, read once a process."""
+        from vitnas.quality.data.images import load_images
+
+        return load_images(self.images) if self.images else None
+
+    def repeats_of(self, proxy: str) -> int:
+        """How often a network is initialised for a proxy."""
+        return self.repeats or load_proxy(proxy).repeats
+
+
+@dataclass(frozen=True)
+class NetworkTask:
+    """What all tasks of a kind share: it goes to each worker once, and an item is a network and a turn.
+
+    Attributes:
+        names: of what is measured: proxies, all of them in one go.
+        draws: what they depend on.
+        document: of the space that items are genomes of; without one they are architecture documents.
+        also: what else is to be found of an architecture; then every repeat is done in one turn.
+    """
+
+    names: tuple[str, ...]
+    draws: Draws = field(default_factory=Draws)
+    document: Mapping[str, Any] | None = None
+    also: Callable[[Architecture], Record] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As it was made: equal tasks are equal bytes, and a space is read where it is needed."""
+        return {own.name: getattr(self, own.name) for own in dataclasses.fields(self)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """In a worker: its first network shall take no longer than the others."""
@@ -53,13 +86,45 @@ class Work:
     @functools.cached_property
     def space(self) -> Space:
         """Read once in the life of a worker."""
+        assert self.document is not None
         return load_space(self.document)
 
     @functools.cached_property
     def turns(self) -> tuple[int, ...]:
         """One, or one for each repeat that the proxies want: a network can keep several workers busy."""
-        repeats = max((load_proxy(name).repeats for name in self.proxies), default=1)
-        return (ALL,) if self.health or repeats == 1 else tuple(range(repeats))
+        repeats = max(map(self.draws.repeats_of, self.names), default=1)
+        return (ALL,) if self.also or repeats == 1 else tuple(range(repeats))
+
+    def __call__(self, item: Item) -> Record:
+        """In a worker: see `find`."""
+        import torch
+
+        torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
+        return self.find(*item)
+
+    def find(self, network: bytes | Mapping[str, Any], turn: int = ALL) -> Record:
+        """The network's id, what `quality.measure.Measurement` holds of it, and what ``also`` says."""
+        from vitnas.quality.measure import measure
+
+        if isinstance(network, bytes):
+            architecture = self.space.decode(np.frombuffer(network, np.uint8))
+        else:
+            architecture = Architecture.from_dict(network)
+        draws = self.draws
+        names = [name for name in self.names if turn == ALL or draws.repeats_of(name) > turn]
+        found: Record = {"id": architecture.id}
+        if names:
+            found |= measure(
+                architecture,
+                names,
+                seed=draws.seed + max(turn, 0),
+                repeats=draws.repeats if turn == ALL else 1,
+                resolution_px=draws.resolution_px,
+                batch=draws.batch,
+                images=draws.load(),
+                device=draws.device,
+            ).to_dict()
+        return found | self.also(architecture) if self.also else found
 
 
 def load_shapes() -> None:
@@ -70,60 +135,44 @@ def load_shapes() -> None:
         torch.nn.BatchNorm2d(1)(torch.zeros(2, 1, 2, 2))
 
 
-def run_task(work: Work, item: Item) -> Evaluation:
-    """What a worker does: decode a genome, build the network, measure it, say what came out."""
-    import torch
-
-    from vitnas.quality.data.images import load_images
-    from vitnas.quality.health import check_health
-    from vitnas.quality.measure import measure
-
-    torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
-    genome, turn = item
-    architecture = work.space.decode(np.frombuffer(genome, np.uint8))
-    record = Evaluation(id=architecture.id)
-    proxies = [name for name in work.proxies if turn == ALL or load_proxy(name).repeats > turn]
-    if proxies:
-        measured = measure(
-            architecture,
-            proxies,
-            seed=work.seed + max(turn, 0),
-            repeats=None if turn == ALL else 1,
-            images=load_images(work.images) if work.images else None,
-            device=work.torch_device,
-        )
-        record["scores"] = dict(measured.scores)
-        record["failures"] = dict(measured.failures)
-        record["seconds"] = measured.seconds
-    if work.health:
-        record["health"] = check_health(architecture, seed=work.seed).to_dict()
-        record["out_of_domain"] = _out_of_domain(architecture, work.devices)
-    return record
-
-
-def merged(repeats: Sequence[Evaluation | Failure]) -> Evaluation:
-    """The evaluations of one network's repeats as one: what `measure` says of all of them together."""
-    done: list[Evaluation] = []
-    for result in repeats:
+def merged(turns: Sequence[Record | Failure]) -> Record:
+    """What the turns of one network found as one: what `measure` says of all of them together."""
+    done: list[Record] = []
+    for result in turns:
         if isinstance(result, Failure):
-            return Evaluation(failure=result.reason)
+            return {"failure": result.reason}
         done.append(result)
+    first = done[0]
     if len(done) == 1:
-        return done[0]
+        return first
     failures = {name: reason for r in reversed(done) for name, reason in r["failures"].items()}
-    names = [name for name in done[0]["scores"] if name not in failures]
-    scores = {name: fmean(r["scores"][name] for r in done if name in r["scores"]) for name in names}
-    seconds = sum(r["seconds"] for r in done)
-    return Evaluation(id=done[0]["id"], scores=scores, failures=failures, seconds=seconds)
+    values = {
+        n: [r["scores"][n] for r in done if n in r["scores"]] for n in first["scores"] if n not in failures
+    }
+    asked = {n: [r["seconds_by_proxy"][n] for r in done if n in r["settings"]] for n in first["settings"]}
+    return first | {
+        "scores": {n: fmean(v) for n, v in values.items()},
+        "spreads": {n: pstdev(v) for n, v in values.items()},
+        "failures": failures,
+        "settings": {n: {**s, "repeats": len(asked[n])} for n, s in first["settings"].items()},
+        "seconds": sum(r["seconds"] for r in done),
+        "seconds_by_proxy": {n: sum(v) for n, v in asked.items()},
+    }
 
 
-def _out_of_domain(architecture: Architecture, devices: Sequence[Device]) -> list[str]:
-    """Why a device's prediction would be a guess; says which device where there are several."""
-    if not devices:
-        return []
-    traced = trace_architecture(architecture)
-    return [
-        f"{device.name}: {reason}" if len(devices) > 1 else reason
-        for device in devices
-        for reason in device.out_of_domain(traced)
-    ]
+def check_first_pass(architecture: Architecture, devices: Sequence[Device], seed: int) -> Record:
+    """One forward and backward pass, and why a device's prediction would be a guess.
+
+    It says which device where there are several.
+    """
+    from vitnas.quality.health import check_health
+
+    found: Record = {"health": check_health(architecture, seed=seed).to_dict(), "out_of_domain": []}
+    if devices:
+        traced = trace_architecture(architecture)
+        found["out_of_domain"] = [
+            f"{device.name}: {reason}" if len(devices) > 1 else reason
+            for device in devices
+            for reason in device.out_of_domain(traced)
+        ]
+    return found

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from vitnas.bench.task import ALL, Work, run_task
+from vitnas.bench.task import ALL, Draws, NetworkTask
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
 from vitnas.quality.combined import split_quality
@@ -110,14 +110,13 @@ def _rate(setup: Setup) -> float:
 
 def _network_rate(setup: Setup, quality: str) -> float:
     """Networks measured a second by the proxies of a quality."""
-    work = Work(
-        setup.problem.space.document,
+    task = NetworkTask(
         tuple(member for member in split_quality(quality) if not is_genome_quality(member)),
-        images=setup.config.images,
-        torch_device=setup.config.device,
+        Draws(images=setup.config.images, device=setup.config.device),
+        setup.problem.space.document,
     )
     item = (setup.pool[0].tobytes(), ALL)
-    run_task(work, item)
+    task(item)
     started = time.perf_counter()
-    run_task(work, item)
+    task(item)
     return 1.0 / (time.perf_counter() - started)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.networks import Measuring, NetworkBench
+from vitnas.bench.bench import Measuring
+from vitnas.bench.networks import NetworkBench
 from vitnas.cost.table import Costs
 from vitnas.quality.base import GenomeQuality
 from vitnas.quality.combined import Combination, CombinedQuality

@@ -4,43 +4,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from vitnas.arch.schema import Architecture
+from vitnas.bench.bench import Bench, Job
+from vitnas.bench.task import Draws, NetworkTask, Record
 from vitnas.events import Listener
 from vitnas.quality.measure import load_proxy
 from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Scores
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Failure, Workers
+from vitnas.workers.base import Workers
 
 CAPACITY = "capacity"
+FOUND = ("scores", "spreads", "failures", "seconds", "failure")  # what a line says of a measured child
 
 
-def score_task(task: Mapping[str, Any]) -> dict[str, Any]:
-    """What a worker does: build a network and measure it."""
-    import torch
+def step_key(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a line of the log is known by."""
+    return record.get("step"), record.get("child"), record.get("outcome")
 
-    from vitnas.quality.data.images import load_images
-    from vitnas.quality.measure import measure
 
-    if task["device"] == "cpu":
-        torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
-    measured = measure(
-        Architecture.from_dict(task["architecture"]),
-        task["proxies"],
-        seed=task["seed"],
-        repeats=task["repeats"],
-        images=load_images(task["images"]) if task["images"] else None,
-        device=task["device"],
-    )
-    return {
-        "scores": dict(measured.scores),
-        "spreads": dict(measured.spreads),
-        "failures": dict(measured.failures),
-        "seconds": measured.seconds,
-    }
+@dataclass(eq=False, slots=True)
+class _ChildJob(Job):
+    head: dict[str, Any]
+
+    def line(self, found: Record) -> Record:
+        """What is known of a child, and what was found."""
+        return self.head | {name: found[name] for name in FOUND if name in found}
 
 
 class ScaleBench:
@@ -48,6 +40,13 @@ class ScaleBench:
 
     The log is the state of a run: a resumed one makes the same children again, and takes from here what was
     measured before.
+
+    Args:
+        config: of the run.
+        workers: who measures.
+        log: of the run, whose key is `step_key`.
+        listener: told how many children are measured.
+        capacity: decides between children in the place of proxies.
     """
 
     def __init__(
@@ -59,11 +58,10 @@ class ScaleBench:
         capacity: RelativeCapacity | None = None,
     ) -> None:
         self.config = config
-        self.workers = workers
         self.log = log
         self.listener = listener
         self.capacity = capacity
-        self._lines = {_key(record): record for record in log.records()}
+        self._bench = Bench(workers, log)
 
     @property
     def higher_is_better(self) -> dict[str, bool]:
@@ -71,52 +69,36 @@ class ScaleBench:
         names = self.config.deciding
         return {name: load_proxy(name).higher_is_better for name in names} or {CAPACITY: True}
 
-    def record(self, line: Mapping[str, Any]) -> None:
-        """Write a line, unless it is there."""
-        if _key(line) not in self._lines:
-            self._lines[_key(line)] = dict(line)
-            self.log.append(line)
+    def record(self, *lines: Mapping[str, Any]) -> None:
+        """Write lines, except those that are there."""
+        new: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+        for line in lines:
+            if step_key(line) not in self.log:
+                new.setdefault(step_key(line), line)
+        if new:
+            self.log.append_many(new.values())
 
     def score(self, step: int, children: Sequence[Child]) -> list[Scores]:
         """Scores of each child by what decides: proxies on workers, or capacity, which needs no network."""
-        if self.capacity is not None:
-            scores = [{CAPACITY: self.capacity.score(child.architecture)} for child in children]
-            for child, row in zip(children, scores, strict=True):
-                self.record(_scored(step, child) | {"scores": row})
-            return list(scores)
-        return self.measure(step, children, self.config.deciding)
+        if self.capacity is None:
+            return self.measure(step, children, self.config.deciding)
+        scores = [{CAPACITY: self.capacity.score(child.architecture)} for child in children]
+        self.record(*({**_scored(step, c), "scores": s} for c, s in zip(children, scores, strict=True)))
+        return list(scores)
 
     def measure(self, step: int, children: Sequence[Child], proxies: Sequence[str]) -> list[Scores]:
         """Scores of each child by proxies; those that failed are left out, and the log says why."""
-        found: dict[int, Mapping[str, Any]] = {}
-        for k, child in enumerate(children):
-            known = self._lines.get(_key(_scored(step, child)))
-            if known is not None:
-                found[k] = known
-        missing = [k for k in range(len(children)) if k not in found]
-        tasks = [self._task(children[k], proxies) for k in missing]
-        for position, result in self.workers.map(score_task, tasks):
-            k = missing[position]
-            line = _scored(step, children[k])
-            line |= {"failure": result.reason} if isinstance(result, Failure) else result
-            self.record(line)
-            found[k] = line
-            self.listener.count(len(found), len(children))
-        return [_finite(found[k].get("scores") or {}) for k in range(len(children))]
-
-    def seconds(self) -> float:
-        """Spent on measuring, over all workers and all lives of the run."""
-        return float(sum(record.get("seconds") or 0.0 for record in self._lines.values()))
-
-    def _task(self, child: Child, proxies: Sequence[str]) -> dict[str, Any]:
-        return {
-            "architecture": (child.measured or child.architecture).to_dict(),
-            "proxies": list(proxies),
-            "seed": self.config.seed,
-            "repeats": self.config.setting("repeats"),
-            "images": self.config.images,
-            "device": self.config.device,
-        }
+        config = self.config
+        draws = Draws(config.seed, config.setting("repeats"), images=config.images, device=config.device)
+        task = NetworkTask(tuple(proxies), draws)
+        jobs = []
+        for child in children:
+            head = _scored(step, child)
+            jobs.append(
+                _ChildJob(step_key(head), task, (child.measured or child.architecture).to_dict(), head)
+            )
+        lines = self._bench.measure(jobs, lambda done: self.listener.count(done, len(jobs)))
+        return [_finite(line.get("scores") or {}) for line in lines]
 
 
 def _scored(step: int, child: Child) -> dict[str, Any]:
@@ -128,10 +110,6 @@ def _scored(step: int, child: Child) -> dict[str, Any]:
         "move": child.move,
         "outcome": "scored",
     }
-
-
-def _key(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    return record.get("step"), record.get("child"), record.get("outcome")
 
 
 def _finite(scores: Mapping[str, float | None]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from vitnas.events import Listener, Silent
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.scaling import compound, contract, grow
-from vitnas.scaling.children import ScaleBench
+from vitnas.scaling.children import ScaleBench, step_key
 from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.family_files import family_document, write_members
 from vitnas.scaling.relative_capacity import RelativeCapacity
@@ -222,7 +222,7 @@ def _go_on(
     def spent() -> float:
         return round(before + time.monotonic() - started, 3)
 
-    with EvaluationLog(folder.log, folder.guard) as log, make_workers(workers) as pool:
+    with EvaluationLog(folder.log, folder.guard, step_key) as log, make_workers(workers) as pool:
         try:
             bench = ScaleBench(setup.config, pool, log, listener, _capacity(setup))
             outcome = _scored(setup, bench, _run_rule(setup, bench, listener))

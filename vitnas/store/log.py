@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
@@ -26,12 +26,13 @@ class EvaluationLog:
     A process that is killed, or a disk that is full, can leave half a line at the end at most. It is cut
     off with a warning when the log is opened again. Non-finite floats are written as null.
 
-    Of a million lines only the place of each ``task`` is kept in memory (about 250 bytes), and a record is
-    read again where it is asked for.
+    Of a million lines only the place of each key is kept in memory (about 250 bytes), and a record is read
+    again where it is asked for.
 
     Args:
         path: the file; made if it is missing.
         guard: called before every write; raises where this process may write no longer.
+        key: of a record, which ``find`` takes; None where it has none. Without it the record's ``task``.
 
     Attributes:
         recovered: what was cut off on opening, in a sentence; empty if nothing was.
@@ -41,11 +42,17 @@ class EvaluationLog:
         RunError: the file cannot be written.
     """
 
-    def __init__(self, path: str | Path, guard: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        guard: Callable[[], None] | None = None,
+        key: Callable[[Record], Hashable] = lambda record: record.get("task"),
+    ) -> None:
         self.path = Path(path)
         self._guard = guard
+        self._key = key
         self.recovered = ""
-        self._places: dict[str, int] = {}  # task -> offset of its line
+        self._places: dict[Hashable, int] = {}  # key -> offset of its last line
         with reported(self.path, "open"):
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
@@ -59,9 +66,9 @@ class EvaluationLog:
         good = lines = 0
         for line in _scan(self.path):
             good, lines = line.end, lines + 1
-            task = line.record.get("task") if line.record is not None else None
-            if task is not None:
-                self._places[task] = line.start
+            key = self._key(line.record) if line.record is not None else None
+            if key is not None:
+                self._places[key] = line.start
         size = os.fstat(self._fd).st_size
         if good < size:
             self.recovered = _cut(self.path, lines + 1, size - good)
@@ -89,11 +96,11 @@ class EvaluationLog:
     def append_many(self, records: Iterable[Record], *, durable: bool = True) -> None:
         """Add lines with one wait for the disk."""
         data = bytearray()
-        places: dict[str, int] = {}
+        places: dict[Hashable, int] = {}
         for record in records:
-            task = record.get("task")
-            if task is not None:
-                places[task] = self._size + len(data)
+            key = self._key(record)
+            if key is not None:
+                places[key] = self._size + len(data)
             data += orjson.dumps(record, default=plain, option=_FLAGS)
         self._write(data, durable)
         self._places |= places
@@ -116,15 +123,15 @@ class EvaluationLog:
         self._size += len(data)
 
     def __len__(self) -> int:
-        """Tasks that have a line."""
+        """Keys that have a line."""
         return len(self._places)
 
-    def __contains__(self, task: str) -> bool:
-        return task in self._places
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._places
 
-    def find(self, task: str) -> dict[str, Any] | None:
-        """The last line of a task; None if there is none."""
-        place = self._places.get(task)
+    def find(self, key: Hashable) -> dict[str, Any] | None:
+        """The last line of a key; None if there is none."""
+        place = self._places.get(key)
         if place is None:
             return None
         with reported(self.path, "read"):

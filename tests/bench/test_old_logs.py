@@ -1,0 +1,81 @@
+"""Logs that vitnas 0.1.0 wrote before its benches became one: every line is recalled, nothing is measured."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vitnas.bench.networks import NetworkBench
+from vitnas.cost.table import CostTable
+from vitnas.events import Silent
+from vitnas.quality.data.images import load_images
+from vitnas.scaling.config import ScaleConfig
+from vitnas.scaling.run_scale import resume_scale, run_scale
+from vitnas.space.files import load_space
+from vitnas.store.log import EvaluationLog, read_log
+from vitnas.workers import Serial
+
+LOGS = Path(__file__).parent / "logs"
+
+
+class Refuses(Serial):
+    """Workers that must not be asked."""
+
+    def submit(self, function, item):
+        pytest.fail("something is measured that the log knows")
+
+
+@pytest.fixture
+def old(folder):
+    """A folder with the space, the proxy and the logs of then."""
+    (folder / "proxies").mkdir()
+    shutil.copy(LOGS / "deep.py", folder / "proxies")
+    for log in LOGS.glob("*.jsonl"):
+        shutil.copy(log, folder)
+    return folder
+
+
+def test_evaluations_of_a_search(old):
+    table = CostTable.build(load_space("tiny"))
+    genomes = table.space.sample(3, np.random.default_rng(7))
+    pixels = np.arange(40 * 8 * 8 * 3).reshape(40, 8, 8, 3) % 251
+    np.savez("real.npz", x=pixels)
+    log = EvaluationLog("evaluations.jsonl")
+    lines = read_log(log.path)
+    gaussian = NetworkBench(table, Refuses(), log, seed=5)
+    real = NetworkBench(table, Refuses(), log, seed=5, images=load_images("real.npz"))
+    assert gaussian.measure(genomes, ["naswot", "snip"]) == lines[:3]
+    assert gaussian.measure(genomes[:1], ["naswot"], health=True) == lines[3:4]
+    assert gaussian.measure(genomes[:1], [], health=True) == lines[4:5]
+    assert real.measure(genomes[:2], ["naswot", "deep"]) == lines[5:]
+    assert gaussian.recall(genomes, ["snip", "naswot"]) == lines[:3]
+    fresh = NetworkBench(table, Serial(), EvaluationLog("new.jsonl"), seed=5)
+    fresh.measure(genomes, ["snip", "naswot"])
+    for before, now in zip(lines, read_log("new.jsonl"), strict=False):
+        assert list(before) == list(now) and {**before, "seconds": 0} == {**now, "seconds": 0}
+
+
+def test_steps_of_a_family(old):
+    config = ScaleConfig("tiny:known", "asvit", (45_000,), proxies=("deep",))
+    whole = run_scale(config, name="whole")
+    steps = Path("steps.jsonl").read_bytes()
+    written = [json.loads(line) for line in (whole.path / "steps.jsonl").read_text().splitlines()]
+    for before, now in zip(read_log("steps.jsonl"), written, strict=True):
+        assert list(before) == list(now) and {**before, "seconds": 0} == {**now, "seconds": 0}
+
+    class Stops(Silent):
+        def count(self, done, total=None):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_scale(config, name="again", listener=Stops())
+    Path("runs/again/steps.jsonl").write_bytes(steps)
+    proxy = Path("proxies/deep.py")
+    proxy.write_text(proxy.read_text().replace("== 5", "> 0"))
+    again = resume_scale("runs/again")
+    assert (again.path / "family.json").read_bytes() == (whole.path / "family.json").read_bytes()
+    assert (again.path / "steps.jsonl").read_bytes() == steps
