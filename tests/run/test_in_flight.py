@@ -39,14 +39,14 @@ class Shuffled(Serial):
             return []
         ticket, function, (genome, _) = self.waiting.pop(self.rng.integers(len(self.waiting)))
         type(self).calls += 1
-        return [(ticket, self.answer(function.args[0], np.frombuffer(genome, np.uint8)))]
+        return [(ticket, self.answer(function, np.frombuffer(genome, np.uint8)))]
 
-    def answer(self, work, genome):
+    def answer(self, task, genome):
         if genome.sum() % 7 == 0:
             return Failure("did not finish within 1 s (--candidate-timeout)")
-        record = {"id": work.space.decode(genome).id, "failures": {}, "seconds": 0.5}
-        record["scores"] = {name: float(genome.sum()) for name in work.proxies}
-        return record | ({"health": {"verdict": "ok", "reasons": []}} if work.health else {})
+        record = {"id": task.space.decode(genome).id, "failures": {}, "seconds": 0.5}
+        record["scores"] = {name: float(genome.sum()) for name in task.names}
+        return record | ({"health": {"verdict": "ok", "reasons": []}} if task.also else {})
 
 
 class Heard(Silent):

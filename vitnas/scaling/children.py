@@ -93,10 +93,8 @@ class ScaleBench:
         task = NetworkTask(tuple(proxies), draws)
         jobs = []
         for child in children:
-            head = _scored(step, child)
-            jobs.append(
-                _ChildJob(step_key(head), task, (child.measured or child.architecture).to_dict(), head)
-            )
+            head, network = _scored(step, child), child.measured or child.architecture
+            jobs.append(_ChildJob(step_key(head), task, network.to_dict(), head))
         lines = self._bench.measure(jobs, lambda done: self.listener.count(done, len(jobs)))
         return [_finite(line.get("scores") or {}) for line in lines]
 
