@@ -64,12 +64,11 @@ def test_plugins_have_one_line_each(command: Callable[..., None], run: Run) -> N
     name = command.__name__
     known = plugins.list_plugins(KINDS[name])
     assert known
-    assert json.loads(run(name, "--json")[1]) == [
-        {"name": plugin, "description": line} for plugin, line in known.items()
-    ]
+    entries = json.loads(run(name, "--json")[1])
+    assert [(entry["name"], entry["description"]) for entry in entries] == list(known.items())
     code, out, err = run(name)
     assert (code, err) == (0, "")
-    starts = [line.split()[0] for line in out.splitlines() if not line.startswith(" ")]
+    starts = [line.split()[0] for line in out.splitlines() if line.strip() and not line.startswith(" ")]
     assert starts == [KINDS[name], *known]
 
 
@@ -81,3 +80,22 @@ def test_every_plugin_says_what_it_is(command: str, run: Run) -> None:
 
 def test_the_lists_are_functions_of_the_commands_names() -> None:
     assert [f.__name__ for f in (devices, proxies, strategies)] == ["devices", "proxies", "strategies"]
+
+
+def test_strategies_list_their_options(run: Run) -> None:
+    found = {entry["name"]: entry["options"] for entry in json.loads(run("strategies", "--json")[1])}
+    assert found["random"] == []
+    (rate,) = [option for option in found["reinforce"] if option["name"] == "learning_rate"]
+    assert (rate["default"], rate["least"]) == (0.08, 0)
+    assert "learning_rate=0.08" in run("strategies")[1]
+
+
+def test_a_strategy_that_cannot_be_loaded_is_listed_without_options(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "strategies").mkdir()
+    (tmp_path / "strategies" / "mine.py").write_text('class Mine:\n    """No strategy."""\n')
+    monkeypatch.chdir(tmp_path)
+    assert {"name": "mine", "description": "No strategy.", "options": []} in json.loads(
+        run("strategies", "--json")[1]
+    )

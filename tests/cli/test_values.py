@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vitnas.cli._values import parse_count, parse_duration
+from vitnas.cli._values import parse_count, parse_duration, parse_pairs
 from vitnas.errors import InvalidInput
 
 
@@ -40,3 +40,17 @@ def test_durations(text: str, seconds: float) -> None:
 def test_wrong_durations(text: str) -> None:
     with pytest.raises(InvalidInput, match="--time"):
         parse_duration(text, "--time")
+
+
+def test_pairs() -> None:
+    given = ("size=3", "learning-rate = 1e-2", "is_greedy=True", "kind=near=far")
+    found = parse_pairs(given, "--strategy-option")
+    assert found == {"size": 3, "learning_rate": 0.01, "is_greedy": True, "kind": "near=far"}
+    assert [type(value) for value in found.values()] == [int, float, bool, str]
+
+
+def test_wrong_pairs_are_all_named() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_pairs(("size", "=3", "size=", "rate=1", "rate=2"), "--o")
+    wrong = "'size' is not NAME=VALUE; '=3' is not NAME=VALUE; 'size=' is not NAME=VALUE; 'rate' stands twice"
+    assert str(caught.value) == f"--o: {wrong}"

@@ -56,6 +56,26 @@ def test_a_search_begins_and_goes_on(run):
     assert code == 0 and json.loads(out)["trials"] == 400
 
 
+def test_options_of_the_strategy_are_settings_of_the_run(run):
+    assert "strategy_options" not in SearchConfig("tiny").to_dict(), "as in runs from before there were any"
+    own = (*SEARCH[:-1], "runs/b", "--strategy-option", "tournament=4", "--strategy-option", "mutation=2")
+    assert run(*own)[0] == 0
+    kept = json.loads(Path("runs/b/manifest.json").read_text())["config"]["strategy_options"]
+    assert kept == {"tournament": 4, "mutation": 2}
+    code, _, err = run(*own[:-2])
+    assert code == 2 and "has --strategy-option tournament=4,mutation=2, this command --" in err
+    code, _, err = run(*own[:-4])
+    assert code == 2 and "mutation=2, this command no --strategy-option" in err
+
+
+def test_a_wrong_option_of_the_strategy_leaves_no_folder(run):
+    code, _, err = run(*SEARCH, "--strategy-option", "tournamet=4", "--strategy-option", "mutation=no")
+    assert (
+        code == 2 and "did you mean 'tournament'?" in err and "mutation: expected a number, got 'no'" in err
+    )
+    assert not Path("runs/a").exists()
+
+
 def test_without_settings_it_only_goes_on(run):
     code, _, err = run("search", "--resume", "runs/no")
     assert (code, err) == (2, "error: no run in 'runs/no' (manifest.json is missing)\n")

@@ -124,7 +124,7 @@ def test_unordered_rounds_are_told_as_they_are_done(problem):
 
 def test_a_strategy_that_takes_no_late_results_has_one_ask_open(problem):
     class Impatient(Evolution):
-        takes_late_results = False
+        takes_late = False
 
     with pytest.raises(AssertionError):
         loop(problem, Shuffled(lag=2), Impatient)

@@ -11,6 +11,7 @@ import pytest
 
 from vitnas import plugins
 from vitnas.searching.problem import Batch
+from vitnas.searching.strategy import load_strategy
 from vitnas.space.activity import Genomes
 
 NAMES = sorted(plugins.list_plugins("strategy"))
@@ -141,3 +142,24 @@ def test_one_objective_is_enough(name: str, make_problem: MakeProblem) -> None:
             return Batch(genomes, batch.objectives[:, :1], batch.violation)
 
     drive(make(name, Single()), Single(), asks(name, 6))
+
+
+OPTIONS = [(name, option) for name in NAMES if name not in SLOW for option in load_strategy(name).options()]
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_every_option_has_a_say(name: str, option: str, make_problem: MakeProblem) -> None:
+    problem = make_problem(0.5)
+    declared = load_strategy(name).options()[option]
+    assert len(declared.help) > 5
+    default = declared.default
+    kind = type(default)
+    other = not default if kind is bool else kind(default / 2) or kind(0.5) or 3
+    some = 4 if name.startswith("optuna-") else 25
+
+    def asked(**options: Any) -> list[Genomes]:
+        strategy = load_strategy(name)(problem, 0, population=6, **options)
+        return drive(strategy, problem, some, n=8)
+
+    assert same(asked(**{option: default}), asked())
+    assert not same(asked(**{option: other}), asked())

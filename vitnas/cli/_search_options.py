@@ -152,6 +152,15 @@ Trials = Annotated[
 Time = Annotated[str | None, _option(_HOW, "TIME", "Stop proposing after this time: 90s, 2m, 1h.")]
 Seed = Annotated[int, _option(_HOW, "NUMBER", "Equal seeds give equal fronts [default: 0].")]
 Population = Annotated[int | None, _option(_HOW, "NUMBER", "Of the strategy [default: its own].")]
+StrategyOptions = Annotated[
+    list[str] | None,
+    _option(
+        _HOW,
+        "NAME=VALUE",
+        "An option of the strategy's own (see 'vitnas strategies'); may be repeated.",
+        "--strategy-option",
+    ),
+]
 Front = Annotated[int, _option(_HOW, "NUMBER", "Networks of the front to check and write [default: 20].")]
 RandomArm = Annotated[
     bool | None,

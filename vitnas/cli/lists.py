@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import textwrap
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from vitnas import plugins
 from vitnas.cli import _common
-from vitnas.errors import InvalidInput
+from vitnas.errors import InvalidInput, VitnasError
 
 INDENT = "    "
 ABOUT_DEVICE = (
@@ -79,8 +80,28 @@ def proxies(as_json: Json = False) -> None:
 
 
 def strategies(as_json: Json = False) -> None:
-    """List the search strategies."""
-    _print_plugins("strategy", as_json)
+    """List the search strategies, and the options of each (--strategy-option of 'vitnas search')."""
+    lines = plugins.list_plugins("strategy")
+    options = {name: _options(name) for name in lines}
+    if as_json:
+        found = [{"name": n, "description": line, "options": options[n]} for n, line in lines.items()]
+        _common.print_json(found)
+        return
+    _common.print_table(("strategy", "what it is"), list(lines.items()))
+    rows = [(name, f"{o['name']}={o['default']}", o["help"]) for name, own in options.items() for o in own]
+    typer.echo()
+    _common.print_table(("strategy", "option and its default", "what it is"), rows, indent=len(INDENT))
+
+
+def _options(strategy: str) -> list[dict[str, Any]]:
+    """Its own options; of one that cannot be loaded there are none."""
+    from vitnas.searching.strategy import load_strategy
+
+    try:
+        declared = load_strategy(strategy).options()
+    except VitnasError:
+        return []
+    return [{"name": name, **dataclasses.asdict(option)} for name, option in declared.items()]
 
 
 def _print_plugins(kind: str, as_json: bool) -> None:

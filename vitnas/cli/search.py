@@ -14,7 +14,7 @@ from vitnas.cli import _train_options as t
 from vitnas.cli import _worker_options as w
 from vitnas.cli._labels import learned
 from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
-from vitnas.cli._values import parse_count, parse_duration
+from vitnas.cli._values import parse_count, parse_duration, parse_pairs
 from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def search(
     time: o.Time = None,
     seed: o.Seed = 0,
     population: o.Population = None,
+    strategy_options: o.StrategyOptions = None,
     front: o.Front = 20,
     random_arm: o.RandomArm = None,
     data: t.Data = None,
@@ -124,6 +125,7 @@ def _config(ctx: typer.Context, trials: int | None, time_s: float | None) -> Sea
         objectives=tuple(given["objectives"] or ()),
         then=tuple(given["then"] or ()),
         budgets=tuple(limits),
+        strategy_options=tuple(parse_pairs(given["strategy_options"] or (), "--strategy-option").items()),
         ordered=not given["unordered"],
         trials=trials,
         time_s=time_s,

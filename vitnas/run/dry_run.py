@@ -12,8 +12,8 @@ from vitnas.events import Listener, Silent
 from vitnas.quality.combined import split_quality
 from vitnas.quality.genomes.counts import is_genome_quality
 from vitnas.quality.trained import TRAIN
-from vitnas.run.prepare import OPTUNA_TRIALS, Setup, make_strategy, prepare, trials_of
-from vitnas.run.rating import GENOME_BATCH, SEQUENTIAL_BATCH, check_qualities, fitted_quality
+from vitnas.run.prepare import Setup, make_strategy, prepare, trials_of
+from vitnas.run.rating import GENOME_BATCH, check_qualities, fitted_quality
 from vitnas.run.rating import SAMPLE as REFERENCES
 from vitnas.run.result import DryRun, RungPlan
 from vitnas.run.train_preview import training_seconds
@@ -25,6 +25,7 @@ from vitnas.searching.rungs import Rung
 from vitnas.searching.scorer import GenomeScorer
 
 SAMPLE = 200_000
+FEW_TRIALS = 1000
 CHECK_S = 16.0  # reference sample and checks of a default run: benchmarks/default_search.py, 2 cores
 
 
@@ -94,13 +95,9 @@ def _rate(setup: Setup) -> float:
     if not all(map(is_genome_quality, split_quality(name))):
         return _network_rate(setup, name)
     quality = fitted_quality(setup)
-    few = trials_of(setup.config, genome_quality=True) <= OPTUNA_TRIALS
-    loop = Loop(
-        setup.problem,
-        make_strategy(setup),
-        GenomeScorer(quality.score, SEQUENTIAL_BATCH if few else GENOME_BATCH),
-        0,
-    )
+    few = trials_of(setup.config, genome_quality=True) <= FEW_TRIALS
+    strategy = make_strategy(setup)
+    loop = Loop(setup.problem, strategy, GenomeScorer(quality.score, strategy.batch or GENOME_BATCH), 0)
     loop.run(20 if few else 32768)
     before = loop.progress.trials
     started = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from vitnas import plugins
 from vitnas.errors import InvalidInput
 from vitnas.events import Listener
 from vitnas.quality.combined import split_quality
@@ -11,6 +10,7 @@ from vitnas.quality.measure import load_proxy
 from vitnas.quality.trained import TRAIN
 from vitnas.run.network_quality import NetworkQuality, NetworkScorer
 from vitnas.searching.config import SearchConfig
+from vitnas.searching.strategy import load_strategy
 
 IN_FLIGHT = 32  # by default, whatever the number of workers
 OPEN_ASKS = (4, 16)  # at once, for few and many candidates in flight
@@ -38,11 +38,6 @@ def _given(config: SearchConfig) -> dict[str, bool]:
     return {"--in-flight": config.in_flight is not None, "--unordered": not config.ordered}
 
 
-def takes_late_results(strategy: str) -> bool:
-    """Whether a strategy can be asked again before it is told."""
-    return bool(getattr(plugins.load_plugin("strategy", strategy), "takes_late_results", False))
-
-
 def asks_of(in_flight: int, *, late: bool, ordered: bool = True) -> tuple[int, int]:
     """Candidates of an ask, and how many asks are open at once; one where the strategy must be told first."""
     if not late:
@@ -57,7 +52,7 @@ def network_scorer(
 ) -> tuple[NetworkScorer, tuple[str, ...]]:
     """The scorer of a run, and what is to be noted of how it scores."""
     in_flight = config.in_flight or IN_FLIGHT
-    late = takes_late_results(config.strategy)
+    late = load_strategy(config.strategy).takes_late
     scorer = NetworkScorer(quality, *asks_of(in_flight, late=late, ordered=config.ordered))
     if not late:
         for option, is_given in _given(config).items():

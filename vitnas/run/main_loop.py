@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -92,10 +92,7 @@ class SearchStage:
 
     def choice(self) -> Genomes:
         """What the strategy itself would take (k, G), if it has a view of its own."""
-        chosen: Callable[[], Genomes] | None = getattr(self.loop.strategy, "choice", None)
-        return (
-            chosen() if chosen is not None else np.zeros((0, len(self.setup.problem.space.genes)), np.uint8)
-        )
+        return self.loop.strategy.choice()
 
     def hypervolume(self) -> float:
         """Of the front so far."""

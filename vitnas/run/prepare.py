@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from vitnas import plugins
 from vitnas.cost.figures import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
@@ -28,6 +26,7 @@ from vitnas.searching.extremes import extremes
 from vitnas.searching.objectives import resolve_objectives
 from vitnas.searching.problem import SearchProblem
 from vitnas.searching.rungs import check_choosable
+from vitnas.searching.strategy import Strategy, load_strategy
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
@@ -37,7 +36,6 @@ POOL = 4096  # feasible candidates whose medians and ranges give scores their me
 GENOME_TRIALS = 2_000_000
 NETWORK_TRIALS = 300
 TRAIN_TRIALS = 32
-OPTUNA_TRIALS = 1_000
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def prepare(
     data = training_data(config, space) if measures else None
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
-    plugins.load_plugin("strategy", config.strategy)
+    load_strategy(config.strategy).read_options(dict(config.strategy_options))
     figures = Figures(devices, config.batch)
     asked = [b for option, text in config.budgets for b in parse_budgets(option, text, figures)]
     budgets = with_own_limits(check_budgets(asked), figures)
@@ -157,22 +155,12 @@ def trials_of(config: SearchConfig, *, genome_quality: bool) -> int:
     """How many candidates to score where the user does not say."""
     if config.trials is not None:
         return config.trials
-    own: int | None = getattr(plugins.load_plugin("strategy", config.strategy), "trials", None)
-    if own is not None:
-        return own
-    if config.quality == TRAIN:
-        return TRAIN_TRIALS
-    if not genome_quality:
-        return NETWORK_TRIALS
-    return OPTUNA_TRIALS if is_sequential(config.strategy) else GENOME_TRIALS
+    built = TRAIN_TRIALS if config.quality == TRAIN else NETWORK_TRIALS
+    return load_strategy(config.strategy).default_trials(GENOME_TRIALS if genome_quality else built)
 
 
-def is_sequential(strategy: str) -> bool:
-    """Whether a strategy proposes few at a time (Optuna's samplers learn from each)."""
-    return strategy.startswith("optuna-")
-
-
-def make_strategy(setup: Setup) -> Any:
+def make_strategy(setup: Setup) -> Strategy:
     """The strategy of a run, fresh."""
-    cls = plugins.load_plugin("strategy", setup.config.strategy)
-    return cls(setup.problem, setup.config.seed, population=setup.config.population)
+    config = setup.config
+    cls = load_strategy(config.strategy)
+    return cls(setup.problem, config.seed, population=config.population, **dict(config.strategy_options))

@@ -26,13 +26,14 @@ from vitnas.quality.reference import ReferenceSample
 from vitnas.quality.trained import TRAIN
 from vitnas.run.in_flight import check_in_flight, network_scorer
 from vitnas.run.network_quality import Details, NetworkQuality, genome_details
-from vitnas.run.prepare import Setup, is_sequential
+from vitnas.run.prepare import Setup
 from vitnas.run.train_scores import ROUND, TrainScorer, accuracies, accuracy_box
 from vitnas.run.trainings import TrainBench
 from vitnas.searching.box import Box
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import OPTION
 from vitnas.searching.scorer import GenomeScorer, Scorer
+from vitnas.searching.strategy import load_strategy
 from vitnas.space.activity import Genomes
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.folder import RunFolder
@@ -42,7 +43,6 @@ from vitnas.workers.settings import WorkerSettings
 
 SAMPLE = 32  # networks that a proxy's scores are standardised against
 GENOME_BATCH = 16384
-SEQUENTIAL_BATCH = 10  # Optuna's samplers learn from every trial
 SHOWN_PROXIES = ("token_entropy", "naswot")
 PROXY_NOTE = (
     "at random initialisation nearly every proxy counts the network's shape: look at params and depth"
@@ -151,7 +151,7 @@ def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rati
         quality = fitted_quality(setup)
         box = Box.of(setup.problem.matrix(table.price(setup.pool), quality.score(setup.pool)))
         folder.write_json(KEPT, {"state": quality.state(), "box": dataclasses.asdict(box)})
-    batch = SEQUENTIAL_BATCH if is_sequential(setup.config.strategy) else GENOME_BATCH
+    batch = load_strategy(setup.config.strategy).batch or GENOME_BATCH
     members = quality.members if isinstance(quality, CombinedQuality) else None
     said = functools.partial(genome_details, quality)
     scorer = GenomeScorer(quality.score, batch, members)

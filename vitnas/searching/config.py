@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vitnas.arch.operators import Scalar
 from vitnas.errors import InvalidInput, RunCorrupt
 from vitnas.searching.rungs import Rung, parse_rungs
 
@@ -70,6 +71,7 @@ class SearchConfig:
         time_s: stop proposing after this many seconds; a run stopped by the clock is not reproducible.
         seed: of everything that is drawn.
         population: of the strategy; None for its own default.
+        strategy_options: name -> value of the strategy's own options, in pairs; see ``vitnas strategies``.
         front: how many networks of the front are checked and written to files.
         random_arm: run random search beside the strategy, to measure what it gains; None does where scoring
             costs nothing.
@@ -107,6 +109,7 @@ class SearchConfig:
     then: tuple[str, ...] = ()
     in_flight: int | None = None
     ordered: bool = True
+    strategy_options: tuple[tuple[str, Scalar], ...] = ()
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():
@@ -133,12 +136,16 @@ class SearchConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
-        return {
+        found = {
             **dataclasses.asdict(self),
             "budgets": dict(self.budgets),
             "objectives": list(self.objectives),
             "then": list(self.then),
+            "strategy_options": dict(self.strategy_options),
         }
+        if not self.strategy_options:  # as in runs from before there were any
+            del found["strategy_options"]
+        return found
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> SearchConfig:
@@ -157,4 +164,5 @@ class SearchConfig:
         values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
         values["objectives"] = tuple(values.get("objectives", ()))
         values["then"] = tuple(values.get("then", ()))
+        values["strategy_options"] = tuple(values.get("strategy_options", {}).items())
         return cls(**values)

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from vitnas.searching.archive import Archive, SeenKeys
 from vitnas.searching.problem import Batch, SearchProblem
 from vitnas.searching.rounds import Round, State, kind_of_failure, pack, unpack
 from vitnas.searching.scorer import Scorer
+from vitnas.searching.strategy import Strategy
 from vitnas.space.activity import Genomes
 
 PRICED_PER_TRIAL = {
@@ -22,31 +23,6 @@ PRICED_PER_TRIAL = {
     True: 400,
 }  # by whether scores are dear: beyond it, the feasible part is used up
 EMPTY_ROUNDS = 8  # asks in a row without a new feasible candidate before a strategy gets random ones
-
-
-class Strategy(Protocol):
-    """Proposes genomes and learns from what they score; see ``vitnas.strategies``.
-
-    It may have the attributes ``takes_late_results`` (it can be asked again before it is told),
-    ``counts_repeats`` (a candidate told again is a trial too) and ``takes_parts`` (it learns from
-    `Batch.parts`), all False where they are missing.
-    """
-
-    def ask(self, n: int) -> Genomes:
-        """Up to ``n`` canonical proposals."""
-        ...
-
-    def tell(self, batch: Batch) -> None:
-        """All rows of one ask, in its order."""
-        ...
-
-    def state(self) -> State | None:
-        """All it needs to go on as if never stopped; None if only a replay brings it back."""
-        ...
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a state."""
-        ...
 
 
 @dataclass
@@ -104,7 +80,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.archive = Archive(len(self.problem.space.genes), self.problem.n_objectives)
         self._rng = np.random.default_rng([self.seed, 7])
-        assert self.scorer.lag == 1 or getattr(self.strategy, "takes_late_results", False)
+        assert self.scorer.lag == 1 or self.strategy.takes_late
 
     def run(
         self,
@@ -180,8 +156,7 @@ class Loop:
         return Round(genomes, costs, keys, violation, new, is_own, rated)
 
     def _trials(self, asked: Round) -> int:
-        repeats = getattr(self.strategy, "counts_repeats", False)
-        return int((asked.feasible if repeats else asked.new).sum())
+        return int((asked.feasible if self.strategy.counts_repeats else asked.new).sum())
 
     def _rated(self) -> Round:
         """The round to tell next, once it is rated."""
@@ -219,8 +194,7 @@ class Loop:
     def _parts(
         self, genomes: Genomes, feasible: NDArray[np.bool_], objectives: NDArray[np.float64]
     ) -> NDArray[np.float64] | None:
-        wanted = getattr(self.strategy, "takes_parts", False)
-        known = self.scorer.members(genomes[feasible]) if wanted else None
+        known = self.scorer.members(genomes[feasible]) if self.strategy.learns_parts else None
         if known is None:
             return None
         members = np.full((len(genomes), known.shape[1]), np.nan)

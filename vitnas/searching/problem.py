@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.table import Costs, CostTable
 from vitnas.searching.budget import Budget, violation
 from vitnas.searching.feasible import FeasibleSampler
 from vitnas.searching.objectives import QUALITY, cost_of, is_maximised
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
+
+if TYPE_CHECKING:  # it loads torch, which strategies do without
+    from vitnas.cost.table import Costs, CostTable
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Batch:
             failed.
         violation: (n,) 0 within all budgets, else the sum of relative excesses.
         parts: (n, K) all that is maximised: the members of a combined quality in its place, costs negated;
-            only for a strategy that ``takes_parts``, and None where quality has no members.
+            only for a strategy that ``learns_parts``, and None where quality has no members.
     """
 
     genomes: Genomes

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.table import Costs
 from vitnas.searching.scorer import Rated
 from vitnas.space.activity import Genomes
+
+if TYPE_CHECKING:
+    from vitnas.cost.table import Costs
 
 State = dict[str, NDArray[Any]]
 HANGING, MEMORY = "did not finish", "killed by the system for want of memory"  # how such reasons begin

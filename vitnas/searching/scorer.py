@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.table import Costs
 from vitnas.space.activity import Genomes
+
+if TYPE_CHECKING:
+    from vitnas.cost.table import Costs
 
 
 class Rated(Protocol):

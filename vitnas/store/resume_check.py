@@ -15,6 +15,7 @@ OPTIONS = {
     "file": "FILE",
     "sizes": "--to",
     "proxies": "--proxy",
+    "strategy_options": "--strategy-option",
 }
 GROUPS = ("budgets", "settings")  # of settings, each with an option of its own
 
@@ -50,7 +51,7 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
         entries = value.items() if name in GROUPS and isinstance(value, Mapping) else [(name, value)]
         for key, entry in entries:
             plain = list(entry) if isinstance(entry, tuple) else entry
-            if plain is not None and plain != []:
+            if plain is not None and plain not in ([], {}):
                 found[OPTIONS.get(key, "--" + key.replace("_", "-"))] = plain
     return found
 
@@ -58,6 +59,8 @@ def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _said(option: str, value: Any) -> str:
     if value is None:
         return f"no {option}"
+    if isinstance(value, Mapping):
+        value = [f"{name}={own}" for name, own in value.items()]
     if isinstance(value, bool):
         return option if value else f"{option} switched off"
     return f"{option} {','.join(map(str, value)) if isinstance(value, list) else value}"

@@ -7,7 +7,7 @@ Optuna's samplers cannot be saved, so a resumed run tells everything again.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,9 @@ from optuna import samplers
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from vitnas.searching.problem import Batch, Problem
-from vitnas.searching.variation import is_ordered
-from vitnas.space.activity import Genomes
-from vitnas.strategies._base import State, failed
+from vitnas.strategies import Batch, Genomes, Option, Problem, Strategy, failed, is_ordered
 
-__all__ = ["ConstraintsFunc", "OptunaStrategy", "samplers"]
+__all__ = ["ConstraintsFunc", "Option", "OptunaStrategy", "samplers"]
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]] | None
 HAS_SET_CONSTRAINT = hasattr(Trial, "set_constraint")  # from version 5 on
@@ -33,7 +30,7 @@ def _constraints(trial: FrozenTrial) -> Sequence[float]:
     return [float(trial.user_attrs["violation"])]
 
 
-class OptunaStrategy:
+class OptunaStrategy(Strategy):
     """A study that is asked and told; subclasses say which sampler.
 
     A gene with ordered numbers as choices is an integer parameter, any other a categorical one. Genes
@@ -43,21 +40,22 @@ class OptunaStrategy:
     Args:
         problem: what is searched.
         seed: of the sampler and of the first genomes.
-        population: number of random genomes to begin with.
+        settings: ``population`` is the number of random genomes to begin with.
 
     Attributes:
         startup: default for ``population``.
-        at_once: at most so many proposals an ask, since later ones know nothing of the earlier ones; None
-            for as many as there were to begin with.
     """
 
+    batch = 10  # a sampler learns from every trial
+    max_trials = 1000
+    stream = 104
+    at_once = Option(8, "proposals of an ask, which do not know of each other; 0: as many as begin", least=0)
     startup = 20
-    at_once: int | None = 8
 
-    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
+    def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
+        super().__init__(problem, seed, **settings)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        self._problem = problem
-        self.startup = population or self.startup
+        self.startup = self.population or self.startup
         constraints = None if HAS_SET_CONSTRAINT else _constraints
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # samplers and arguments that are marked experimental
@@ -74,7 +72,6 @@ class OptunaStrategy:
             self._distributions[f"{column}:{gene.name}"] = kind
             self._columns.append(column)
         self._asked: list[Trial] = []
-        self._rng = np.random.default_rng([seed, 104])
         self._queued = 0  # genomes to begin with that are still to be asked for
         self._finished = 0  # trials with values; a sampler's model waits for ``startup`` of them
         self._worst = np.full(problem.n_objectives, -np.inf)
@@ -95,13 +92,13 @@ class OptunaStrategy:
             warnings.simplefilter("ignore")
             self._asked = [self._study.ask(self._distributions) for _ in range(count)]
             self._join_generation()
-        genomes = np.zeros((len(self._asked), len(self._problem.space.genes)), dtype=np.uint8)
+        genomes = np.zeros((len(self._asked), len(self.problem.space.genes)), dtype=np.uint8)
         for row, trial in enumerate(self._asked):
             genomes[row, self._columns] = [trial.params[name] for name in self._distributions]
-        return self._problem.space.canonical(genomes)
+        return self.problem.space.canonical(genomes)
 
     def _enqueue(self, n: int) -> int:
-        genomes = self._problem.sample_feasible(n, self._rng)
+        genomes = self.problem.sample_feasible(n, self.rng)
         for genome in genomes:
             values = (int(genome[column]) for column in self._columns)
             self._study.enqueue_trial(dict(zip(self._distributions, values, strict=True)))
@@ -138,11 +135,3 @@ class OptunaStrategy:
             objectives = np.where(np.isfinite(self._worst), self._worst, 0.0)
         self._study.tell(trial, objectives.tolist())
         self._finished += 1
-
-    def state(self) -> State | None:
-        """None: only a replay brings a sampler back."""
-        return None
-
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Not possible, since ``state`` gives nothing."""
-        raise AssertionError("this strategy is resumed by telling everything again")

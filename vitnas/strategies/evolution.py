@@ -8,19 +8,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.searching.archive import first_of_each
-from vitnas.searching.pareto import crowding, ranks
-from vitnas.searching.problem import Batch, Problem
-from vitnas.searching.variation import Moves
-from vitnas.space.activity import Genomes
-from vitnas.strategies._base import State, failed, restore_rng, rng_state
+from vitnas.strategies import (
+    Batch,
+    Genomes,
+    Moves,
+    Option,
+    Problem,
+    State,
+    Strategy,
+    crowding,
+    failed,
+    first_of_each,
+    ranks,
+    restore_rng,
+    rng_state,
+)
 
 SMALLEST, LARGEST = 50, 2000  # population, if none is given
 ASKS_PER_PARENT = 8  # and in between: an eighth of what is asked for at once
 REPAIRS = 4  # times that a child which is there already is mutated again, by more genes each time
 
 
-class Evolution:
+class Evolution(Strategy):
     """NSGA-II: parents by tournament on rank and crowding, feasible ones first; no duplicates.
 
     Args:
@@ -29,13 +38,17 @@ class Evolution:
         population: survivors of a generation. By default an eighth of the first ask, within 50 and 2000.
     """
 
-    takes_late_results = True
+    takes_late = True
+    stream = 102
+    tournament = Option(2, "candidates that compete to be a parent", least=1)
+    crossover = Option(1.0, "share of children that have two parents", least=0, most=1)
+    mutation = Option(1.0, "genes that are changed in a child, on average", least=0)
+    step = Option(0.5, "how often an ordered gene moves to the next choice, not to any", least=0, most=1)
 
-    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
-        self._problem = problem
-        self._rng = np.random.default_rng([seed, 102])
+    def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
+        super().__init__(problem, seed, **settings)
         self._moves = Moves(problem.space)
-        self._size = population or 0  # 0: decided by the first ask
+        self._size = self.population or 0  # 0: decided by the first ask
         self._started = 0  # random genomes asked for so far
         # the population, best first, so that a tournament is won by the smaller index
         self._genomes: Genomes = np.zeros((0, len(problem.space.genes)), dtype=np.uint8)
@@ -50,14 +63,16 @@ class Evolution:
             missing = self._size - self._started  # none: what was asked for is not told yet, or failed
             wanted = min(n, missing) if missing > 0 else n
             self._started += wanted
-            return self._problem.sample_feasible(wanted, self._rng)
+            return self.problem.sample_feasible(wanted, self.rng)
         return self._children(n)
 
     def _children(self, n: int) -> Genomes:
-        space, rng = self._problem.space, self._rng
-        one, other = rng.integers(len(self._genomes), size=(2, 2, n)).min(axis=0)
+        space, rng = self.problem.space, self.rng
+        one, other = rng.integers(len(self._genomes), size=(self.tournament, 2, n)).min(axis=0)
+        if self.crossover < 1:
+            other = np.where(rng.random(n) < self.crossover, other, one)
         crossed = self._moves.cross(self._genomes[one], self._genomes[other], rng)
-        children = space.canonical(self._moves.mutate(crossed, rng))
+        children = space.canonical(self._mutated(crossed, self.mutation))
         known = space.keys(self._genomes)
         for turn in range(REPAIRS):
             fresh = first_of_each(np.concatenate([known, space.keys(children)]))
@@ -66,8 +81,12 @@ class Evolution:
             again = again[len(known) :]
             if not again.any():
                 break
-            children[again] = space.canonical(self._moves.mutate(children[again], rng, expected=1 + turn))
+            changed = self._mutated(children[again], max(self.mutation, 1.0) + turn)
+            children[again] = space.canonical(changed)
         return children
+
+    def _mutated(self, genomes: Genomes, expected: float) -> Genomes:
+        return self._moves.mutate(genomes, self.rng, expected=expected, step_share=self.step)
 
     def tell(self, batch: Batch) -> None:
         """Let the best of population and children survive."""
@@ -75,7 +94,7 @@ class Evolution:
         genomes = np.concatenate([self._genomes, batch.genomes[usable]])
         objectives = np.concatenate([self._objectives, batch.objectives[usable]])
         violation = np.concatenate([self._violation, batch.violation[usable]])
-        distinct = first_of_each(self._problem.space.keys(genomes))
+        distinct = first_of_each(self.problem.space.keys(genomes))
         order = distinct[survivors(objectives[distinct], violation[distinct], max(self._size, 1))]
         self._genomes, self._objectives = genomes[order], objectives[order]
         self._violation = violation[order]
@@ -83,7 +102,7 @@ class Evolution:
     def state(self) -> State:
         """The population and the generator's state."""
         return {
-            "rng": rng_state(self._rng),
+            "rng": rng_state(self.rng),
             "counts": np.array([self._size, self._started]),
             "genomes": self._genomes,
             "objectives": self._objectives,
@@ -92,7 +111,7 @@ class Evolution:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state."""
-        restore_rng(self._rng, state["rng"])
+        restore_rng(self.rng, state["rng"])
         self._size, self._started = (int(count) for count in state["counts"])
         self._genomes = np.array(state["genomes"], dtype=np.uint8)
         self._objectives = np.array(state["objectives"], dtype=np.float64)

@@ -8,18 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.searching.archive import Archive, SeenKeys
-from vitnas.searching.problem import Batch, Problem
-from vitnas.searching.variation import Moves
-from vitnas.space.activity import Genomes
-from vitnas.strategies._base import State, restore_rng, rng_state
+from vitnas.strategies import (
+    Archive,
+    Batch,
+    Genomes,
+    Moves,
+    Option,
+    Problem,
+    SeenKeys,
+    State,
+    Strategy,
+    restore_rng,
+    rng_state,
+)
 
 START = 30  # random genomes to begin with
 ROUNDS = 12
-WIDEN = 3  # rounds after which one more gene is changed, where neighbours are used up
 
 
-class Local:
+class Local(Strategy):
     """Changes one gene of a random member of the front; more of them where that gives nothing new.
 
     Nothing is proposed twice. When even distant changes are used up, random genomes follow.
@@ -30,13 +37,15 @@ class Local:
         population: random genomes to begin with.
     """
 
-    takes_late_results = True
+    takes_late = True
+    stream = 103
+    widen = Option(3, "tries at new neighbours before one more gene is changed at a time", least=1)
+    step = Option(0.5, "how often an ordered gene moves to the next choice, not to any", least=0, most=1)
 
-    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
-        self._problem = problem
-        self._rng = np.random.default_rng([seed, 103])
+    def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
+        super().__init__(problem, seed, **settings)
         self._moves = Moves(problem.space)
-        self._missing = population or START  # random genomes still to be asked for
+        self._missing = self.population or START  # random genomes still to be asked for
         self._front = Archive(len(problem.space.genes), problem.n_objectives)
         self._proposed = SeenKeys()
 
@@ -49,36 +58,38 @@ class Local:
         found: list[Genomes] = []
         left = n
         for turn in range(ROUNDS):
-            parents = self._front.genomes[self._rng.integers(len(self._front), size=left)]
-            moved = self._moves.mutate(parents, self._rng, expected=1 + turn // WIDEN)
-            found.append(self._new(self._problem.space.canonical(moved)))
+            parents = self._front.genomes[self.rng.integers(len(self._front), size=left)]
+            moved = self._moves.mutate(
+                parents, self.rng, expected=1 + turn // self.widen, step_share=self.step
+            )
+            found.append(self._new(self.problem.space.canonical(moved)))
             left -= len(found[-1])
             if left == 0:
                 break
         return np.concatenate(found) if left < n else self._random(n)
 
     def _random(self, n: int) -> Genomes:
-        genomes = self._problem.sample_feasible(n, self._rng)
-        self._proposed.add(self._problem.space.keys(genomes))
+        genomes = self.problem.sample_feasible(n, self.rng)
+        self._proposed.add(self.problem.space.keys(genomes))
         return genomes
 
     def _new(self, genomes: Genomes) -> Genomes:
-        new: Genomes = genomes[self._proposed.add(self._problem.space.keys(genomes))]
+        new: Genomes = genomes[self._proposed.add(self.problem.space.keys(genomes))]
         return new
 
     def tell(self, batch: Batch) -> None:
         """Take in what improves the front; rows without objectives do not."""
-        self._front.add(batch.genomes, self._problem.space.keys(batch.genomes), batch.objectives)
+        self._front.add(batch.genomes, self.problem.space.keys(batch.genomes), batch.objectives)
 
     def state(self) -> State:
         """The front, all that was proposed (eight bytes each) and the generator's state."""
-        state: State = {"rng": rng_state(self._rng), "missing": np.array(self._missing)}
+        state: State = {"rng": rng_state(self.rng), "missing": np.array(self._missing)}
         state |= {f"front_{name}": value for name, value in self._front.state().items()}
         return state | {f"proposed_{name}": value for name, value in self._proposed.state().items()}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state."""
-        restore_rng(self._rng, state["rng"])
+        restore_rng(self.rng, state["rng"])
         self._missing = int(state["missing"])
         self._front.restore({name: state[f"front_{name}"] for name in ("genomes", "keys", "objectives")})
         self._proposed.restore({"keys": state["proposed_keys"]})

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.searching.problem import Batch, Problem
-from vitnas.space.activity import Genomes
-from vitnas.strategies._base import State, restore_rng, rng_state
+from vitnas.strategies import Batch, Genomes, Option, Problem, State, Strategy, restore_rng, rng_state
 
-LEARNING_RATE = 0.08
 DECAY = (0.9, 0.999)  # of Adam's moments
-MOMENTUM = 0.9  # of the baseline
-WINDOW = 20  # samples whose range is the scale of a change
 DRAWS, ROUNDS = 64, 32  # samples of the policy that are tried for one within the budgets
 
 
-class Reinforce:
+class Reinforce(Strategy):
     """As-ViT's REINFORCE: learns which choice of each gene pays; 500 steps of one sample.
 
     The reward of a sample is, over all that is maximised (the members of a combined quality one by one, and
@@ -40,14 +35,17 @@ class Reinforce:
         population: samples of one step, which share its update; 1 by default.
     """
 
-    trials = 500  # by default; a step is one trial, also where the policy repeats itself
+    trials = 500  # a step is one trial, also where the policy repeats itself
     counts_repeats = True
-    takes_parts = True
+    learns_parts = True
+    stream = 105
+    learning_rate = Option(0.08, "of Adam", least=0)
+    momentum = Option(0.9, "of the moving average that a reward is compared with", least=0, most=0.999)
+    window = Option(20, "samples whose range is the scale of a change", least=2)
 
-    def __init__(self, problem: Problem, seed: int, *, population: int | None = None) -> None:
-        self._problem = problem
-        self._rng = np.random.default_rng([seed, 105])
-        self._samples = population or 1
+    def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
+        super().__init__(problem, seed, **settings)
+        self._samples = self.population or 1
         cardinalities = np.asarray(problem.space.cardinalities, dtype=np.int64)
         self._open = np.arange(max(cardinalities.max(initial=1), 1)) < cardinalities[:, None]  # (G, C)
         self._logits = np.zeros(self._open.shape)
@@ -68,12 +66,12 @@ class Reinforce:
         none (0, G) if it gives none.
         """
         likely = np.where(self._open, self._logits, -np.inf).argmax(axis=1)
-        mode = self._problem.space.canonical(likely[None].astype(np.uint8))
-        if self._problem.feasible(mode).all():
+        mode = self.problem.space.canonical(likely[None].astype(np.uint8))
+        if self.problem.feasible(mode).all():
             return mode
         drawn = self._drawn(DRAWS * ROUNDS, np.random.default_rng(self._steps))
         chances = self.probabilities()[np.arange(drawn.shape[1]), drawn]
-        found = [self._problem.space.activity.active(genome) for genome in drawn]
+        found = [self.problem.space.activity.active(genome) for genome in drawn]
         active = np.array(found, dtype=np.bool_).reshape(drawn.shape)
         order = np.argsort(-np.where(active, np.log(chances), 0.0).sum(axis=1), kind="stable")
         best: Genomes = drawn[order[:1]]
@@ -82,22 +80,20 @@ class Reinforce:
     def ask(self, n: int) -> Genomes:
         """The samples of one step, at most ``n``; they may repeat."""
         wanted = min(n, self._samples)
-        found = self._drawn(wanted, self._rng)
+        found = self._drawn(wanted, self.rng)
         for _ in range(ROUNDS):
             if len(found) == wanted:
                 return found
-            found = np.concatenate([found, self._drawn(DRAWS, self._rng)])[:wanted]
+            found = np.concatenate([found, self._drawn(DRAWS, self.rng)])[:wanted]
         missing = wanted - len(found)
-        return np.concatenate([found, self._problem.sample_feasible(missing, self._rng)])
+        return np.concatenate([found, self.problem.sample_feasible(missing, self.rng)])
 
     def _drawn(self, n: int, rng: np.random.Generator) -> Genomes:
         """Those of ``n`` samples of the policy that are within the budgets."""
         edges = self.probabilities().cumsum(axis=1)[:, :-1]
         drawn = (rng.random((n, len(edges), 1)) > edges).sum(axis=2)
-        genomes = self._problem.space.canonical(
-            np.minimum(drawn, self._open.sum(axis=1) - 1).astype(np.uint8)
-        )
-        within: Genomes = genomes[self._problem.feasible(genomes)]
+        genomes = self.problem.space.canonical(np.minimum(drawn, self._open.sum(axis=1) - 1).astype(np.uint8))
+        within: Genomes = genomes[self.problem.feasible(genomes)]
         return within
 
     def tell(self, batch: Batch) -> None:
@@ -107,7 +103,7 @@ class Reinforce:
         gradient = np.zeros_like(self._logits)
         for genome, row in zip(batch.genomes, parts, strict=True):
             gain = self._advantage(self._reward(row))
-            active = self._problem.space.activity.active(genome)
+            active = self.problem.space.activity.active(genome)
             gradient[active] -= gain * likely[active]
             gradient[active, genome[active]] += gain
         self._climb(gradient / max(len(batch.genomes), 1))
@@ -116,7 +112,7 @@ class Reinforce:
         """Sum over parts (K,) of the change in units of the recent range."""
         if not np.isfinite(parts).all():
             return -float(len(parts))
-        self._window = np.concatenate([self._window.reshape(-1, len(parts)), parts[None]])[-WINDOW:]
+        self._window = np.concatenate([self._window.reshape(-1, len(parts)), parts[None]])[-self.window :]
         if len(self._window) == 1:
             return 0.0
         span = np.ptp(self._window, axis=0)
@@ -125,7 +121,7 @@ class Reinforce:
 
     def _advantage(self, reward: float) -> float:
         """What the reward has above the moving average, itself included."""
-        self._baseline = MOMENTUM * self._baseline + (1 - MOMENTUM) * np.array([reward, 1.0])
+        self._baseline = self.momentum * self._baseline + (1 - self.momentum) * np.array([reward, 1.0])
         return float(reward - self._baseline[0] / self._baseline[1])
 
     def _climb(self, gradient: NDArray[np.float64]) -> None:
@@ -135,12 +131,12 @@ class Reinforce:
             moment *= decay
             moment += (1 - decay) * gradient**power
         mean, square = (m / (1 - decay**self._steps) for m, decay in zip(self._moments, DECAY, strict=True))
-        self._logits += LEARNING_RATE * mean / (np.sqrt(square) + 1e-8)
+        self._logits += self.learning_rate * mean / (np.sqrt(square) + 1e-8)
 
     def state(self) -> State:
         """Policy, optimiser, baseline, the last samples' parts and the generator's state."""
         return {
-            "rng": rng_state(self._rng),
+            "rng": rng_state(self.rng),
             "logits": self._logits,
             "moments": self._moments,
             "steps": np.array(self._steps),
@@ -150,7 +146,7 @@ class Reinforce:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on from a state."""
-        restore_rng(self._rng, state["rng"])
+        restore_rng(self.rng, state["rng"])
         self._steps = int(state["steps"])
         for name in ("logits", "moments", "baseline", "window"):
             setattr(self, f"_{name}", np.array(state[name], dtype=np.float64))
