@@ -59,9 +59,9 @@ def test_bounds_hold_and_tables_agree_with_sums(v2):
 
 
 def test_meaning_of_arguments():
-    assert expansion_of("conv_ffn", {"expansion": 3}) == 3
-    assert expansion_of("conv_ffn", {}) == 4, "the operator's default"
-    assert expansion_of("conv_down", {}) == 0
+    assert expansion_of("conv_ffn", {"expansion": 3}, 64) == 3
+    assert expansion_of("conv_ffn", {}, 64) == 4, "the operator's default"
+    assert expansion_of("conv_down", {}, 64) == 0
     assert attention_width_of("conv_ffn", {"expansion": 3}, 64) == 0
     args = {"heads": 4, "key_dim": 16, "attention_ratio": 2.5}
     assert attention_width_of("attention_ffn", args, 64) == 4 * 40
@@ -70,7 +70,7 @@ def test_meaning_of_arguments():
 def test_heads_without_a_width_share_the_blocks_width(plain_vit):
     plain_vit(width=64, repeat=1, mlp_ratio=4, heads=2)
     assert attention_width_of("vit_block", {"heads": 3}, 100) == 3 * 64
-    assert expansion_of("vit_block", {"mlp_ratio": 2.5}) == 2.5
+    assert expansion_of("vit_block", {"mlp_ratio": 2.5}, 100) == 2.5
 
 
 def test_a_stage_may_have_no_block_and_no_attention():

@@ -1,4 +1,4 @@
-"""What arguments an operator takes, read from its constructor."""
+"""What arguments an operator takes, read from its constructor, and what they mean, read from its class."""
 
 from __future__ import annotations
 
@@ -11,10 +11,37 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitnas import plugins
-from vitnas.errors import InvalidInput
+from vitnas.errors import InvalidInput, unknown
 
 Scalar = int | float | bool | str
 RESERVED = frozenset({"drop_path"})  # set by the builder, never by a file
+ROLES = {  # what an argument may mean -> for people
+    "expansion": "hidden channels of the MLP over the block's width",
+    "hidden_width": "hidden channels of the MLP",
+    "heads": "attention heads",
+    "key_dim": "channels of a head's query and key, and of its value where nothing else says them",
+    "value_dim": "channels of a head's value",
+    "attention_ratio": "channels of a head's value over those of its key",
+    "attention_width": "channels of all heads' values together",
+    "window": "side of an attention window",
+    "splits": "attention windows along a side of the map",
+    "switch": "something that is on or off, or one of several kinds",
+    "other": "anything else",
+}
+CONVENTION = {  # names that mean what they say where an operator says nothing of them
+    "expansion": "expansion",
+    "mlp_ratio": "expansion",
+    "heads": "heads",
+    "num_heads": "heads",
+    "key_dim": "key_dim",
+    "head_dim": "value_dim",
+    "value_dim": "value_dim",
+    "attention_ratio": "attention_ratio",
+    "window": "window",
+    "window_px": "window",
+    "split": "splits",
+    "splits": "splits",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +51,7 @@ class Argument:
     kind: type  # int, float, bool or str
     default: Scalar | None  # None: must be given
     options: tuple[Scalar, ...] = ()  # of a Literal
+    role: str = ""  # one of `ROLES`; empty if nobody says what it means
 
     def coerce(self, value: Any) -> Scalar:
         """``value`` as this argument's type.
@@ -60,19 +88,51 @@ def arguments(op: str) -> Mapping[str, Argument]:
     """
     cls = plugins.load_plugin("operator", op)
     hints = typing.get_type_hints(cls.__init__)
+    roles = _roles(op, cls)
     found: dict[str, Argument] = {}
     for name, parameter in inspect.signature(cls.__init__).parameters.items():
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in RESERVED:
-            found[name] = _argument(op, name, hints.get(name), parameter.default)
+            found[name] = _argument(op, name, hints.get(name), parameter.default, roles.get(name, ""))
+    for name in vars(cls).get("roles", {}):
+        if name not in found:
+            raise unknown(f"operator '{op}': roles: argument", name, found)
     return types.MappingProxyType(found)
 
 
-def _argument(op: str, name: str, hint: Any, default: Any) -> Argument:
+def _roles(op: str, cls: Any) -> dict[str, str]:
+    """Argument -> role, by the operator's own ``roles`` or by `CONVENTION`.
+
+    Raises:
+        UnknownName: a role that there is not.
+    """
+    own = dict(getattr(cls, "roles", {}))
+    for name, role in own.items():
+        if role not in ROLES:
+            raise unknown(f"operator '{op}': argument '{name}': role", str(role), ROLES)
+    return {**CONVENTION, **own}
+
+
+def meanings(op: str, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """Role -> value of an operator's arguments, or their defaults; the first argument of a role counts."""
+    found: dict[str, Scalar] = {}
+    for name, argument in arguments(op).items():
+        value = given.get(name, argument.default)
+        if argument.role and value is not None:
+            found.setdefault(argument.role, value)
+    return found
+
+
+def with_role(op: str, role: str) -> tuple[str, ...]:
+    """The arguments of an operator that have a role."""
+    return tuple(name for name, argument in arguments(op).items() if argument.role == role)
+
+
+def _argument(op: str, name: str, hint: Any, default: Any, role: str) -> Argument:
     given = None if default is inspect.Parameter.empty else default
     if typing.get_origin(hint) is typing.Literal:
-        return Argument(str, given, typing.get_args(hint))
+        return Argument(str, given, typing.get_args(hint), role)
     if hint in (int, float, bool, str):
-        return Argument(hint, given)
+        return Argument(hint, given, role=role)
     raise InvalidInput(
         f"operator '{op}': argument '{name}' must be annotated int, float, bool, str or Literal"
     )

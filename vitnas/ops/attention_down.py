@@ -61,6 +61,8 @@ class AttentionDown(nn.Module):
         InvalidArchitecture: tokens come in, or an argument is not positive.
     """
 
+    roles = {"heads": "heads", "key_dim": "key_dim", "attention_ratio": "attention_ratio"}
+
     def __init__(
         self,
         inputs: Features,

@@ -84,6 +84,14 @@ class AttentionFfn(nn.Module):
         InvalidArchitecture: tokens, another width, or an argument that is not positive.
     """
 
+    roles = {
+        "expansion": "expansion",
+        "heads": "heads",
+        "key_dim": "key_dim",
+        "attention_ratio": "attention_ratio",
+        "stride": "other",
+    }
+
     def __init__(
         self,
         inputs: Features,

@@ -77,6 +77,13 @@ class AttentionMlp(nn.Module):
         InvalidArchitecture: a class token, another width, or an argument that is not positive.
     """
 
+    roles = {
+        "expansion": "expansion",
+        "heads": "heads",
+        "key_dim": "key_dim",
+        "attention_ratio": "attention_ratio",
+    }
+
     def __init__(
         self,
         inputs: Features,

@@ -55,6 +55,8 @@ class AutoformerBlock(PreNormBlock):
         InvalidArchitecture: a feature map, another width, or an argument that is not positive.
     """
 
+    roles = {"expansion": "expansion", "heads": "heads", "head_dim": "value_dim"}
+
     def __init__(
         self,
         inputs: Features,

@@ -29,6 +29,8 @@ class ConvFfn(nn.Module):
         InvalidArchitecture: tokens, another width, or an expansion that leaves no channel.
     """
 
+    roles = {"expansion": "expansion"}
+
     def __init__(
         self, inputs: Features, width: int, *, expansion: float = 4.0, drop_path: float = 0.0
     ) -> None:

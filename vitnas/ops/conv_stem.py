@@ -26,6 +26,8 @@ class ConvStem(nn.Module):
         InvalidArchitecture: tokens, an image whose side is no multiple of 4, or a width below 2.
     """
 
+    roles = {"activation": "switch"}
+
     def __init__(
         self,
         inputs: Features,

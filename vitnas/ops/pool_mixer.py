@@ -30,6 +30,8 @@ class PoolMixer(nn.Module):
         InvalidArchitecture: tokens, another width, an even window, or an expansion that leaves no channel.
     """
 
+    roles = {"expansion": "expansion", "pool_px": "other"}
+
     def __init__(
         self,
         inputs: Features,

@@ -26,6 +26,8 @@ class PooledClassifier(nn.Module):
         InvalidArchitecture: batch norm of tokens, a class token, or no class.
     """
 
+    roles = {"distilled": "switch", "norm": "switch"}
+
     def __init__(
         self,
         inputs: Features,

@@ -28,6 +28,8 @@ class SplitHeadBlock(PreNormBlock):
             is not positive.
     """
 
+    roles = {"expansion": "expansion", "heads": "heads"}
+
     def __init__(
         self,
         inputs: Features,

@@ -50,6 +50,8 @@ class TransformerBlock(PreNormBlock):
         InvalidArchitecture: a feature map, another width, or an argument that is not positive.
     """
 
+    roles = {"expansion": "expansion", "heads": "heads", "head_dim": "value_dim"}
+
     def __init__(
         self,
         inputs: Features,

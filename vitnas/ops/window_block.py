@@ -67,6 +67,8 @@ class WindowBlock(PreNormBlock):
             ``splits``, fewer channels than heads, or an argument that is not positive.
     """
 
+    roles = {"expansion": "expansion", "heads": "heads", "splits": "splits"}
+
     def __init__(
         self,
         inputs: Features,

@@ -22,7 +22,7 @@ def log_capacity(architecture: Architecture) -> float:
         return -math.inf
     widths = [width for _, width in blocks]
     attention = [attention_width_of(b.op, b.args, width) or width for b, width in blocks]
-    ramped = [(expansion_of(b.op, b.args), k**RAMP) for k, (b, _) in enumerate(blocks, start=1)]
+    ramped = [(expansion_of(b.op, b.args, width), k**RAMP) for k, (b, width) in enumerate(blocks, start=1)]
     mlps = [(expansion, share) for expansion, share in ramped if expansion > 0]
     mean = sum(e * share for e, share in mlps) / sum(share for _, share in mlps) if mlps else 1.0
     depth = len(blocks)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from vitnas.arch.operators import arguments
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput, NothingFeasible
 from vitnas.scaling.edits import (
@@ -33,18 +34,14 @@ from vitnas.scaling.select import choose
 from vitnas.units import format_quantity
 
 SLACK = 0.1  # a start that is smaller than a size by no more is that size's network
-SHRINK: dict[str, Callable[[float], float]] = {  # one notch less of an argument, in every block
+SHRINK: dict[str, Callable[[float], float]] = {  # role -> one notch less of such an argument, in every block
     "expansion": lambda value: max(value - 0.5, min(value, 1.0)),
-    "mlp_ratio": lambda value: max(value - 0.5, min(value, 1.0)),
     "attention_ratio": lambda value: max(value - 1, min(value, 1.0)),
     "heads": lambda value: max(value - 1, 1),
-    "num_heads": lambda value: max(value - 1, 1),
     "key_dim": lambda value: max(value - 8, min(value, 8)),
-    "head_dim": lambda value: max(value - 8, min(value, 8)),
-    "window_px": lambda value: max(math.ceil(value / 2), 1),
+    "value_dim": lambda value: max(value - 8, min(value, 8)),
     "window": lambda value: max(math.ceil(value / 2), 1),
     "splits": lambda value: min(value * 2, 8),  # twice as many windows a side, each a quarter as large
-    "split": lambda value: min(value * 2, 8),
 }
 Factor = Callable[[Architecture], Architecture | None]  # one notch less; None at its end
 
@@ -88,7 +85,7 @@ def _narrower(stage: int, multiple: int) -> Factor:
 
 def _less(slot: ArgumentSlot) -> Factor:
     def shrink(architecture: Architecture) -> Architecture | None:
-        smaller = map_argument(architecture, slot, SHRINK[slot.argument])
+        smaller = map_argument(architecture, slot, SHRINK[arguments(slot.op)[slot.argument].role])
         return smaller if smaller.id != architecture.id else None
 
     return shrink

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from vitnas.arch.operators import Scalar, arguments
+from vitnas.arch.operators import Scalar, arguments, with_role
 from vitnas.arch.schema import Architecture, Block, Segment, Stage
-
-HEADS = ("heads", "num_heads")
-HEAD_WIDTH = "head_dim"
 
 
 @dataclass(frozen=True, order=True)
@@ -144,8 +141,8 @@ def _first(op: str | tuple[str, ...]) -> str:
 
 def _with_heads(op: str, args: Mapping[str, Any], factor: float) -> dict[str, Any]:
     known = arguments(op)
-    name = next((n for n in HEADS if n in known), None)
-    if name is None or HEAD_WIDTH not in known:
+    name = next(iter(with_role(op, "heads")), None)
+    if name is None or not with_role(op, "value_dim"):
         return dict(args)
 
     def scaled(heads: Scalar) -> Scalar:
@@ -169,10 +166,10 @@ class ArgumentSlot:
     argument: str
 
 
-def argument_slots(architecture: Architecture, names: Mapping[str, Any]) -> tuple[ArgumentSlot, ...]:
-    """The arguments ``names`` that operators of the blocks have, each once."""
+def argument_slots(architecture: Architecture, roles: Iterable[str]) -> tuple[ArgumentSlot, ...]:
+    """The arguments of the blocks' operators that have one of these roles, each once."""
     ops = dict.fromkeys(block.op for stage in architecture.stages for block in stage.blocks())
-    return tuple(ArgumentSlot(op, name) for op in ops for name in names if name in arguments(op))
+    return tuple(ArgumentSlot(op, name) for op in ops for role in roles for name in with_role(op, role))
 
 
 def map_argument(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
-from vitnas.quality.genomes.resources import EXPANSION, HEADS, attention_width_of, expansion_of
+from vitnas.quality.genomes.resources import attention_width_of, expansion_of
 from vitnas.scaling.edits import Place, add_layer, argument_slots, map_argument, round_to, with_width
 from vitnas.scaling.rule import Costs
 
@@ -71,7 +71,7 @@ def resources_of(architecture: Architecture) -> dict[str, float]:
     found: dict[str, float] = {}
     for index, stage in enumerate(architecture.stages):
         blocks = stage.blocks()
-        mlps = [e for b in blocks if (e := expansion_of(b.op, b.args)) > 0]
+        mlps = [e for b in blocks if (e := expansion_of(b.op, b.args, stage.width)) > 0]
         heads = [w for b in blocks if (w := attention_width_of(b.op, b.args, stage.width)) > 0]
         found[f"stages.{index}.depth"] = float(len(blocks))
         found[f"stages.{index}.width"] = float(stage.width)
@@ -90,11 +90,11 @@ def _enlarged(start: Architecture) -> Iterator[tuple[str, Architecture]]:
         yield f"stages.{index}.depth", add_layer(start, Place(index, len(stage.segments) - 1))
         wider = max(round_to(stage.width * LARGER, 8), stage.width + 1)
         yield f"stages.{index}.width", with_width(start, index, wider)
-        for name, arguments, change in (
-            ("expansion", EXPANSION, lambda value: value * LARGER),
-            ("attention", HEADS, lambda value: value + 1),
+        for name, role, change in (
+            ("expansion", "expansion", lambda value: value * LARGER),
+            ("attention", "heads", lambda value: value + 1),
         ):
             larger = start
-            for slot in argument_slots(start, dict.fromkeys(arguments)):
+            for slot in argument_slots(start, [role]):
                 larger = map_argument(larger, slot, change, stage=index)
             yield f"stages.{index}.{name}", larger

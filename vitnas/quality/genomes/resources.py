@@ -1,8 +1,7 @@
 """What a stage has: depth, width, expansion and attention width, for whole populations of genomes.
 
-Everything is a sum over slots of table entries, so a population is read by indexing. Which argument of an
-operator means what stands in ``EXPANSION`` and ``HEADS`` to ``VALUE_DIM``; an operator that uses these names
-is understood, wherever it comes from.
+Everything is a sum over slots of table entries, so a population is read by indexing. What an argument of an
+operator means is its role, see `vitnas.arch.operators.ROLES`.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.features import Features
-from vitnas.arch.operators import Scalar, arguments
+from vitnas.arch.operators import Scalar, meanings
 from vitnas.arch.values import Open, Value, close
 from vitnas.errors import InvalidSpace
 from vitnas.space.activity import Genomes
@@ -25,27 +24,15 @@ from vitnas.space.lookup import Column, Lookup
 from vitnas.space.slots import MAX_ENTRIES, Context, Slot, Table, list_slots
 from vitnas.space.space import Space
 
-# names of operators' arguments, the first that an operator has counts
-EXPANSION = ("expansion", "mlp_ratio")
-HEADS = ("heads", "num_heads")
-VALUE_DIM = ("value_dim", "head_dim")
-KEY_DIM, ATTENTION_RATIO = "key_dim", "attention_ratio"
-
 TABULATED_ENTRIES = 4096  # a resource of so few combinations is one table
 
 
-def _first(args: Mapping[str, Scalar], names: Sequence[str]) -> float | None:
-    return next((float(args[name]) for name in names if name in args), None)
-
-
-def _all_args(op: str, given: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    defaults = {name: a.default for name, a in arguments(op).items() if a.default is not None}
-    return {**defaults, **given}
-
-
-def expansion_of(op: str, args: Mapping[str, Scalar]) -> float:
+def expansion_of(op: str, args: Mapping[str, Scalar], width: int) -> float:
     """Hidden channels of the block's MLP over its width; 0 for a block without one."""
-    return _first(_all_args(op, args), EXPANSION) or 0.0
+    known = meanings(op, args)
+    if "expansion" in known:
+        return float(known["expansion"])
+    return float(known.get("hidden_width", 0)) / width
 
 
 def attention_width_of(op: str, args: Mapping[str, Scalar], width: int) -> float:
@@ -53,14 +40,17 @@ def attention_width_of(op: str, args: Mapping[str, Scalar], width: int) -> float
 
     An operator with heads but no head width shares its ``width`` among them.
     """
-    known = _all_args(op, args)
-    heads = _first(known, HEADS)
-    if heads is None:
+    known = meanings(op, args)
+    if "attention_width" in known:
+        return float(known["attention_width"])
+    if "heads" not in known:
         return 0.0
-    if KEY_DIM in known and VALUE_DIM[0] not in known:
-        return heads * float(int(float(known[KEY_DIM]) * float(known.get(ATTENTION_RATIO, 1))))
-    value_dim = _first(known, VALUE_DIM)
-    return float(width) if value_dim is None else heads * value_dim
+    heads = float(known["heads"])
+    if "value_dim" in known:
+        return heads * float(known["value_dim"])
+    if "key_dim" in known:
+        return heads * float(int(float(known["key_dim"]) * float(known.get("attention_ratio", 1))))
+    return float(width)
 
 
 @dataclass(frozen=True)
@@ -162,7 +152,7 @@ def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
         columns = {
             "depth": stage.depth(),
             "width": (_width(space, plan.width),),
-            "expansion": stage.mean(lambda c: expansion_of(c.op, dict(c.args)), ramp),
+            "expansion": stage.mean(lambda c: expansion_of(c.op, dict(c.args), c.width), ramp),
             "attention": stage.mean(lambda c: attention_width_of(c.op, dict(c.args), c.width), ramp),
         }
         resources += [Resource(f"stages.{index}.{kind}", c) for kind, c in columns.items() if c]

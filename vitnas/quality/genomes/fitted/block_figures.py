@@ -10,9 +10,6 @@ from numpy.typing import NDArray
 
 from vitnas.arch.operators import Scalar, arguments
 from vitnas.quality.genomes.resources import (
-    EXPANSION,
-    HEADS,
-    VALUE_DIM,
     attention_width_of,
     expansion_of,
     shapeless_slots,
@@ -85,7 +82,7 @@ def _of_slot(slot: Slot) -> Iterator[Atom]:
     """Atoms of one slot that vary while a block stands there."""
     present = [context for context in slot.table.entries if context is not None]
     figures: list[tuple[str, str, Callable[[Context], float]]] = [
-        (EXPANSIONS, "expansion", lambda c: expansion_of(c.op, dict(c.args)))
+        (EXPANSIONS, "expansion", lambda c: expansion_of(c.op, dict(c.args), c.width))
     ]
     # an attention width that only repeats the stage's width says nothing about the block
     if len({(c.width, attention_width_of(c.op, dict(c.args), c.width)) for c in present}) > len(
@@ -122,10 +119,11 @@ def _other_arguments(present: Sequence[Context]) -> list[tuple[str, Scalar | Non
     choices: dict[str, dict[Scalar, None]] = {}
     for context in present:
         args = _all_args(context)
-        own_head_dim = VALUE_DIM[0] in args or VALUE_DIM[1] in args or "key_dim" in args
-        covered = {*EXPANSION, *(HEADS if own_head_dim else ())}
+        roles = {name: argument.role for name, argument in arguments(context.op).items()}
+        covered = {"expansion", "hidden_width", "attention_width"}
+        covered |= {"heads"} if {"value_dim", "key_dim"} & set(roles.values()) else set()
         for name, value in args.items():
-            if name not in covered:
+            if roles[name] not in covered:
                 choices.setdefault(name, {})[value] = None
     found: list[tuple[str, Scalar | None]] = []
     for name, values in choices.items():
