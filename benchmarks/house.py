@@ -1,9 +1,9 @@
 """Measures of the code base, alone or beside another checkout of it: its size, its rooms, its imports.
 
-    python benchmarks/house.py [BEFORE] [--no-time] [--speed]
+    python benchmarks/house.py [BEFORE] [--no-time] [--speed [--pairs N]]
 
 Sources are read with ast, and processes of each checkout are timed in turns. ``--speed`` runs the quick
-pricing, loop and default search of both checkouts in turns, which takes ten minutes.
+pricing, loop and default search of both checkouts in turns: four minutes or more a pair.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def main() -> None:
         timing.add_processor_times(report, times)
         report.details["user CPU seconds"] = times
     if args.speed and before:
-        found, failed = timing.speeds(checkouts, 2 if args.quick else 6)
+        found, failed = timing.speeds(checkouts, 1 if args.quick else args.pairs)
         timing.add_speeds(report, found)
         report.details["speeds"] = found
         report.notes += failed
@@ -185,6 +185,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", nargs="?", type=Path, metavar="BEFORE", help="a checkout to show beside")
     parser.add_argument("--no-time", dest="time", action="store_false", help="leave out the CPU times")
     parser.add_argument("--speed", action="store_true", help="also the speeds of both checkouts")
+    parser.add_argument("--pairs", type=int, default=6, help="of runs for the speeds [default: 6]")
 
 
 if __name__ == "__main__":
