@@ -18,7 +18,7 @@ APART = {
     "templates of `vitnas new`": ("new/templates/**/*.py", "cli/templates/**/*.py", "templates/**/*.py"),
 }
 PLUGIN_ROOMS = (  # one file a plug-in or command, however many there are
-    *("cli", "cli/profile", "ops", "strategies", "quality/proxies", "quality/genomes"),
+    *("cli", "cli/profile", "ops", "strategies", "qualities", "quality/proxies", "quality/genomes"),
     "hardware/measure/runtimes",
 )
 LONG_FILE = 300

@@ -12,6 +12,7 @@ WORDS = ("is_genome_quality", "TRAIN", "load_proxy")
 OLD = WORDS[:2]  # the two of which the count of the version before was made
 NAMES = ("capacity", "fitted", "train")  # and every proxy
 PROXIES = "quality/proxies"
+ROOMS = ("quality", "qualities")
 
 
 def quality_names(sources: Iterable[Source]) -> set[str]:
@@ -21,9 +22,9 @@ def quality_names(sources: Iterable[Source]) -> set[str]:
 
 
 def special_cases(sources: list[Source]) -> dict[str, list[str]]:
-    """Files outside the room of qualities that ask for a kind of quality, with what they do."""
+    """Files outside the rooms of qualities that ask for a kind of quality, with what they do."""
     names = quality_names(sources)
-    outside = [source for source in sources if source.room != "quality"]
+    outside = [source for source in sources if source.room not in ROOMS]
     found = {source.name: sorted(set(_reasons(source, names))) for source in outside}
     return {name: reasons for name, reasons in found.items() if reasons}
 
@@ -41,9 +42,10 @@ def _reasons(source: Source, names: set[str]) -> Iterator[str]:
 
 
 def _classes(source: Source) -> set[str]:
-    """Names imported from the room of qualities; only the base class says nothing about the kind."""
+    """Names imported from the rooms of qualities; only the base class says nothing about the kind."""
+    packages = tuple(f"vitnas.{room}." for room in ROOMS)
     froms = (node for node in ast.walk(source.tree) if isinstance(node, ast.ImportFrom))
-    ours = (node for node in froms if f"{node.module}.".startswith("vitnas.quality."))
+    ours = (node for node in froms if f"{node.module}.".startswith(packages))
     return {alias.asname or alias.name for node in ours for alias in node.names} - {"Quality"}
 
 
@@ -72,10 +74,10 @@ def naming(sources: Iterable[Source], *words: str) -> list[str]:
 
 
 def asking_rates(sources: Iterable[Source]) -> list[str]:
-    """Files outside the room of qualities that read ``.rates``: what a quality scores, not its name."""
+    """Files outside the rooms of qualities that read ``.rates``: what a quality scores, not its name."""
     return [
         s.name
         for s in sources
-        if s.room != "quality"
+        if s.room not in ROOMS
         and any(isinstance(n, ast.Attribute) and n.attr == "rates" for n in ast.walk(s.tree))
     ]
