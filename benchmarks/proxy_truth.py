@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import _common as common
 
 from vitnas import plugins
-from vitnas.bench.proxy_scores import Draws
+from vitnas.bench.task import Draws
 from vitnas.check.run_check import check_proxies
 from vitnas.check.truth import CheckSettings
 from vitnas.cli.profile._common import Bar

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture
-from vitnas.bench.proxy_scores import Listener, Silent
+from vitnas.bench.bench import Bench, Job
+from vitnas.bench.task import Draws, NetworkTask, Record
 from vitnas.cost.figures import TABLE_KINDS, Figures
 from vitnas.cost.pricer import coverage, price_architecture
 from vitnas.errors import InvalidInput
+from vitnas.events import Listener, Silent
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
 from vitnas.searching.budget import with_own_limits
 from vitnas.searching.config import split_targets
 from vitnas.space.files import load_architecture
-from vitnas.workers import Failure, WorkerSettings, make_workers
+from vitnas.workers import WorkerSettings, make_workers
 
 
 def score(
@@ -80,67 +82,63 @@ def score(
         architectures = [dataclasses.replace(a, resolution_px=resolution_px) for a in architectures]
     for architecture in architectures:
         check_answers(devices, batch, [architecture.resolution_px])
-    settings = {"seed": seed, "device": device, **draws}
-    row = partial(_row, devices=devices, batch=batch, proxies=proxies, images=images, settings=settings)
-    if workers is not None:
-        return _on_workers(row, architectures, workers, listener or Silent())
-    return [row(architecture) for architecture in architectures]
+    task = NetworkTask(
+        tuple(proxies),
+        Draws(seed, repeats, proxy_resolution_px, images, device, proxy_batch),
+        also=partial(_priced, devices=devices, batch=batch),
+    )
+    found = _found(task, architectures, workers, listener or Silent())
+    return [_row(a, proxies, own) for a, own in zip(architectures, found, strict=True)]
 
 
-def _row(
-    architecture: Architecture,
-    *,
-    devices: Sequence[ProfiledDevice],
-    batch: int | None,
-    proxies: Sequence[str],
-    images: str | None,
-    settings: Mapping[str, Any],
-) -> dict[str, Any]:
-    """All that is said of a network."""
-    costs = price_architecture(architecture, devices, batch=batch)
-    row: dict[str, Any] = {"name": architecture.name, "id": architecture.id, **costs, "scores": {}}
-    row |= {"batch": batch} if batch else {}
-    if devices:
-        row |= _about_devices(architecture, devices, Figures(tuple(devices), batch), costs)
-    if proxies:
-        row |= _scores(architecture, proxies, images, **settings)
-    return row
-
-
-def score_task(
-    row: Callable[[Architecture], dict[str, Any]], architecture: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What a worker does: build a network and measure it."""
-    import torch
-
-    torch.set_num_threads(1)  # sums depend on how they are split: figures must not depend on the workers
-    return row(Architecture.from_dict(dict(architecture)))
-
-
-def _on_workers(
-    row: partial[dict[str, Any]],
+def _found(
+    task: NetworkTask,
     architectures: Sequence[Architecture],
-    workers: int | WorkerSettings,
+    workers: int | WorkerSettings | None,
     listener: Listener,
-) -> list[dict[str, Any]]:
-    """Rows in the order of the architectures, whatever the order in which workers finish."""
-    proxies: Sequence[str] = row.keywords["proxies"]
-    found: dict[int, dict[str, Any]] = {}
+) -> list[Record]:
+    """What the task finds of each architecture; where a worker finds nothing, costs and a ``failure``."""
+    documents = [architecture.to_dict() for architecture in architectures]
+    if workers is None:
+        return [task.find(document) for document in documents]
+    assert task.also is not None
+    total = len(architectures)
     with make_workers(workers) as pool:
-        total = len(architectures)
-        listener.begin(f"{total} networks, {', '.join(proxies)}", total, total)
-        documents = (architecture.to_dict() for architecture in architectures)
-        for k, result in pool.map(partial(score_task, row), documents):
-            if isinstance(result, Failure):
-                unscored = {
-                    "scores": dict.fromkeys(proxies),
-                    "failures": dict.fromkeys(proxies, result.reason),
-                }
-                found[k] = partial(row, proxies=())(architectures[k]) | unscored
-            else:
-                found[k] = result
-            listener.move(len(found), total, architectures[k].name)
-    return [found[k] for k in range(total)]
+        listener.stage("scoring networks", f"{total} networks, {', '.join(task.names)}")
+        jobs = [Job(a.id, task, document) for a, document in zip(architectures, documents, strict=True)]
+        found = Bench(pool).measure(jobs, lambda done: listener.count(done, total))
+    return [
+        own | task.also(a) if "failure" in own else own for a, own in zip(architectures, found, strict=True)
+    ]
+
+
+def _priced(
+    architecture: Architecture, *, devices: Sequence[ProfiledDevice], batch: int | None
+) -> dict[str, Any]:
+    """Costs of a network, and what must stand beside them."""
+    costs = price_architecture(architecture, devices, batch=batch)
+    beside = {"batch": batch} if batch else {}
+    if devices:
+        beside |= _about_devices(architecture, devices, Figures(tuple(devices), batch), costs)
+    return {"costs": costs, "beside": beside}
+
+
+def _row(architecture: Architecture, proxies: Sequence[str], found: Record) -> dict[str, Any]:
+    """All that is told of a network."""
+    row = {
+        "name": architecture.name,
+        "id": architecture.id,
+        **found["costs"],
+        "scores": {},
+        **found["beside"],
+    }
+    if "failure" in found:
+        failures = dict.fromkeys(proxies, found["failure"])
+        return row | {"scores": dict.fromkeys(proxies), "failures": failures}
+    if not proxies:
+        return row
+    own = {name: found[name] for name in ("scores", "failures", "spreads", "seconds", "settings", "notes")}
+    return row | own | {"seconds": found["seconds_by_proxy"]}
 
 
 def _check_proxies_given(proxies: Sequence[str], settings: dict[str, Any]) -> None:
@@ -152,25 +150,6 @@ def _check_proxies_given(proxies: Sequence[str], settings: dict[str, Any]) -> No
     given = [name for name, value in settings.items() if value is not None]
     if given and not proxies:
         raise InvalidInput(f"{given[0]} is for proxies: name one with --proxy (see 'vitnas proxies')")
-
-
-def _scores(
-    architecture: Architecture, proxies: Sequence[str], images: str | None, **settings: Any
-) -> dict[str, Any]:
-    """What proxies say, for a row."""
-    from vitnas.quality.data.images import load_images
-    from vitnas.quality.measure import measure
-
-    loaded = load_images(images) if images is not None else None
-    measured = measure(architecture, list(proxies), images=loaded, **settings)
-    return {
-        "scores": measured.scores,
-        "failures": measured.failures,
-        "spreads": measured.spreads,
-        "seconds": measured.seconds_by_proxy,
-        "settings": {name: dataclasses.asdict(setting) for name, setting in measured.settings.items()},
-        "notes": list(measured.notes),
-    }
 
 
 def _about_devices(

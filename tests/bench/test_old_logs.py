@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import vitnas
 from vitnas.bench.networks import NetworkBench
+from vitnas.bench.task import Draws
+from vitnas.check.score_log import Scored, measure_scores
 from vitnas.cost.table import CostTable
 from vitnas.events import Silent
 from vitnas.quality.data.images import load_images
@@ -79,3 +82,30 @@ def test_steps_of_a_family(old):
     again = resume_scale("runs/again")
     assert (again.path / "family.json").read_bytes() == (whole.path / "family.json").read_bytes()
     assert (again.path / "steps.jsonl").read_bytes() == steps
+
+
+def test_scores_of_a_check(old):
+    rng = np.random.default_rng(0)
+    genomes = np.unique(load_space("tiny").sample(40, rng), axis=0)[:12]
+    text = Path("scores.jsonl").read_text().replace("'0.1.0'", f"'{vitnas.__version__}'")
+    Path("scores.jsonl").write_text(text)
+    found = measure_scores(
+        load_space("tiny"), genomes, ["deep"], Draws(), folder=old, workers=Refuses(), listener=Silent()
+    )
+    assert [row["deep"] for row in found] == [
+        Scored(**json.loads(line)["proxies"]["deep"]) for line in text.splitlines()
+    ]
+    (old / "new").mkdir()
+    measure_scores(
+        load_space("tiny"),
+        genomes,
+        ["deep"],
+        Draws(),
+        folder=old / "new",
+        workers=Serial(),
+        listener=Silent(),
+    )
+    now = read_log(old / "new/scores.jsonl")
+    for before, after in zip(read_log("scores.jsonl"), now, strict=True):
+        before["proxies"]["deep"]["seconds"] = after["proxies"]["deep"]["seconds"] = 0
+        assert json.dumps(before) == json.dumps(after)

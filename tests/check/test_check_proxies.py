@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from vitnas.bench.proxy_scores import FILE, Draws, Silent
+from vitnas.bench.task import Draws
 from vitnas.check.bands import band_name, even_bands, read_bands
 from vitnas.check.run_check import check_proxies
+from vitnas.check.score_log import FILE
 from vitnas.check.truth import CheckSettings
 from vitnas.errors import InvalidData, InvalidInput, RunLocked, UnknownName
+from vitnas.events import Silent
 from vitnas.quality.measure import measure
 from vitnas.space.files import load_space
 from vitnas.store.lock import RunLock
@@ -136,29 +138,37 @@ def test_sums_of_scores(truth):
 
 
 class StopsAt(Silent):
-    def __init__(self, stop):
+    """Interrupts when so many are measured; ``begun`` has how many there were, and were left."""
+
+    def __init__(self, stop=10**9):
         self.stop = stop
         self.begun = []
+        self.done = 0
 
-    def begin(self, text, total, left):
-        self.begun.append((total, left))
+    def stage(self, name, detail=""):
+        self.done = -1
 
-    def move(self, done, total, last):
-        if done == self.stop:
+    def count(self, done, total=None):
+        if self.done < 0:
+            self.begun.append((total, total - done))
+        self.done = done
+        if done >= self.stop:
             raise KeyboardInterrupt
 
 
 def test_a_stopped_check_goes_on_to_the_same_result(truth, tmp_path):
     whole = check_proxies(settings(truth, "weights", "naswot", limit=12), out=tmp_path / "whole")
     other = tmp_path / "other"
-    with pytest.raises(KeyboardInterrupt, match=r"5 of 12 networks .* the same command goes on"):
-        check_proxies(settings(truth, "weights", "naswot", limit=12), out=other, listener=StopsAt(5))
+    stopped = StopsAt(5)
+    with pytest.raises(KeyboardInterrupt, match=r"of 12 networks .* the same command goes on") as raised:
+        check_proxies(settings(truth, "weights", "naswot", limit=12), out=other, listener=stopped)
+    assert f"interrupted: {stopped.done} of 12" in str(raised.value) and 5 <= stopped.done < 12
     log = other / FILE
     log.write_bytes(log.read_bytes()[:-40])  # killed while it wrote
-    listener = StopsAt(None)
+    listener = StopsAt()
     with pytest.warns(UserWarning, match="was not written completely"):
         again = check_proxies(settings(truth, "weights", "naswot", limit=12), out=other, listener=listener)
-    assert listener.begun == [(12, 8)]
+    assert listener.begun == [(12, 12 - stopped.done + 1)]
     assert without_seconds(again) == without_seconds(whole)
     check_proxies(settings(truth, "weights", "naswot", limit=12), out=other, listener=listener)
     assert listener.begun[-1] == (12, 0)
@@ -172,7 +182,7 @@ def test_workers_change_nothing(truth, tmp_path):
 
 
 def test_what_changes_a_score_is_measured_again(truth):
-    listener = StopsAt(None)
+    listener = StopsAt()
     check_proxies(settings(truth, "weights", limit=10), listener=listener)
     check_proxies(settings(truth, "weights", limit=10, label="top5"), listener=listener)
     (truth.parent / "proxies" / "fewer.py").write_text(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from vitnas.bench.bench import Bench, Job, Measuring, Task
 from vitnas.bench.task import Draws, NetworkTask, Record, check_first_pass
@@ -155,10 +154,9 @@ class NetworkBench:
         """What workers are given to run; one object for each kind of task, so that it travels once."""
         kind = (proxies, health)
         if kind not in self._tasks:
-            document: Mapping[str, Any] = {
-                k: v for k, v in self.table.space.document.items() if k != "references"
-            }
             devices = tuple(self.table.devices)
             also = functools.partial(check_first_pass, devices=devices, seed=self._draws.seed)
-            self._tasks[kind] = NetworkTask(proxies, self._draws, document, also if health else None)
+            self._tasks[kind] = NetworkTask.of_genomes(
+                self.table.space, proxies, self._draws, also if health else None
+            )
         return self._tasks[kind]

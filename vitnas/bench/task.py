@@ -74,6 +74,18 @@ class NetworkTask:
     document: Mapping[str, Any] | None = None
     also: Callable[[Architecture], Record] | None = None
 
+    @classmethod
+    def of_genomes(
+        cls,
+        space: Space,
+        names: Sequence[str],
+        draws: Draws,
+        also: Callable[[Architecture], Record] | None = None,
+    ) -> NetworkTask:
+        """A task whose items are genomes of a space."""
+        document = {k: v for k, v in space.document.items() if k != "references"}
+        return cls(tuple(names), draws, document, also)
+
     def __getstate__(self) -> dict[str, Any]:
         """As it was made: equal tasks are equal bytes, and a space is read where it is needed."""
         return {own.name: getattr(self, own.name) for own in dataclasses.fields(self)}

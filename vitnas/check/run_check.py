@@ -4,32 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.proxy_scores import Listener, ScoreBench, Silent
-from vitnas.check.agreement import RESAMPLES
-from vitnas.check.bands import even_bands, parts, read_bands
-from vitnas.check.entries import Comparison
+from vitnas.check.agreement import RESAMPLES, agreement
+from vitnas.check.bands import Part, even_bands, parts, read_bands
+from vitnas.check.score_log import measure_scores
 from vitnas.check.scores import Score, count_scores, score_of, sum_of
 from vitnas.check.truth import CheckSettings, Truth, read_proxies, read_truth
+from vitnas.events import Listener, Silent
 from vitnas.hardware.measure.runtime import processor
-from vitnas.quality.combined import log_rank_sum, standard_sum
+from vitnas.quality.shape import shape_columns
 from vitnas.store.disk import atomic_write_json
 from vitnas.store.folder import current_versions
 from vitnas.store.lock import RunLock
 from vitnas.workers import Workers, WorkerSettings, make_workers
 
 FORMAT = 1
-BASELINES = ("params", "macs", "depth", "widths")
-CAPACITY = "capacity"
-SUMS = {"log-rank": log_rank_sum, "standard": standard_sum}
-
-Values = NDArray[np.float64]
 
 
 def check_proxies(
@@ -89,9 +85,11 @@ def _measure(
 ) -> list[Score]:
     """The scores that were asked for, on the sample."""
     closed = {score.name: score for score in counts}
-    single = dict.fromkeys(m for members in asked.values() for m in members if m not in closed)
-    architectures = [truth.space.decode(truth.genomes[k]) for k in truth.sample]
-    measured = ScoreBench(folder, settings.draws).measure(architectures, list(single), workers, listener)
+    single = list(dict.fromkeys(m for members in asked.values() for m in members if m not in closed))
+    genomes, draws = truth.genomes[truth.sample], settings.draws
+    measured = measure_scores(
+        truth.space, genomes, single, draws, folder=folder, workers=workers, listener=listener
+    )
     known = {name: score_of(name, [row[name] for row in measured]) for name in single}
     known |= {n: Score(n, s.kind, s.values[truth.sample], s.seconds) for n, s in closed.items()}
     return [
@@ -100,9 +98,63 @@ def _measure(
     ]
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """Scores beside labels, whole and by part, as entries of the document."""
+
+    truth: Truth
+    parts: Sequence[Part]
+    seed: int
+
+    @cached_property
+    def _shape(self) -> NDArray[np.float64]:
+        return shape_columns(self.truth.space, self.truth.genomes)
+
+    def entry(self, score: Score) -> dict[str, Any]:
+        """Of a score of the sample."""
+        return self._entries(score, self.truth.sample)
+
+    def entry_of_count(self, score: Score) -> dict[str, Any]:
+        """Of a score of all labelled rows: on the sample, and on all."""
+        rows = self.truth.sample
+        on_sample = Score(score.name, score.kind, score.values[rows], score.seconds)
+        entry = self._entries(on_sample, rows)
+        if len(rows) < len(self.truth.labels):
+            entry["all_rows"] = self._entries(score, np.arange(len(self.truth.labels)))
+        return entry
+
+    def _entries(self, score: Score, rows: NDArray[np.intp]) -> dict[str, Any]:
+        whole, *others = (self._entry(score, rows, part) for part in self.parts)
+        return whole | {"parts": others}
+
+    def _entry(self, score: Score, rows: NDArray[np.intp], part: Part) -> dict[str, Any]:
+        inside = part.rows[rows]
+        chosen = rows[inside]
+        labels, shape = self.truth.labels[chosen], self._shape[chosen]
+        figures = asdict(agreement(score.values[inside], labels, shape, seed=self.seed))
+        first = {
+            name: figures.pop(name) for name in ("n", "tau", "tau_low", "tau_high", "spearman", "regret")
+        }
+        return {
+            "proxy": score.name,
+            "space": self.truth.space.name,
+            **first,
+            "seconds_per_architecture": score.seconds,
+            "label": self.truth.label,
+            "kind": score.kind,
+            "group": part.group,
+            "band": part.band,
+            **figures,
+            "failures": int(np.isnan(score.values[inside]).sum()),
+            "failure": score.failure,
+            "resolution_px": score.resolution_px,
+        }
+
+
 def _document(settings: CheckSettings, truth: Truth, workers: int) -> dict[str, Any]:
     """What the entries rest on."""
     draws = asdict(settings.draws)
+    del draws["batch"]  # is each proxy's own
     return {
         "format": FORMAT,
         "space": truth.space.name,

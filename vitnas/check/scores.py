@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.proxy_scores import Scored
+from vitnas.check.score_log import Scored
 from vitnas.cost.table import CostTable
 from vitnas.quality.combined import log_rank_sum, standard_sum
 from vitnas.quality.genomes.capacity import Capacity

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas import plugins
-from vitnas.bench.proxy_scores import Draws
+from vitnas.bench.task import Draws
 from vitnas.check.agreement import MIN_ROWS
 from vitnas.check.scores import BASELINES, CAPACITY
 from vitnas.errors import InvalidData, InvalidInput, unknown

@@ -16,6 +16,9 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
+
 PLAIN_WIDTH = 80  # of tables in a file or a pipe
 GAP = "  "
 NARROWEST = 12  # a wrapped column keeps this many characters
@@ -31,6 +34,16 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal())
+
+
+def view(as_json: bool, time_s: float | None = None) -> LiveView | PlainView:
+    """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
+    from vitnas.report.terminal.live import LiveView
+    from vitnas.report.terminal.plain import PlainView
+
+    errors = console(stderr=True)
+    live = is_terminal() and errors.is_terminal and not errors.is_dumb_terminal
+    return LiveView(errors, time_s=time_s) if live and not as_json else PlainView(sys.stderr, time_s=time_s)
 
 
 def width() -> int:

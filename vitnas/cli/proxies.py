@@ -10,7 +10,7 @@ import typer
 from vitnas.cli import _check_options as o
 from vitnas.cli import _common, lists
 from vitnas.cli import _worker_options as w
-from vitnas.cli.profile._common import Bar, names_of
+from vitnas.cli.profile._common import names_of
 
 app = typer.Typer(help="Training-free scores: list them, hold them against accuracies.")
 
@@ -52,7 +52,7 @@ def check(
     Builds every network of the table, scores it, and prints how far each score ranks the networks as their
     accuracies do, beside counts that need no network. Stop it at any time: the same command goes on.
     """
-    from vitnas.bench.proxy_scores import Draws
+    from vitnas.bench.task import Draws
     from vitnas.check.run_check import check_proxies
     from vitnas.check.truth import CheckSettings
 
@@ -66,8 +66,8 @@ def check(
         combine=combine,
         draws=Draws(seed, repeats, resolution_px, str(images) if images else None, device),
     )
-    with Bar("measuring", "measured") as bar:
-        document = check_proxies(settings, out=out, workers=w.worker_settings(ctx, default=1), listener=bar)
+    with _common.view(as_json) as view:
+        document = check_proxies(settings, out=out, workers=w.worker_settings(ctx, default=1), listener=view)
     if as_json:
         _common.print_json(document["proxies"])
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,8 +13,6 @@ from vitnas.cli._runs import gives_settings, refuse_beside_resume, refuse_change
 from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
 
 if TYPE_CHECKING:
-    from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
     from vitnas.scaling.config import ScaleConfig
     from vitnas.scaling.run_scale import FamilyResult
 
@@ -182,13 +179,13 @@ def scale(
 
     if resume is not None and not gives_settings(ctx, "file"):
         refuse_changes(ctx, CHANGEABLE)
-        with _view(as_json) as view:
+        with _common.view(as_json) as view:
             result = resume_scale(resume, workers=who, listener=view)
     else:
         if resume is not None:
             refuse_beside_resume(ctx, "name", "out")
         config = _config(ctx)
-        with _view(as_json) as view:
+        with _common.view(as_json) as view:
             if resume is not None:
                 result = resume_scale(resume, config=config, workers=who, listener=view)
             else:
@@ -219,16 +216,6 @@ def _config(ctx: typer.Context) -> ScaleConfig:
         device=given["device"],
         seed=given["seed"],
     )
-
-
-def _view(as_json: bool) -> LiveView | PlainView:
-    """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
-    from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
-
-    console = _common.console(stderr=True)
-    live = _common.is_terminal() and console.is_terminal and not console.is_dumb_terminal
-    return LiveView(console) if live and not as_json else PlainView(sys.stderr)
 
 
 def _finish(result: FamilyResult, as_json: bool) -> None:

@@ -9,7 +9,6 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import _worker_options as w
-from vitnas.cli.profile._common import Bar
 
 Files = Annotated[
     list[str],
@@ -113,8 +112,8 @@ def score(
         device=device,
     )
     if w.any_given(ctx):
-        with Bar("scoring", "scored") as bar:
-            rows = score_all(workers=w.worker_settings(ctx), listener=bar)
+        with _common.view(as_json) as view:
+            rows = score_all(workers=w.worker_settings(ctx), listener=view)
     else:
         rows = score_all()
     if as_json:

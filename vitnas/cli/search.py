@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -18,8 +17,6 @@ from vitnas.cli._values import parse_count, parse_duration, parse_pairs
 from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
     from vitnas.run.result import SearchResult
     from vitnas.searching.config import SearchConfig
     from vitnas.workers import WorkerSettings
@@ -97,7 +94,7 @@ def search(
         return
     from vitnas.run.search import resume_search, run_search
 
-    with _view(as_json, time_s) as view:
+    with _common.view(as_json, time_s) as view:
         if resume is not None:
             result = resume_search(resume, config=config, workers=who, mirror=mirror, listener=view)
         else:
@@ -152,7 +149,7 @@ def _resume(
 ) -> None:
     from vitnas.run.search import resume_search
 
-    with _view(as_json, time_s) as view:
+    with _common.view(as_json, time_s) as view:
         result = resume_search(
             run, workers=workers, trials=trials, time_s=time_s, mirror=mirror, listener=view
         )
@@ -163,22 +160,12 @@ def _dry_run(config: SearchConfig, as_json: bool) -> None:
     from vitnas.report.terminal.dry_run_table import dry_run_table
     from vitnas.run.dry_run import dry_run
 
-    with _view(as_json, None) as view:
+    with _common.view(as_json, None) as view:
         found = dry_run(config, listener=view)
     if as_json:
         _common.print_json(found.to_dict())
     else:
         _common.console().print(dry_run_table(found))
-
-
-def _view(as_json: bool, time_s: float | None) -> LiveView | PlainView:
-    """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
-    from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
-
-    console = _common.console(stderr=True)
-    live = _common.is_terminal() and console.is_terminal and not console.is_dumb_terminal
-    return LiveView(console, time_s=time_s) if live and not as_json else PlainView(sys.stderr, time_s=time_s)
 
 
 def _finish(result: SearchResult, as_json: bool) -> None:

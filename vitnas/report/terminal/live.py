@@ -69,7 +69,7 @@ class LiveView:
     def count(self, done: int, total: int | None = None) -> None:
         """Progress inside a stage."""
         if self.stages:
-            self.stages[-1].done, self.stages[-1].total = done, total
+            self.stages[-1].count(done, total, self.clock())
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """Keep the latest moment of the loop; the next redraw shows it."""
@@ -117,10 +117,8 @@ class LiveView:
     def _progress(self, stage: Stage, width: int) -> list[RenderableType]:
         now = stage.snapshot
         if now is None:
-            if not stage.total:
-                return [_pieces([f"{count(stage.done)} so far"], width)] if stage.done else []
-            done = f"{count(stage.done)} of {count(stage.total)}"
-            return [_bar(stage.done / stage.total, width), _pieces([done], width)]
+            bar = [_bar(stage.done / stage.total, width)] if stage.total else []
+            return [*bar, _pieces(stage.counted(self.clock()), width)] if bar or stage.done else []
         gone, left = progress_and_left(now, self.time_s, self.clock() - stage.started)
         trials = f"{count(now.trials)} of {count(now.target_trials)}"
         lines = [_bar(gone, width), _pieces([trials, speed(now.rate), f"{duration(left)} left"], width)]

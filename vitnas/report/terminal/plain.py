@@ -48,9 +48,9 @@ class PlainView:
 
     def count(self, done: int, total: int | None = None) -> None:
         """At most one line every two seconds."""
+        self._stage.count(done, total, self.clock())
         if self.clock() >= self._next_s:
-            of = f" of {count(total)}" if total else ""
-            self._say(f"{self._stage.name}: {count(done)}{of}")
+            self._say(f"{self._stage.name}: {', '.join(self._stage.counted(self.clock()))}")
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """At most one line every two seconds; the last moment of a stage is always said."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitnas.events import Snapshot
 from vitnas.report.terminal.axes import axis_of, plot_axes
 from vitnas.report.terminal.plots import Mark, Scatter
-from vitnas.report.terminal.wording import count, ratio, speed
+from vitnas.report.terminal.wording import count, duration, ratio, speed
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Stage:
     Attributes:
         total: of ``done``; None if nobody knows.
         seconds: it took, once it is over.
+        first: what was counted first, and when: what was done before this process says nothing of its pace.
     """
 
     name: str
@@ -31,6 +32,23 @@ class Stage:
     total: int | None = None
     snapshot: Snapshot | None = None
     seconds: float | None = None
+    first: tuple[int, float] | None = None
+
+    def count(self, done: int, total: int | None, now: float) -> None:
+        """So much is done."""
+        self.done, self.total = done, total
+        self.first = self.first or (done, now)
+
+    def counted(self, now: float) -> list[str]:
+        """How much is done, and the time that the rest will take at the pace so far."""
+        if not self.total:
+            return [f"{count(self.done)} so far"]
+        done, since = self.first or (0, now)
+        pieces = [f"{count(self.done)} of {count(self.total)}"]
+        if done < self.done < self.total and now > since:
+            left = (now - since) / (self.done - done) * (self.total - self.done)
+            pieces.append(f"{duration(left)} left")
+        return pieces
 
     @property
     def outcome(self) -> str:
