@@ -32,7 +32,7 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder(Path(root) / "run")
         folder.create(bench.setup.config, {}, {})
-        stage = SearchStage(bench.setup, scorer, bench.box, folder, Silent())
+        stage = SearchStage(bench.setup, scorer, bench.box, folder, Silent(), trials)
         loops = [loop for loop in (stage.loop, stage.arm) if loop is not None]
         if timed:
             for loop in loops:
@@ -45,7 +45,7 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
             watch.wrap(bench.setup.problem.space, "canonical", "mask inactive genes")
             watch.wrap(scorer, "start", "quality")
             watch.wrap(stage, "save", "checkpoints")
-        elapsed = common.seconds(lambda: stage.run(trials, None))
+        elapsed = common.seconds(lambda: stage.run(None))
         watch.seconds["the rest"] = elapsed - sum(watch.seconds.values())
         return elapsed, sum(loop.progress.trials for loop in loops), watch.seconds
 

@@ -210,3 +210,20 @@ def test_an_interruption_inside_a_tell_is_seen(problem):
     with pytest.raises(KeyboardInterrupt):
         run.run(40)
     assert run.is_whole and run.on_course, "waiting for scores is where most interruptions fall"
+
+
+class Stubborn(Random):
+    """Proposes the same few over and over."""
+
+    def ask(self, n):
+        return self.problem.sample_feasible(n, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("lag", [1, 4])
+def test_where_all_are_known_a_stuck_strategy_misses_none(problem, lag):
+    every = np.unique(problem.space.sample(90, np.random.default_rng(1)), axis=0)
+    run = loop(problem, Shuffled(batch=8, lag=lag), Stubborn, every=every)
+    run.run(200)
+    missed = ~run.seen.contains(problem.space.keys(every))
+    assert not missed.any()
+    assert run.progress.exhausted, "there are no 200"

@@ -27,6 +27,7 @@ def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: Sea
         "notes": list(result.notes),
         **({"rungs": [_timeless(rung.to_dict()) for rung in result.rungs]} if result.rungs else {}),
         "trials": result.trials,
+        **({"exhaustive": True} if result.exhaustive else {}),
         "hypervolume": result.hypervolume,
         "random_hypervolume": result.random_hypervolume,
         "box": dataclasses.asdict(rating.box),

@@ -206,6 +206,7 @@ def _result(
         rungs=funnel.results,
         distinct=len(stage.loop.seen),
         failures=dict(progress.failures),
+        exhaustive=stage.has_all,
     )
 
 

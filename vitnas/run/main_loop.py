@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from vitnas.events import Listener, Snapshot
 from vitnas.run.prepare import Setup, make_strategy
 from vitnas.searching.box import Box
+from vitnas.searching.feasible import LOOKED_THROUGH
+from vitnas.searching.listing import POSITION, Listing
 from vitnas.searching.loop import Loop
 from vitnas.searching.rounds import State
 from vitnas.searching.scorer import GenomeScorer, Scorer
@@ -27,19 +29,47 @@ MILESTONE = 1.3  # the front's growth is noted whenever the trials have grown by
 
 
 class SearchStage:
-    """A loop, random search beside it, and what both have reached."""
+    """A loop, random search beside it, and what both have reached.
 
-    def __init__(self, setup: Setup, scorer: Scorer, box: Box, folder: RunFolder, listener: Listener) -> None:
+    Where all feasible architectures are known and scoring them costs nothing, all are scored: neither the
+    strategy nor random search has a say, and a state of theirs from fewer trials is left aside. Not so for a
+    strategy that counts repeats: what it comes to is not only a front.
+
+    Args:
+        setup: of the run.
+        scorer: of candidates.
+        box: what hypervolumes are measured in.
+        folder: the run's.
+        listener: watches.
+        trials: of the search, if there are so many feasible architectures.
+
+    Attributes:
+        trials: that there will be.
+        is_exhaustive: whether all are scored without a search.
+    """
+
+    def __init__(
+        self, setup: Setup, scorer: Scorer, box: Box, folder: RunFolder, listener: Listener, trials: int
+    ) -> None:
         seed = setup.config.seed
+        strategy = make_strategy(setup)
+        self._state = folder.load_state()
+        was_listed = self._state is not None and f"loop.strategy.{POSITION}" in self._state
+        most = LOOKED_THROUGH if was_listed else trials  # a run that has seen all does not become a search
+        every = None if strategy.counts_repeats else setup.problem.sampler.listing(most)
+        self.trials = trials if every is None else len(every)
+        self.is_exhaustive = every is not None and not scorer.is_dear
+        if every is not None and self.is_exhaustive:
+            strategy = Listing(setup.problem, every)
         self.setup = setup
         self.box = box
         self.folder = folder
         self.listener = listener
-        self.loop = Loop(setup.problem, make_strategy(setup), scorer, seed, setup.config.ordered)
+        self.loop = Loop(setup.problem, strategy, scorer, seed, setup.config.ordered, every)
         self.arm: Loop | None = None
         wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_dear
-        if wanted and setup.config.strategy != "random":
-            self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1)
+        if wanted and setup.config.strategy != "random" and not self.is_exhaustive:
+            self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1, every=every)
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()
         self._pause_s = CHECKPOINT_S
@@ -58,18 +88,17 @@ class SearchStage:
 
     def resume(self) -> None:
         """Go on from the folder's state, if there is one."""
-        state = self.folder.load_state()
-        if state is not None:
+        state, self._state = self._state, None
+        if state is not None and (f"loop.strategy.{POSITION}" in state) == self.is_exhaustive:
             self._restore(state)
         self._first_trial = self.loop.progress.trials
 
-    def run(self, trials: int, time_s: float | None) -> None:
-        """Search until ``trials`` candidates are scored or the time is over, and save the state."""
-        self._target = trials
+    def run(self, time_s: float | None) -> None:
+        """Search until all trials are done or the time is over, and save the state."""
         self._started = time.monotonic()
         deadline = self._started + time_s if time_s is not None else float("inf")
         try:
-            self.loop.run(trials, deadline=deadline, after=self._after, leaving=lambda _: self.save())
+            self.loop.run(self.trials, deadline=deadline, after=self._after, leaving=lambda _: self.save())
         except KeyboardInterrupt:
             self.loop.scorer.cancel()
             raise
@@ -94,6 +123,11 @@ class SearchStage:
         """What the strategy itself would take (k, G), if it has a view of its own."""
         return self.loop.strategy.choice()
 
+    @property
+    def has_all(self) -> bool:
+        """Whether all feasible architectures were scored."""
+        return self.loop.every is not None and len(self.loop.seen) == len(self.loop.every)
+
     def hypervolume(self) -> float:
         """Of the front so far."""
         return self.box.hypervolume(self.loop.archive.objectives)
@@ -108,7 +142,7 @@ class SearchStage:
         trials = self.loop.progress.trials
         return Snapshot(
             trials=trials,
-            target_trials=self._target,
+            target_trials=self.trials,
             seconds=seconds,
             rate=(trials - self._first_trial) / max(seconds, 1e-9),
             objectives=self.setup.problem.objectives,

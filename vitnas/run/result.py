@@ -63,6 +63,7 @@ class SearchResult:
         failures: kind of failure -> candidates, ``failed`` in all.
         choice: what the strategy itself would take, if it has a view of its own; it may not be on the front.
         rungs: what the search and the rungs after it did; nothing without rungs.
+        exhaustive: all feasible architectures of the space were scored: no search finds a better front.
     """
 
     config: SearchConfig
@@ -86,6 +87,7 @@ class SearchResult:
     distinct: int = 0
     failures: Mapping[str, int] = field(default_factory=dict)
     rungs: tuple[RungResult, ...] = ()
+    exhaustive: bool = False
 
     @property
     def quality(self) -> str:

@@ -17,7 +17,7 @@ from vitnas.run.funnel import Funnel
 from vitnas.run.labels import LABELS, labels_hash, labels_text
 from vitnas.run.main_loop import SearchStage
 from vitnas.run.prepare import Setup, prepare, trials_of
-from vitnas.run.rating import Rating, check_qualities, make_rating
+from vitnas.run.rating import check_qualities, make_rating
 from vitnas.run.result import SearchResult
 from vitnas.run.rung_scores import make_scores
 from vitnas.searching.config import SearchConfig
@@ -158,9 +158,10 @@ def _search_on(
             rating = make_rating(setup, folder, log, pool, listener, workers)
             if rating.training is not None:
                 ending.callback(rating.training.close)
-            stage = SearchStage(setup, rating.scorer, rating.box, folder, listener)
+            trials = trials_of(setup.config, genome_quality=not rating.scorer.is_dear)
+            stage = SearchStage(setup, rating.scorer, rating.box, folder, listener, trials)
             stage.resume()
-            state = _search(setup, stage, rating, listener)
+            state = _search(setup, stage, listener)
             finish.join_choice(setup, stage, rating)
             funnel.searched(stage.loop, rating.notes)
             scores = functools.partial(make_scores, setup, folder, rating.bench, listener, shares=workers)
@@ -183,19 +184,19 @@ def _search_on(
     return dataclasses.replace(result, seconds=seconds)
 
 
-def _search(setup: Setup, stage: SearchStage, rating: Rating, listener: Listener) -> str:
+def _search(setup: Setup, stage: SearchStage, listener: Listener) -> str:
     config = setup.config
-    trials = trials_of(config, genome_quality=not rating.scorer.is_dear)
-    listener.stage("searching", f"{config.strategy}, quality {config.quality}, {trials:,} trials")
-    stage.run(trials, config.time_s)
+    how = "all feasible architectures" if stage.is_exhaustive else config.strategy
+    listener.stage("searching", f"{how}, quality {config.quality}, {stage.trials:,} trials")
+    stage.run(config.time_s)
     done = stage.loop.progress
-    if done.exhausted:
+    if done.exhausted and done.trials < stage.trials:
         listener.warn(
             f"stopped at {done.trials:,} trials: {done.asked:,} were priced, and hardly any feasible "
             "architecture that is new is left"
         )
         return "finished"
-    return "finished" if done.trials >= trials else "out of time"
+    return "finished" if done.trials >= stage.trials else "out of time"
 
 
 def _copies(setup: Setup) -> dict[str, str]:

@@ -59,6 +59,8 @@ class Loop:
     at once: ask r follows when all asks up to r - lag are told, and they are told in order.
 
     Attributes:
+        every: all feasible genomes, where they are few enough to be known: a strategy that is stuck gets
+            those that are left, so that none is missed.
         ordered: False tells asks as they are done: faster where candidates differ in cost, not reproducible.
         on_course: whether a run of more trials would have come this way: not once the last asks are
             waited for, or smaller than usual.
@@ -70,6 +72,7 @@ class Loop:
     scorer: Scorer
     seed: int
     ordered: bool = True
+    every: Genomes | None = None
     archive: Archive = field(init=False)
     seen: SeenKeys = field(default_factory=SeenKeys)
     progress: Progress = field(default_factory=Progress)
@@ -132,7 +135,7 @@ class Loop:
         self.is_whole = False
         p = self.progress
         stuck = p.empty >= EMPTY_ROUNDS
-        genomes = self.problem.sample_feasible(n, self._rng) if stuck else self.strategy.ask(n)
+        genomes = self._others(n) if stuck else self.strategy.ask(n)
         opened = self._start(genomes, None, is_own=not stuck)
         new = self._trials(opened)
         p.rounds += 1
@@ -141,6 +144,13 @@ class Loop:
         p.empty = 0 if new else p.empty + 1
         self._open.append(opened)
         self.is_whole = True
+
+    def _others(self, n: int) -> Genomes:
+        """What a strategy that is stuck did not think of."""
+        if self.every is None:
+            return self.problem.sample_feasible(n, self._rng)
+        left = self.every[~self.seen.contains(self.problem.space.keys(self.every))]
+        return left[self._rng.permutation(len(left))[:n]]
 
     def _start(self, genomes: Genomes, new: NDArray[np.bool_] | None, *, is_own: bool) -> Round:
         """Price candidates, and begin to rate the feasible ones; ``new`` ones where that is known."""

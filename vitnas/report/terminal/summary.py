@@ -42,9 +42,11 @@ def _point(member: Member, axes: tuple[str, str]) -> tuple[float, float]:
 def summary(result: SearchResult) -> RenderableType:
     """How the search went, in one or two lines."""
     repeats = f" ({count(result.distinct)} distinct)" if 0 < result.distinct < result.trials else ""
+    every = f"all {count(result.distinct)} feasible architectures were scored: no search finds a better front"
     lines = [
         f"{result.config.strategy}: {count(result.trials)} feasible candidates scored{repeats} of "
         f"{count(result.asked)} priced, {duration(result.seconds)}",
+        *([every] if result.exhaustive else []),
         *failures(result),
         f"hypervolume {result.hypervolume:.3f}"
         + against_random(result.hypervolume, result.random_hypervolume),
