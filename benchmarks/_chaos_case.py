@@ -50,7 +50,7 @@ class Cheap(Proxy):
             raise ValueError("one of those")
         return math.log(params) * (1 + 0.3 * math.sin(params))
 '''
-SAMPLE = 4  # networks of the reference sample, as `_chaos_driver` sets it
+SAMPLE = 4  # reference networks, as `_chaos_driver` sets it
 
 _COMMON = ("--space", "tiny", "--max-params", "100k", "--front", "2", "--seed", "5", "--no-random-arm")
 SEARCHES: dict[str, tuple[str, ...]] = {

@@ -6,6 +6,7 @@ id goes to stdout. It ends with its exit code in the file OUTPUT.code, unless it
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -15,20 +16,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import vitnas.run.finish as finish
 import vitnas.run.main_loop as stage
-import vitnas.run.rating as rating
 from vitnas.cli.main import main
 from vitnas.cost.table import CostTable
 from vitnas.quality.measure import measure
 from vitnas.report.terminal import plain as _plain  # noqa: F401
-from vitnas.run import search as _search  # noqa: F401 what commands import late
+from vitnas.run import search  # what commands import late
+from vitnas.run.prepare import RatingSettings
 from vitnas.space.files import load_space
 
 stage.CHECKPOINT_S = 0.0  # a state at every round, so that a kill falls between any two of them
-rating.SAMPLE = 4
-rating.GENOME_BATCH = 256
-finish.SHOWN_PROXIES = rating.SHOWN_PROXIES = ("naswot",)
+FEW = RatingSettings(reference_networks=4, shown=("naswot",), batch=256)
+for name in ("run_search", "resume_search"):
+    setattr(search, name, functools.partial(getattr(search, name), rating=FEW))
 
 
 def warm_up(space_file: str) -> None:

@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from vitnas.bench.bench import Task
 from vitnas.bench.networks import NetworkBench
 from vitnas.bench.task import ALL, Item, NetworkTask
-from vitnas.run.in_flight import asks_of
-from vitnas.run.network_quality import NetworkScorer
+from vitnas.quality.base import Quality, Record
+from vitnas.run.bench_scorer import BenchScorer, asks_of
+from vitnas.run.evidence import NetworkEvidence
+from vitnas.run.rating import Rating
 from vitnas.searching.loop import Loop
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
-from vitnas.store.evaluation import Evaluation
 from vitnas.store.log import EvaluationLog
 from vitnas.workers.base import Workers
 
@@ -65,19 +66,19 @@ class FakeBench(NetworkBench):
         return self.free
 
 
-class FakeQuality:
-    """In the place of `members.NetworkQuality`: what is told is ``rate``, whatever workers have answered."""
+class FakeQuality(Quality):
+    """What is told is ``truth``, whatever workers have answered."""
 
-    names = proxies = (PROXY,)
+    rates = "networks"
+    name = PROXY
 
-    def __init__(self, bench: NetworkBench, rate: Rate) -> None:
-        self.bench = bench
-        self.rate = rate
+    def __init__(self, truth: Rate) -> None:
+        self.truth = truth
 
-    def quality(self, genomes: Genomes, records: Sequence[Evaluation]) -> NDArray[np.float64]:
+    def rate(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64]:
         """(n,)"""
         assert all(PROXY in record["scores"] for record in records)
-        return self.rate(genomes)
+        return self.truth(genomes)
 
 
 def fake_loop(
@@ -91,8 +92,9 @@ def fake_loop(
     ordered: bool = True,
 ) -> Loop:
     """A loop over networks that cost nothing."""
-    quality: Any = FakeQuality(networks(bench.setup.table, workers, log, seed=0), bench.rate)
-    scorer = NetworkScorer(quality, *asks_of(in_flight, late=True, ordered=ordered))
+    quality = FakeQuality(bench.rate)
+    evidence = NetworkEvidence(networks(bench.setup.table, workers, log, seed=0), [quality])
+    scorer = BenchScorer(Rating(quality, evidence), *asks_of(in_flight, late=True, ordered=ordered))
     loop = bench.loop(strategy, 0, scorer)
     loop.ordered = ordered
     return loop

@@ -93,9 +93,9 @@ def resume(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    import vitnas.run.rating as rating
+    import vitnas.run.search as search
 
-    setattr(rating, "NetworkBench", FreeBench)  # noqa: B010
+    setattr(search, "NetworkBench", FreeBench)  # noqa: B010
     if sys.argv[1] == "write":
         write(sys.argv[2], int(sys.argv[3]))
     else:

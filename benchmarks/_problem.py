@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from vitnas import plugins
 from vitnas.events import Silent
-from vitnas.quality.genomes.counts import genome_quality
 from vitnas.run.prepare import Setup, prepare
+from vitnas.run.rating import fit_context
 from vitnas.searching.box import Box
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.loop import Loop
@@ -51,7 +51,7 @@ def default_config(**changes: Any) -> SearchConfig:
 def default_bench(**changes: Any) -> Bench:
     """The default search, with quality and box as a run with seed 0 has them."""
     setup = prepare(default_config(**changes), Silent())
-    quality = genome_quality("capacity", setup.problem.space, setup.table, setup.pool)
+    quality = setup.quality.fit(fit_context(setup))
     values = quality.score(setup.pool)
     box = Box.of(setup.problem.matrix(setup.table.price(setup.pool), values))
     return Bench(setup, quality.score, box)

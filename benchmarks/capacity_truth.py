@@ -19,7 +19,7 @@ import numpy as np
 
 from vitnas.check.agreement import tau_b, weighted_taus
 from vitnas.cost.table import CostTable
-from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.genomes.resources import stage_resources
 from vitnas.searching.feasible import FeasibleSampler
 from vitnas.space.files import load_space
@@ -78,10 +78,10 @@ def _compare(name: str, space: Space, rows: Rows, report: common.Report, resampl
     table = CostTable.cached(space)
     priced = table.price(rows.genomes)
     drawn = _searched_pool(space, table, priced["params"])
-    quality = Capacity.fit(space, table, rows.genomes)
+    quality = CapacityFormula.fit(space, table, rows.genomes)
     scores = {
         "capacity": quality.score(rows.genomes),
-        "capacity, drawn pool": Capacity.fit(space, table, drawn).score(rows.genomes),
+        "capacity, drawn pool": CapacityFormula.fit(space, table, drawn).score(rows.genomes),
         "params": priced["params"],
         "macs": priced["macs"],
         **_counts(space, rows),

@@ -26,11 +26,11 @@ from _common import Report, arguments, finish, median_seconds, print_table  # fi
 import numpy as np  # isort: skip
 
 from vitnas.cost.table import CostTable
-from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.genomes.fitted.active import most_informative
 from vitnas.quality.genomes.fitted.block_figures import list_atoms
-from vitnas.quality.genomes.fitted.fitted import Fitted
+from vitnas.quality.genomes.fitted.model import FittedModel
 from vitnas.quality.genomes.fitted.validation import kendall_tau
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.labels import Labels
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
@@ -61,8 +61,8 @@ class Truth:
     def labels(self, rows: Any) -> Labels:
         return Labels(LABEL, TRUTH, self.genomes[rows], self.values[rows])
 
-    def fit(self, rows: Any, *, check: bool = False) -> Fitted:
-        return Fitted.fit(self.space, self.table, self.pool, self.labels(rows), check=check)
+    def fit(self, rows: Any, *, check: bool = False) -> FittedModel:
+        return FittedModel.fit(self.space, self.table, self.pool, self.labels(rows), check=check)
 
     def tau(self, scores: Any, rows: Any) -> float:
         return kendall_tau(scores, self.values[rows])
@@ -98,7 +98,7 @@ def plain_ridge(x: Any, y: Any, seen: Any, held: Any) -> Any:
 
 def random_draws(truth: Truth, draws: int) -> dict[int, dict[str, list[float]]]:
     """Of each number of labels: tau of every method, and coverage, draw by draw."""
-    capacity = Capacity.fit(truth.space, truth.table, truth.pool).score(truth.genomes)
+    capacity = CapacityFormula.fit(truth.space, truth.table, truth.pool).score(truth.genomes)
     x, n = ridge_features(truth), len(truth.values)
     found: dict[int, dict[str, list[float]]] = {}
     for count in COUNTS:

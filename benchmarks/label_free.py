@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from vitnas.check.agreement import MIN_ROWS, regress, tau_b, weighted_taus
 from vitnas.cost.table import CostTable
 from vitnas.quality.data.images import load_images
-from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.shape import shape_columns, stratified
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
@@ -90,7 +90,7 @@ def measure_space(args: argparse.Namespace) -> None:
     rows = read_rows(args.truth, space)
     label = args.label or rows.labels[0]
     labels = rows.values(label)
-    quality = Capacity.fit(space, CostTable.cached(space), rows.genomes).score(rows.genomes)
+    quality = CapacityFormula.fit(space, CostTable.cached(space), rows.genomes).score(rows.genomes)
     shape = shape_columns(space, rows.genomes)
     images = load_images(args.images).draw(POOL, 3, args.side_px, args.seed)
     done = {

@@ -19,7 +19,7 @@ from _fake import fake_loop, open_log
 from _optuna_run import OptunaRun
 from _problem import Bench, default_bench
 
-from vitnas.run.in_flight import IN_FLIGHT
+from vitnas.quality.base import BATCH
 from vitnas.workers import Serial
 
 
@@ -27,11 +27,11 @@ def ours(bench: Bench, first: int, last: int) -> tuple[float, dict[str, float], 
     """Seconds a trial between two trials, by part, and candidates asked for a trial."""
     with tempfile.TemporaryDirectory() as folder, open_log(folder) as log:
         pool = Serial()
-        loop = fake_loop(bench, pool, log, "evolution", IN_FLIGHT)
+        loop = fake_loop(bench, pool, log, "evolution", BATCH["networks"])
         scorer: Any = loop.scorer
         loop.run(first)
         watch = common.Stopwatch()
-        watch.wrap(scorer.network_quality, "rate", "evaluation")
+        watch.wrap(scorer.rating.quality, "rate", "evaluation")
         watch.wrap(pool, "wait", "evaluation")
         watch.wrap(log, "append_many", "durable lines")
         watch.wrap(scorer, "start", "name and look up")

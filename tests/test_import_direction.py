@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "store": {"_version"},
     "hardware": {"arch", "space", "cost", "store"},
     "quality": {"arch", "space", "cost"},
+    "qualities": {"arch", "space", "cost", "quality", "training"},
     "workers": set(),
     "bench": {"arch", "space", "cost", "quality", "workers", "store"},
     "searching": {"arch", "space", "cost", "units"},

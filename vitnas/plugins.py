@@ -2,7 +2,8 @@
 
 A plugin is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Looked up in this order: a path to a ``.py``
-file, built in, the user's own folder (``./ops``, ``./proxies``, ``./strategies``, ``./runtimes``), entry
+file, built in, the user's own folder (``./ops``, ``./proxies``, ``./qualities``, ``./strategies``,
+``./runtimes``), entry
 points (``vitnas.ops`` and so on).
 """
 
@@ -26,6 +27,7 @@ from vitnas.errors import InvalidInput, UnknownName, unknown
 KINDS = {
     "operator": ("vitnas.ops", "ops"),
     "proxy": ("vitnas.quality.proxies", "proxies"),
+    "quality": ("vitnas.qualities", "qualities"),
     "strategy": ("vitnas.strategies", "strategies"),
     "runtime": ("vitnas.hardware.measure.runtimes", "runtimes"),
 }

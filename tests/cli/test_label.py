@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import vitnas.run.rating as rating
-
 SPACE = """
 name: few
 input: {channels: 3, resolution_px: 32}
@@ -26,7 +24,6 @@ head: {op: token_classifier}
 @pytest.fixture
 def few(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rating, "SAMPLE", 2)
     Path("few.yaml").write_text(SPACE)
 
 

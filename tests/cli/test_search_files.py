@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import vitnas.run.rating
-
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 
 TINY = {
@@ -47,7 +45,6 @@ TINY = {
 
 def test_from_the_command_to_files(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 2)
     Path("tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     common = ("search", "--space", "tiny.yaml", "--workers", "1")
     code, out, err = run(*common, "--trials", "200", "--front", "2", "--name", "one", "--max-params", "60k")

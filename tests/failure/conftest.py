@@ -13,11 +13,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-import vitnas.run.in_flight as in_flight
-import vitnas.run.rating as rating
-
-from . import small
-
 TINY = {
     "name": "tiny",
     "description": "a small space for tests",
@@ -92,12 +87,10 @@ class {name}(Proxy):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """The working folder, with the space ``tiny``; a small sample, few networks in flight."""
+    """The working folder, with the space ``tiny``."""
     (tmp_path / "search_spaces").mkdir()
     (tmp_path / "search_spaces" / "tiny.yaml").write_text(yaml.safe_dump(TINY, sort_keys=False))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(rating, "SAMPLE", small.SAMPLE)
-    monkeypatch.setattr(in_flight, "IN_FLIGHT", small.IN_FLIGHT)
     return tmp_path
 
 

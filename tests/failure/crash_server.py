@@ -19,10 +19,7 @@ import numpy as np
 import small
 import torch
 
-import vitnas.run.finish as finish
-import vitnas.run.in_flight as in_flight
 import vitnas.run.main_loop as stage
-import vitnas.run.rating as rating
 from vitnas.cost.table import CostTable
 from vitnas.errors import VitnasError
 from vitnas.quality.measure import measure
@@ -32,10 +29,6 @@ from vitnas.space.files import load_space
 
 stage.CHECKPOINT_S = 0.0  # a state after every round,
 stage.CHECKPOINT_SHARE = float("inf")  # whatever it takes
-rating.SAMPLE = small.SAMPLE
-in_flight.IN_FLIGHT = small.IN_FLIGHT
-rating.GENOME_BATCH = 256
-finish.SHOWN_PROXIES = rating.SHOWN_PROXIES = ("naswot",)
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.truncate"}
 
 
@@ -107,9 +100,10 @@ def work(job: dict) -> dict:
     disk = Disk(job["folder"], job["at"], job["error"])
     try:
         if job["resume"]:
-            result = resume_search(f"runs/{job['resume']}")
+            result = resume_search(f"runs/{job['resume']}", rating=small.RATING)
         else:
-            result = run_search(SearchConfig.from_dict(job["config"]), name=job["name"])
+            config = SearchConfig.from_dict(job["config"])
+            result = run_search(config, name=job["name"], rating=small.RATING)
     except VitnasError as error:
         return {"error": str(error), "writes": disk.count}
     return {"state": result.state, "writes": disk.count}

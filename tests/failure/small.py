@@ -1,4 +1,6 @@
 """How small the searches of these tests are, in their own process and in that of `crash_server`."""
 
-SAMPLE = 4  # networks of the reference sample
+from vitnas.run.prepare import RatingSettings
+
+RATING = RatingSettings(reference_networks=4, shown=("naswot",), batch=256)
 IN_FLIGHT = 8

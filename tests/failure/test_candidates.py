@@ -13,7 +13,7 @@ from vitnas.searching.config import SearchConfig
 from vitnas.workers import WorkerSettings
 
 from .conftest import records
-from .small import SAMPLE
+from .small import IN_FLIGHT, RATING
 
 FAILS = {"raise": "RuntimeError: no luck with this one", "nan": "the score is nan"}
 WAYS = {  # workers, and what the fates lead to
@@ -35,6 +35,7 @@ WAYS = {  # workers, and what the fates lead to
 
 def config(quality, **changes):
     settings = {"space": "tiny", "trials": 12, "front": 1, "seed": 3, "strategy": "random"} | changes
+    settings["in_flight"] = IN_FLIGHT
     return SearchConfig(quality=quality, objectives=("quality", "params"), **settings)
 
 
@@ -49,7 +50,7 @@ def naive_front(scores):
 
 def scores_of(run):
     """{params: score, or the reason why there is none} of the search, which follows the sample."""
-    lines = [r for r in records(run) if ".py" in r["task"]][SAMPLE:]
+    lines = [r for r in records(run) if ".py" in r["task"]][RATING.reference_networks :]
     return {
         r["costs"]["params"]: r.get("failure") or next(iter((r["failures"] or r["scores"]).values()))
         for r in lines
@@ -68,7 +69,7 @@ def test_every_fate_is_recorded_and_the_front_is_that_of_the_others(folder, serv
     # the fates meet some of the front, and some others
     victims = [*sorted(best)[:2], *(params for params in plain if params not in best)]
     fates = dict(zip(victims, [*reasons, "kill once"], strict=False))
-    run = run_search(config(proxy("fated", fates), space=space), name="fated", workers=workers)
+    run = run_search(config(proxy("fated", fates), space=space), name="fated", workers=workers, rating=RATING)
 
     assert scores_of(run.path) == plain | {p: reasons[f] for p, f in fates.items() if f in reasons}
     assert (run.failed, run.state) == (len(reasons), "finished")
@@ -88,4 +89,4 @@ def test_a_proxy_that_fails_for_all_is_named(folder, proxy):
     path = proxy("never")
     (folder / "never.py").write_text((folder / "never.py").read_text().replace("return", "return unknown,"))
     with pytest.raises(NothingFeasible, match=r"never.py' could not score any of 4 networks: NameError"):
-        run_search(config(path), name="never")
+        run_search(config(path), name="never", rating=RATING)

@@ -12,6 +12,7 @@ import pytest
 from vitnas.searching.config import SearchConfig
 
 from .conftest import front, log
+from .small import IN_FLIGHT
 
 SAYS = {
     "ENOSPC": "No space left on device",
@@ -22,7 +23,7 @@ SAYS = {
 
 @pytest.fixture
 def config(proxy):
-    settings = {"trials": 12, "front": 2, "seed": 3, "quality": proxy("cheap")}
+    settings = {"trials": 12, "front": 2, "seed": 3, "quality": proxy("cheap"), "in_flight": IN_FLIGHT}
     return SearchConfig("tiny", **settings).to_dict()
 
 

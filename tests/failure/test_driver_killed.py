@@ -9,6 +9,7 @@ import pytest
 from vitnas.searching.config import SearchConfig
 
 from .conftest import front, log, records
+from .small import IN_FLIGHT
 
 KILLED = {"killed": 9}
 DEATHS = 3  # of each run, one in every part of it
@@ -18,8 +19,8 @@ DEATHS = 3  # of each run, one in every part of it
 def config(request, proxy):
     strategy, quality = request.param
     quality = quality.replace("PROXY", proxy("cheap"))
-    trials = 12 if ".py" in quality else 1500
-    settings = {"trials": trials, "front": 2, "seed": 3, "strategy": strategy, "random_arm": False}
+    size = {"trials": 12, "in_flight": IN_FLIGHT} if ".py" in quality else {"trials": 1500}
+    settings = {**size, "front": 2, "seed": 3, "strategy": strategy, "random_arm": False}
     return SearchConfig("tiny", quality=quality, budgets=(("max-params", "100k"),), **settings).to_dict()
 
 

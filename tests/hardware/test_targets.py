@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import vitnas.run.rating
 from vitnas.arch.schema import read_architecture
 from vitnas.errors import InvalidInput, NothingFeasible, RunError, UnknownName
+from vitnas.run import search as searches
 from vitnas.run.dry_run import dry_run
-from vitnas.run.search import resume_search, run_search
+from vitnas.run.prepare import RatingSettings
 from vitnas.scoring import score
 from vitnas.searching.config import SearchConfig
 
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 2)
-    monkeypatch.setattr(vitnas.run.rating, "SHOWN_PROXIES", ("naswot",))
-    monkeypatch.setattr(vitnas.run.rating, "GENOME_BATCH", 256)
+FEW = RatingSettings(reference_networks=2, shown=("naswot",), batch=256)
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 
 
 def search(target, **changes):

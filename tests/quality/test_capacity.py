@@ -6,18 +6,22 @@ import numpy as np
 import pytest
 
 from vitnas.cost.table import CostTable
-from vitnas.errors import InvalidData, InvalidInput, UnknownName
-from vitnas.quality.base import GenomeQuality
-from vitnas.quality.genomes.capacity import Capacity, Term
-from vitnas.quality.genomes.counts import genome_quality, is_genome_quality, restore_genome_quality
+from vitnas.errors import InvalidData
+from vitnas.quality.base import FitContext, Quality
 from vitnas.quality.genomes.elasticity import median_genome, stage_costs
+from vitnas.quality.genomes.formula import CapacityFormula, Term
 from vitnas.quality.genomes.resources import stage_resources
+from vitnas.quality.parse import parse_quality, restored, saved
 from vitnas.space.files import load_space
+
+
+def made(name: str, space, table, pool) -> Quality:
+    return parse_quality(name).fit(FitContext(space, table, pool))
 
 
 def test_the_score_is_the_formula(v2, pool):
     space, table = v2
-    quality = Capacity.fit(space, table, pool)
+    quality = CapacityFormula.fit(space, table, pool)
     genomes = space.sample(300, np.random.default_rng(3))
     resources = {r.name: r for r in stage_resources(space)}
     expected = np.zeros(len(genomes))
@@ -39,7 +43,7 @@ def test_a_wide_pool_has_no_more_curvature_than_a_logarithm():
     """Stage widths and depths here span more than a factor of e from the 5th to the 95th percentile."""
     space = load_space("pit")
     pool = space.sample(500, np.random.default_rng(0))
-    quality = Capacity.fit(space, CostTable.cached(space), pool)
+    quality = CapacityFormula.fit(space, CostTable.cached(space), pool)
     assert quality.exponent == 0
     amounts = quality.amounts(pool)
     expected = sum(t.weight * np.log(amounts[t.resource] / t.reference) for t in quality.terms)
@@ -48,7 +52,7 @@ def test_a_wide_pool_has_no_more_curvature_than_a_logarithm():
 
 def test_more_of_anything_is_better(v2, pool):
     space, table = v2
-    quality = Capacity.fit(space, table, pool)
+    quality = CapacityFormula.fit(space, table, pool)
     width = [gene.name for gene in space.genes].index("stages.2.width")
     rows = np.repeat(space.references["s1"].genome[None], space.cardinalities[width], axis=0)
     rows[:, width] = np.arange(len(rows))
@@ -61,7 +65,7 @@ def test_more_of_anything_is_better(v2, pool):
 @pytest.mark.parametrize(("family", "order"), [("v2", ["s0", "s1", "s2", "l"]), ("v1", ["l1", "l3", "l7"])])
 def test_published_networks_are_ranked_as_published(family, order, request):
     space, table = request.getfixturevalue(family)
-    quality = Capacity.fit(space, table, space.sample(500, np.random.default_rng(5)))
+    quality = CapacityFormula.fit(space, table, space.sample(500, np.random.default_rng(5)))
     scores = quality.score(np.array([space.references[name].genome for name in order]))
     assert (np.diff(scores) > 0).all()
     top1 = [space.references[name].facts["top1"] for name in order]
@@ -72,31 +76,30 @@ def test_state_gives_the_same_scores_to_the_last_bit(v2, pool):
     space, table = v2
     genomes = space.sample(1000, np.random.default_rng(7))
     for name in ("capacity", "params", "macs", "depth"):
-        quality = genome_quality(name, space, table, pool)
-        assert isinstance(quality, GenomeQuality)
-        saved = json.loads(json.dumps(quality.state(), allow_nan=False))
-        again = restore_genome_quality(saved, space, table)
+        quality = made(name, space, table, pool)
+        kept = json.loads(json.dumps(saved(quality), allow_nan=False))
+        again = restored(FitContext(space, table, pool[:0]), kept)
         assert again.name == name
         assert (again.score(genomes) == quality.score(genomes)).all()
-        assert again.state() == saved
+        assert saved(again) == kept
 
 
 def test_a_state_of_another_space_is_refused(v1, v2, pool):
-    state = genome_quality("capacity", *v2, pool).state()
+    state = saved(made("capacity", *v2, pool))
     with pytest.raises(InvalidData, match="efficientformer_v1"):
-        restore_genome_quality(state, *v1)
+        restored(FitContext(*v1, pool), state)
     damaged = {**state, "terms": [{"resource": "stages.0.depth"}]}
     with pytest.raises(InvalidData, match="damaged"):
-        restore_genome_quality(damaged, *v2)
+        restored(FitContext(*v2, pool), damaged)
     foreign = {**state, "terms": [{**state["terms"][0], "resource": "stages.9.depth"}]}
     with pytest.raises(InvalidData, match=r"stages\.9\.depth"):
-        restore_genome_quality(foreign, *v2)
+        restored(FitContext(*v2, pool), foreign)
 
 
 def test_the_score_does_not_depend_on_the_company(v2, pool):
     """One genome at a time or many thousands: the same bits, so a resumed run ranks alike."""
     space, table = v2
-    quality = genome_quality("capacity", space, table, pool)
+    quality = made("capacity", space, table, pool)
     genomes = space.sample(9000, np.random.default_rng(8))
     together = quality.score(genomes)
     for row in (0, 17, 8191, 8192, 8999):
@@ -106,7 +109,7 @@ def test_the_score_does_not_depend_on_the_company(v2, pool):
 
 def test_curvature_zero_is_the_logarithm_of_the_cost(v2, pool):
     space, table = v2
-    quality = genome_quality("capacity", space, table, pool, {"curvature": 0.0, "ramp": 0.0})
+    quality = CapacityFormula.fit(space, table, pool, curvature=0.0, ramp=0.0)
     genomes = space.sample(2000, np.random.default_rng(9))
     total = stage_costs(table, ("params", "macs"))(genomes).sum(axis=1)
     geometric = np.log(total).mean(axis=1)
@@ -117,13 +120,13 @@ def test_a_resource_that_can_be_zero_stays_finite():
     space_and_table = _with_optional_attention()
     space, table = space_and_table
     genomes = space.sample(400, np.random.default_rng(0))
-    quality = Capacity.fit(space, table, genomes)
+    quality = CapacityFormula.fit(space, table, genomes)
     attention = next(t for t in quality.terms if t.resource.endswith("attention"))
     assert attention.offset > 0
     assert np.isfinite(quality.score(genomes)).all()
     # a pool that never shows the zero must not break on it
     amounts = quality.amounts(genomes)["stages.0.attention"]
-    narrow = Capacity.fit(space, table, genomes[amounts > 0])
+    narrow = CapacityFormula.fit(space, table, genomes[amounts > 0])
     assert np.isfinite(narrow.score(genomes)).all()
 
 
@@ -156,9 +159,10 @@ def _with_optional_attention():
 
 def test_a_space_with_one_point_has_a_quality(v2):
     one = load_space(v2[0].references["s0"].architecture.to_dict())
-    quality = genome_quality("capacity", one, CostTable.build(one), one.sample(3, np.random.default_rng(0)))
+    table, pool = CostTable.build(one), one.sample(3, np.random.default_rng(0))
+    quality = made("capacity", one, table, pool)
     assert np.isfinite(quality.score(one.sample(3, np.random.default_rng(0)))).all()
-    restore_genome_quality(quality.state(), one, CostTable.build(one))
+    restored(FitContext(one, table, pool), saved(quality))
 
 
 def test_median_genome_ignores_rows_in_which_a_gene_sleeps(v2):
@@ -187,28 +191,17 @@ def test_stage_costs_add_up_to_the_blocks(v2):
 def test_counts(v2, pool):
     space, table = v2
     genomes = np.array([r.genome for r in space.references.values()])
-    assert genome_quality("depth", space, table, pool).score(genomes).tolist() == [14, 21, 28, 35]
-    assert genome_quality("params", space, table, pool).score(genomes).tolist() == [
+    assert made("depth", space, table, pool).score(genomes).tolist() == [14, 21, 28, 35]
+    assert made("params", space, table, pool).score(genomes).tolist() == [
         r.facts["params"] for r in space.references.values()
     ]
-    assert genome_quality("macs", space, table, pool).score(genomes).tolist() == [
+    assert made("macs", space, table, pool).score(genomes).tolist() == [
         r.facts["macs"] for r in space.references.values()
     ]
-
-
-def test_names_and_settings(v2, pool):
-    assert is_genome_quality("capacity")
-    assert not is_genome_quality("naswot")
-    with pytest.raises(UnknownName, match="did you mean 'capacity'"):
-        genome_quality("capacty", *v2, pool)
-    with pytest.raises(UnknownName, match="did you mean 'curvature'"):
-        genome_quality("capacity", *v2, pool, {"curvatur": 1})
-    with pytest.raises(InvalidInput, match="negative"):
-        genome_quality("capacity", *v2, pool, {"curvature": -1})
 
 
 def test_a_spread_of_widths_is_pointed_out(v2):
     space, _ = v2
     terms = [Term("stages.0.width", 1, 40, 0, 2.0), Term("stages.0.depth", 1, 3, 0, 0.2)]
-    assert "sum of widths" in Capacity(space, terms, 1.0).notes[0]
-    assert Capacity(space, [terms[0], Term("stages.0.depth", 1, 3, 0, 1.0)], 1.0).notes == ()
+    assert "sum of widths" in CapacityFormula(space, terms, 1.0).notes[0]
+    assert CapacityFormula(space, [terms[0], Term("stages.0.depth", 1, 3, 0, 1.0)], 1.0).notes == ()

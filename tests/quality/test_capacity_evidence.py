@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.genomes.elasticity import elasticities
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.genomes.resources import stage_resources
 
 
@@ -28,7 +28,7 @@ def test_elasticities_of_a_plain_vit(plain_vit):
     assert both[3] > weights[3]
     assert both[0] == pytest.approx(1, abs=0.02)
     # where all is tokens, parameters alone are the cost
-    fitted = Capacity.fit(space, table, pool)
+    fitted = CapacityFormula.fit(space, table, pool)
     assert [t.weight for t in fitted.terms] == pytest.approx(list(weights))
 
 
@@ -182,4 +182,4 @@ def test_agrees_with_published_accuracies_of_plain_vits(plain_vit):
     )
     top1 = [row[-1] for row in AUTOFORMER_SMALL]
     # 600 such rows give .82; 24 of them some .1 around it
-    assert kendalltau(Capacity.fit(space, table, genomes).score(genomes), top1)[0] > 0.65
+    assert kendalltau(CapacityFormula.fit(space, table, genomes).score(genomes), top1)[0] > 0.65

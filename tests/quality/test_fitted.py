@@ -9,14 +9,14 @@ import pytest
 
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.quality.base import GenomeQuality
-from vitnas.quality.genomes.capacity import Capacity
-from vitnas.quality.genomes.counts import genome_quality, restore_genome_quality
+from vitnas.quality.base import FitContext
 from vitnas.quality.genomes.fitted.active import most_informative
 from vitnas.quality.genomes.fitted.block_figures import list_atoms
-from vitnas.quality.genomes.fitted.fitted import Fitted
+from vitnas.quality.genomes.fitted.model import FittedModel
 from vitnas.quality.genomes.fitted.validation import Validation, kendall_tau
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.labels import Labels, merged
+from vitnas.quality.parse import parse_quality, restored, saved
 from vitnas.space.files import load_space
 
 
@@ -54,7 +54,7 @@ def labelled(vit, count, *, late=0.0, noise=0.0, seed=1):
     rng = np.random.default_rng(seed)
     genomes = np.unique(space.sample(2 * count, rng), axis=0)
     genomes = genomes[rng.permutation(len(genomes))][:count]
-    score = Capacity.fit(space, table, pool).score(genomes)
+    score = CapacityFormula.fit(space, table, pool).score(genomes)
     score = (score - score.mean()) / score.std()
     names = [gene.name for gene in space.genes]
     where = [names.index(f"stages.0.blocks.0.expansion[{k}]") for k in (2, 3)]
@@ -64,16 +64,16 @@ def labelled(vit, count, *, late=0.0, noise=0.0, seed=1):
 
 def test_never_worse_than_its_prior(vit):
     space, table, pool = vit
-    capacity = Capacity.fit(space, table, pool)
+    capacity = CapacityFormula.fit(space, table, pool)
     test = labelled(vit, 400, seed=9)
     prior = kendall_tau(capacity.score(test.genomes), test.values)
     assert prior == pytest.approx(1, abs=1e-3)
     for seed in range(3):
         few = labelled(vit, 12, noise=0.3, seed=seed)
-        fitted = Fitted.fit(space, table, pool, few, check=False)
+        fitted = FittedModel.fit(space, table, pool, few, check=False)
         assert kendall_tau(fitted.score(test.genomes), test.values) > 0.75
     noisy = labelled(vit, 200, noise=0.3, seed=5)
-    fitted = Fitted.fit(space, table, pool, noisy, check=False)
+    fitted = FittedModel.fit(space, table, pool, noisy, check=False)
     assert kendall_tau(fitted.score(test.genomes), test.values) > 0.9
 
 
@@ -81,10 +81,10 @@ def test_learns_what_the_prior_cannot_say(vit):
     space, table, pool = vit
     test = labelled(vit, 300, late=2.0, seed=9)
     labels = labelled(vit, 60, late=2.0, noise=0.2)
-    fitted = Fitted.fit(space, table, pool, labels)
+    fitted = FittedModel.fit(space, table, pool, labels)
     tau = kendall_tau(fitted.score(test.genomes), test.values)
     assert tau > 0.85
-    assert kendall_tau(Capacity.fit(space, table, pool).score(test.genomes), test.values) < tau - 0.2
+    assert kendall_tau(CapacityFormula.fit(space, table, pool).score(test.genomes), test.values) < tau - 0.2
     # what cross-validation said of it, before the test rows were seen
     assert fitted.validation is not None
     assert abs(fitted.validation.tau - tau) < 0.12
@@ -100,14 +100,14 @@ def test_intervals_hold_what_they_promise(vit):
     held = []
     for seed in range(4):
         labels = labelled(vit, 60, late=1.0, noise=0.5, seed=seed)
-        low, high = Fitted.fit(space, table, pool, labels).interval(test.genomes)
+        low, high = FittedModel.fit(space, table, pool, labels).interval(test.genomes)
         held.append(((low <= test.values) & (test.values <= high)).mean())
     assert 0.84 < np.mean(held) < 0.97
 
 
 def test_the_score_is_the_sum_of_its_base_features(vit):
     space, table, pool = vit
-    fitted = Fitted.fit(space, table, pool, labelled(vit, 50, late=1.0), check=False)
+    fitted = FittedModel.fit(space, table, pool, labelled(vit, 50, late=1.0), check=False)
     weights, constant = fitted.weights
     genomes = space.sample(200, np.random.default_rng(4))
     naive = fitted.features.base(genomes) @ weights + constant
@@ -120,14 +120,14 @@ def test_the_score_is_the_sum_of_its_base_features(vit):
 def test_a_steep_tail_is_straightened(vit):
     space, table, pool = vit
     test, labels = labelled(vit, 300, seed=9), labelled(vit, 60, noise=0.1)
-    assert Fitted.fit(space, table, pool, labels, check=False).warp.power == 0
+    assert FittedModel.fit(space, table, pool, labels, check=False).warp.power == 0
 
     def bent(known):  # the poorest fall off
         z = (known.values - 75) / 2
         return Labels("top1", "made up", known.genomes, 75 + np.log1p(np.maximum(z, -0.97)))
 
     assert (bent(labels).values.argsort() == labels.values.argsort()).all()
-    fitted = Fitted.fit(space, table, pool, bent(labels), check=False)
+    fitted = FittedModel.fit(space, table, pool, bent(labels), check=False)
     assert fitted.warp.power > 0
     assert kendall_tau(fitted.score(test.genomes), test.values) > 0.85
 
@@ -156,33 +156,34 @@ def test_a_space_of_stages_and_operators(v2):
     pool = space.sample(500, np.random.default_rng(0))
     params = table.price(pool)["params"]
     labels = Labels("size", "counted", pool[:80], np.log(params[:80]))
-    fitted = Fitted.fit(space, table, pool, labels, check=False)
+    fitted = FittedModel.fit(space, table, pool, labels, check=False)
     assert kendall_tau(fitted.score(pool[80:]), params[80:]) > 0.9
-    again = restore_genome_quality(json.loads(json.dumps(fitted.state())), space, table)
+    again = FittedModel.from_state(space, json.loads(json.dumps(fitted.state())))
     assert np.array_equal(again.score(pool), fitted.score(pool))
 
 
 def test_state_round_trips_to_the_last_bit(vit):
     space, table, pool = vit
     labels = labelled(vit, 40, late=1.0, noise=0.1)
-    fitted = genome_quality("fitted", space, table, pool, labels=labels)
-    assert isinstance(fitted, GenomeQuality)
-    again = restore_genome_quality(json.loads(json.dumps(fitted.state())), space, table)
-    assert isinstance(again, Fitted)
+    context = FitContext(space, table, pool, labels=labels)
+    fitted = parse_quality("fitted").fit(context)
+    again = restored(context, json.loads(json.dumps(saved(fitted))))
     assert np.array_equal(again.score(pool), fitted.score(pool))
     assert again.notes == fitted.notes
-    for a, b in zip(again.interval(pool), fitted.interval(pool), strict=True):
-        np.testing.assert_allclose(a, b)
+    rows = [()] * len(pool)
+    for a, b in zip(again.details(pool, rows), fitted.details(pool, rows), strict=True):
+        assert a["fitted"]["low"] == pytest.approx(b["fitted"]["low"])
+        assert a["fitted"]["high"] == pytest.approx(b["fitted"]["high"])
 
 
 def test_a_damaged_or_foreign_state_is_refused(vit, v2):
     space, table, pool = vit
-    state = Fitted.fit(space, table, pool, labelled(vit, 20), check=False).state()
+    state = FittedModel.fit(space, table, pool, labelled(vit, 20), check=False).state()
     with pytest.raises(InvalidData, match="another space"):
-        restore_genome_quality(state, *v2)
+        FittedModel.from_state(v2[0], state)
     del state["weights"]
     with pytest.raises(InvalidData, match="damaged"):
-        restore_genome_quality(state, space, table)
+        FittedModel.from_state(space, state)
 
 
 def test_out_of_range_says_why(vit):
@@ -191,7 +192,7 @@ def test_out_of_range_says_why(vit):
     width = [gene.name for gene in space.genes].index("stages.0.width")
     narrow = labels.genomes[:, width] < 2
     few = Labels("top1", "made up", labels.genomes[narrow], labels.values[narrow])
-    fitted = Fitted.fit(space, table, pool, few, check=False)
+    fitted = FittedModel.fit(space, table, pool, few, check=False)
     assert fitted.out_of_range(few.genomes) == [()] * len(few)
     wide = labels.genomes[~narrow][:5]
     for reasons in fitted.out_of_range(wide):
@@ -208,11 +209,11 @@ def test_too_few_or_equal_labels_are_refused(vit):
     labels = labelled(vit, 12)
     few = Labels("top1", "t.csv", labels.genomes[:9], labels.values[:9])
     with pytest.raises(InvalidData, match=r"t.csv: 9 labelled architectures in column 'top1'.*at least 10"):
-        Fitted.fit(space, table, pool, few)
+        FittedModel.fit(space, table, pool, few)
     with pytest.raises(InvalidData, match="every label is 3"):
-        Fitted.fit(space, table, pool, Labels("top1", "t.csv", labels.genomes, np.full(12, 3.0)))
-    with pytest.raises(InvalidInput, match="--labels"):
-        genome_quality("fitted", space, table, pool)
+        FittedModel.fit(space, table, pool, Labels("top1", "t.csv", labels.genomes, np.full(12, 3.0)))
+    with pytest.raises(InvalidInput, match="needs `labels`"):
+        parse_quality("fitted").fit(FitContext(space, table, pool))
 
 
 def test_rows_of_one_architecture_are_averaged(vit):
@@ -240,7 +241,7 @@ def test_what_to_label(vit):
 
     def left(rows):
         chosen = Labels("top1", "made up", pool[rows], np.arange(float(len(rows))))
-        fitted = Fitted.fit(space, table, pool, chosen, check=False)
+        fitted = FittedModel.fit(space, table, pool, chosen, check=False)
         fitted.variances = np.full_like(fitted.variances, 0.1)
         return fitted.ridge.leverage(fitted.features.blocks(pool)).mean()
 

@@ -5,34 +5,31 @@ from __future__ import annotations
 import io
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-import vitnas.run.finish
-import vitnas.run.in_flight
-import vitnas.run.rating
 from vitnas.arch.schema import read_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, UnknownName
-from vitnas.quality.genomes.counts import genome_quality, restore_genome_quality
+from vitnas.quality.base import FitContext
 from vitnas.quality.measure import measure
+from vitnas.quality.parse import parse_quality, restored, saved
 from vitnas.report.terminal.summary import report
+from vitnas.run import search as searches
 from vitnas.run.dry_run import dry_run
-from vitnas.run.search import resume_search, run_search
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 
+FEW = RatingSettings(reference_networks=5, shown=("naswot",), batch=8)
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 PAIR = "naswot+token_entropy"
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 5)
-    monkeypatch.setattr(vitnas.run.finish, "SHOWN_PROXIES", ("naswot",))
-    monkeypatch.setattr(vitnas.run.in_flight, "IN_FLIGHT", 8)
 
 
 def search(quality, *, name="run", **changes):
@@ -154,15 +151,11 @@ def test_combined_qualities_of_genomes_keep_their_scores(folder):
     space = load_space("tiny")
     table = CostTable.build(space)
     pool = space.sample(50, np.random.default_rng(0))
-    config = SearchConfig("tiny", quality="capacity+depth", combine="log-rank")
-    setup = type(
-        "Setup", (), {"config": config, "problem": None, "table": table, "pool": pool, "labels": None}
-    )
-    setup.problem = type("Problem", (), {"space": space})
-    quality = vitnas.run.rating.fitted_quality(setup)
-    again = restore_genome_quality(json.loads(json.dumps(quality.state())), space, table)
+    context = FitContext(space, table, pool)
+    quality = parse_quality("capacity+depth", "log-rank").fit(context)
+    again = restored(context, json.loads(json.dumps(saved(quality))))
     assert (again.score(pool) == quality.score(pool)).all()
-    parts = [genome_quality(name, space, table, pool).score(pool) for name in ("capacity", "depth")]
+    parts = [parse_quality(name).fit(context).score(pool) for name in ("capacity", "depth")]
     ranks = [[sum(other <= own for other in part) for own in part] for part in parts]
     expected = np.log((np.array(ranks) + 1) / 51).sum(axis=0)
     np.testing.assert_allclose(quality.score(pool), expected)

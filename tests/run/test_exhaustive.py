@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,18 @@ import numpy as np
 import pytest
 import yaml
 
-import vitnas.run.rating
 from vitnas.cost.table import CostTable
 from vitnas.report.terminal.summary import summary
-from vitnas.run.search import resume_search, run_search
+from vitnas.run import search as searches
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.pareto import first_non_dominated
 from vitnas.space.files import load_space
 
+FEW = RatingSettings(reference_networks=2, shown=("naswot",))
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 LIMIT = 60_000
 BUDGET = (("max-params", "60k"),)
 SMALL: dict[str, Any] = {
@@ -40,8 +45,6 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "search_spaces").mkdir()
     (tmp_path / "search_spaces" / "few.yaml").write_text(yaml.safe_dump(SMALL))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 2)
-    monkeypatch.setattr(vitnas.run.rating, "SHOWN_PROXIES", ("naswot",))
 
 
 def config(**settings: Any) -> SearchConfig:

@@ -5,26 +5,27 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import vitnas.run.rating as rating
 from vitnas.arch.schema import read_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput, RunError
 from vitnas.labelling import add_labels, ask_labels, inherited
+from vitnas.run import search as searches
 from vitnas.run.labels import labels_text, read_labels
-from vitnas.run.search import resume_search, run_search
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 
-
-@pytest.fixture(autouse=True)
-def small_sample(monkeypatch):
-    """Few networks are built at the end of a search: they are not what is tested."""
-    monkeypatch.setattr(rating, "SAMPLE", 2)
+# few networks are built at the end of a search: they are not what is tested
+run_search, resume_search = (
+    partial(begin, rating=RatingSettings(reference_networks=2))
+    for begin in (searches.run_search, searches.resume_search)
+)
 
 
 def truth(genomes):

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-import vitnas.run.finish
-import vitnas.run.rating
-import vitnas.run.rung_scores
 import vitnas.workers.serial
 from vitnas.errors import InvalidInput, UnknownName
 from vitnas.events import Silent
-from vitnas.run.search import resume_search, run_search
+from vitnas.run import search as searches
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 
+FEW = RatingSettings(reference_networks=4, shown=("naswot",))
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 LIMIT = (("max-params", "100k"),)
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 4)
-    monkeypatch.setattr(vitnas.run.finish, "SHOWN_PROXIES", ("naswot",))
 
 
 def search(*then, name="run", **changes):
@@ -122,7 +119,7 @@ def test_a_front_that_is_too_small_goes_in_whole_and_it_is_said(folder):
         ({"then": ("naswto:9",)}, "--then naswto:9: unknown quality 'naswto'; did you mean 'naswot'?"),
         ({"then": ("naswot+:9",)}, "--then naswot+:9: a name is missing"),
         ({"then": ("naswot+naswot:9",)}, "--then naswot+naswot:9: 'naswot' stands twice"),
-        ({"then": ("train:9",)}, "--then train:N needs --data"),
+        ({"then": ("train:9",)}, "--then train:9 needs --data"),
         ({"then": ("train+depth:9",)}, "--then train+depth:9: 'train' is combined with nothing"),
         ({"then": ("depth:9",), "objectives": ("params", "macs")}, "--then depth:9: a rung chooses by its"),
         ({"then": ("fitted:9",)}, "--then fitted:9 needs --labels"),
@@ -204,7 +201,7 @@ def test_interrupted_before_anything_is_scored_it_writes_the_front_before(folder
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(vitnas.run.search, "make_scores", stop)
+    monkeypatch.setattr(searches, "_rung_rating", stop)
     result = search("naswot:6")
     assert (result.state, result.quality) == ("interrupted", "capacity")
     assert (result.rungs[1].input, result.rungs[1].scored, result.rungs[1].whole) == (6, 0, False)

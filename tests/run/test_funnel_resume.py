@@ -8,24 +8,22 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import vitnas.run.finish
-import vitnas.run.rating
 from vitnas.events import Silent
-from vitnas.run.search import resume_search, run_search
+from vitnas.run import search as searches
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 
+FEW = RatingSettings(reference_networks=3, shown=("naswot",))
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 THEN = ("depth:20", "naswot:6", "zico+params:3")
 WRITTEN = ("front.json", "whole_front.json", "rungs.json", "reference.json")
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch):
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 3)
-    monkeypatch.setattr(vitnas.run.finish, "SHOWN_PROXIES", ("naswot",))
 
 
 def config():
@@ -93,11 +91,13 @@ def test_killed_anywhere_it_ends_with_the_same_winners(folder):
 
 
 DRIVER = """
-import vitnas.run.finish as finish
-import vitnas.run.rating as rating
-rating.SAMPLE = 3
-finish.SHOWN_PROXIES = ("naswot",)
+from functools import partial
 from vitnas.cli.main import main
+from vitnas.run import search
+from vitnas.run.prepare import RatingSettings
+few = RatingSettings(reference_networks=3, shown=("naswot",))
+search.run_search = partial(search.run_search, rating=few)
+search.resume_search = partial(search.resume_search, rating=few)
 main()
 """
 

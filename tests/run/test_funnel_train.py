@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,19 @@ import pytest
 import yaml
 from rich.console import Console
 
-import vitnas.run.finish
-import vitnas.run.rating
 from vitnas.report.terminal.dry_run_table import dry_run_table
 from vitnas.report.terminal.summary import report
+from vitnas.run import search as searches
 from vitnas.run import trainings as trained
 from vitnas.run.dry_run import dry_run
-from vitnas.run.search import resume_search, run_search
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.workers.tune_ledger import Training
 
+FEW = RatingSettings(reference_networks=3, shown=("naswot",))
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 CONFIG = SearchConfig(
     "tiny", trials=600, front=3, budgets=(("max-params", "100k"),), random_arm=False,
     then=("depth:12", "train:4"), data="data.npz", epochs=2, train_batch=16,
@@ -31,8 +35,6 @@ CONFIG = SearchConfig(
 @pytest.fixture
 def trainings(folder, monkeypatch):
     """Accuracies that grow with the number of blocks; the second network fails."""
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 3)
-    monkeypatch.setattr(vitnas.run.finish, "SHOWN_PROXIES", ("naswot",))
     rng = np.random.default_rng(0)
     np.savez("data.npz", x_train=rng.integers(0, 256, (40, 64, 64, 3), np.uint8), y_train=np.arange(40) % 10)
     began, stop = [], []

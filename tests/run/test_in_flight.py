@@ -12,13 +12,15 @@ from vitnas.errors import InvalidInput
 from vitnas.events import Silent
 from vitnas.report.terminal.notes import notes
 from vitnas.report.terminal.summary import failures
-from vitnas.run.in_flight import UNORDERED, asks_of
+from vitnas.run.bench_scorer import UNORDERED, asks_of
+from vitnas.run.prepare import RatingSettings
 from vitnas.run.search import resume_search, run_search
 from vitnas.searching.config import SearchConfig
 from vitnas.strategies.evolution import Evolution
 from vitnas.workers import Failure, Serial
 
 QUALITY = "naswot"
+FEW = RatingSettings(reference_networks=6)
 
 
 class Shuffled(Serial):
@@ -59,14 +61,12 @@ class Heard(Silent):
 
 @pytest.fixture
 def search(folder, monkeypatch):
-    monkeypatch.setattr("vitnas.run.rating.SAMPLE", 6)
-
     def run(name, order=0, *, resume=None, **changes):
         monkeypatch.setattr("vitnas.run.search.make_workers", lambda _: Shuffled(order))
         if resume:
-            return resume_search(Path("runs") / name, trials=resume)
+            return resume_search(Path("runs") / name, trials=resume, rating=FEW)
         config = SearchConfig("tiny", quality=QUALITY, front=3, **changes)
-        return run_search(config, name=name)
+        return run_search(config, name=name, rating=FEW)
 
     return run
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
 
 from vitnas.errors import InvalidInput, RunError
-from vitnas.run import rating
-from vitnas.run.search import resume_search, run_search
+from vitnas.run import search as searches
+from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.store.folder import RunFolder
+
+FEW = RatingSettings(reference_networks=3, batch=8)
+run_search, resume_search = (
+    partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
+)
 
 
 def write_images(place, seed, channels=3):
@@ -20,9 +26,7 @@ def write_images(place, seed, channels=3):
     return str(place)
 
 
-def test_images_of_a_run(folder, monkeypatch):
-    monkeypatch.setattr(rating, "SAMPLE", 3)
-    monkeypatch.setattr("vitnas.run.in_flight.IN_FLIGHT", 8)
+def test_images_of_a_run(folder):
     place = write_images(folder / "real.npz", 0)
     settings = {"space": "tiny", "quality": "naswot", "trials": 3, "front": 1, "budgets": ()}
     run_search(SearchConfig(images=place, **settings), name="real")

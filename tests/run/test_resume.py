@@ -15,15 +15,16 @@ import pytest
 # checkpoints at every round, so that a kill falls between any two of them
 DRIVER = """
 import sys
-import vitnas.run.in_flight as in_flight
-import vitnas.run.rating as rating
+from functools import partial
 import vitnas.run.main_loop as stage
+from vitnas.cli.main import main
+from vitnas.run import search
+from vitnas.run.prepare import RatingSettings
 stage.CHECKPOINT_S = 0.0
 stage.CHECKPOINT_SHARE = float("inf")
-rating.SAMPLE = 4
-rating.GENOME_BATCH = 512
-in_flight.IN_FLIGHT = 8
-from vitnas.cli.main import main
+few = RatingSettings(reference_networks=4, batch=512)
+search.run_search = partial(search.run_search, rating=few)
+search.resume_search = partial(search.resume_search, rating=few)
 main()
 """
 
@@ -52,6 +53,8 @@ PROXY = [
     "2",
     "--quality",
     "naswot",
+    "--in-flight",
+    "8",
 ]
 
 

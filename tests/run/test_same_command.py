@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-import vitnas.run.rating
 from vitnas.cli.main import main
 from vitnas.run.search import run_search
 from vitnas.searching.config import SearchConfig
@@ -19,10 +18,7 @@ SEARCH = (
 SCALE = ("scale", "tiny:known", "--to", "70k", "--rule", "compound", "--workers", "1", "--resume", "runs/f")
 
 
-@pytest.fixture(autouse=True)
-def few(folder, monkeypatch):
-    monkeypatch.setattr(vitnas.run.rating, "SAMPLE", 2)
-    monkeypatch.setattr(vitnas.run.rating, "SHOWN_PROXIES", ("naswot",))
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 @pytest.fixture

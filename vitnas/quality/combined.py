@@ -13,20 +13,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
-from vitnas.errors import InvalidData, InvalidInput, unknown
-from vitnas.quality.base import GenomeQuality
+from vitnas.errors import InvalidData
+from vitnas.quality.base import NOT_AN_ACCURACY, Details, Quality, Record
 from vitnas.space.activity import Genomes
 
 COMBINATIONS = ("standard", "log-rank")
 SAMPLE = 1024  # of the pool, where scoring costs nothing
 
 
-def standard_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum (n,) of each member's standard deviations above its mean, for scores (n, K), higher is better.
+def mean_ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ranks (n,) from 1 of finite values (n,), ties their mean."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    return np.asarray((last - (counts - 1) / 2)[place], dtype=np.float64)
 
-    A row with a score that is not finite is nan and counts in no mean; a member that does not vary adds 0.
+
+def standard_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum (n,) of each part's standard deviations above its mean, for scores (n, K), higher is better.
+
+    A row with a score that is not finite is nan and counts in no mean; a part that does not vary adds 0.
     """
     known = np.isfinite(scores).all(axis=1)
     total = np.full(len(scores), np.nan)
@@ -38,7 +44,7 @@ def standard_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def log_rank_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum (n,) of ln(rank / n) over members, for scores (n, K), higher is better: at most 0.
+    """Sum (n,) of ln(rank / n) over parts, for scores (n, K), higher is better: at most 0.
 
     The worst network has rank 1 and the best rank n, ties their mean. A row with a score that is not finite
     is nan and has no rank.
@@ -48,37 +54,9 @@ def log_rank_sum(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     known = np.isfinite(scores).all(axis=1)
     total = np.full(len(scores), np.nan)
     if known.any():
-        ranks = np.asarray(rankdata(scores[known], axis=0), dtype=np.float64)
+        ranks = np.stack([mean_ranks(column) for column in scores[known].T], axis=1)
         total[known] = np.log(ranks / len(ranks)).sum(axis=1)
     return total
-
-
-def split_quality(name: str, combine: str | None = None, *, where: str = "") -> tuple[str, ...]:
-    """``a+b`` as its members.
-
-    Args:
-        name: of one score or several.
-        combine: how they are to be combined.
-        where: the option to name in errors, as it was given; empty for ``--quality``.
-
-    Raises:
-        InvalidInput: a name is missing or stands twice; there is nothing to combine.
-        UnknownName: no such combination.
-    """
-    members = tuple(member.strip() for member in name.split("+"))
-    if not all(members):
-        raise InvalidInput(f"{where or '--quality'}: a name is missing in '{name}' (write one, or A+B)")
-    same = [member.replace("-", "_") for member in members]
-    twice = next((m for k, m in enumerate(same) if m in same[:k]), None)
-    if twice is not None:
-        raise InvalidInput(f"{where or f'--quality {name}'}: '{twice}' stands twice")
-    if combine is not None and combine not in COMBINATIONS:
-        raise unknown("combination", combine, COMBINATIONS, where="--combine")
-    if combine is not None and len(members) == 1:
-        raise InvalidInput(
-            f"--combine {combine}: '{name}' is one score (write --quality A+B, or leave it out)"
-        )
-    return members
 
 
 class Combination:
@@ -91,7 +69,7 @@ class Combination:
 
     Args:
         how: one of ``COMBINATIONS``.
-        samples: each member's finite scores on the sample, higher is better.
+        samples: each part's finite scores on the sample, higher is better.
     """
 
     def __init__(self, how: str, samples: Sequence[Sequence[float]]) -> None:
@@ -100,6 +78,12 @@ class Combination:
         self._means = np.array([statistics.fmean(sample) for sample in self.samples])
         spreads = np.array([statistics.pstdev(sample) for sample in self.samples])
         self._spreads = np.where(spreads > 0, spreads, np.inf)
+
+    @classmethod
+    def of(cls, how: str, parts: Sequence[Quality], samples: Sequence[Sequence[float]]) -> Combination:
+        """By the scores of a sample as each part defines them."""
+        pairs = zip(parts, samples, strict=True)
+        return cls(how, [part.oriented(np.asarray(sample, np.float64)).tolist() for part, sample in pairs])
 
     def standard(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Standard deviations (n, K) above the sample's means; 0 where the sample does not vary."""
@@ -129,47 +113,71 @@ class Combination:
         )
 
 
-class CombinedQuality:
-    """Several qualities of genomes as one (a `GenomeQuality`).
+class Combined(Quality):
+    """Several qualities as one, or one on the scale of a sample.
 
     Args:
-        parts: the members, of one space.
+        parts: of one space.
         combination: with their scores on a sample.
     """
 
-    def __init__(self, parts: Sequence[GenomeQuality], combination: Combination) -> None:
+    def __init__(self, parts: Sequence[Quality], combination: Combination) -> None:
         self.parts = tuple(parts)
         self.combination = combination
         self.names = tuple(part.name for part in parts)
         self.name = "+".join(self.names)
+        self.rates = next((part.rates for part in parts if part.is_expensive), "genomes")
+        self.repeats = max((part.repeats for part in parts if part.is_expensive), default=1)
         own = dict.fromkeys(note for part in parts for note in part.notes)
-        self.notes: tuple[str, ...] = (combination.note(self.names), *own)
+        self.notes = (*([combination.note(self.names)] if len(parts) > 1 else []), *own)
 
-    @classmethod
-    def fit(cls, parts: Sequence[GenomeQuality], how: str, pool: Genomes) -> CombinedQuality:
-        """Held against the first of a pool (m, G) of feasible canonical genomes."""
-        return cls(parts, Combination(how, [part.score(pool[:SAMPLE]).tolist() for part in parts]))
+    def part_scores(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64] | None:
+        """Scores (n, K) by each part; nan where there is none."""
+        return self._scores(genomes, records) if len(self.parts) > 1 else None
 
-    def members(self, genomes: Genomes) -> NDArray[np.float64]:
-        """Scores (n, K) of canonical genomes (n, G) by each member."""
-        return np.stack([part.score(genomes) for part in self.parts], axis=1)
+    def _scores(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64]:
+        return np.stack([part.rate(genomes, records) for part in self.parts], axis=1)
+
+    def rate(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64]:
+        """The combined score (n,); nan where a part has none."""
+        return self.combination(self._scores(genomes, records))
 
     def score(self, genomes: Genomes) -> NDArray[np.float64]:
-        """The combined score (n,) of canonical genomes (n, G)."""
-        return self.combination(self.members(genomes))
+        """The combined score (n,) of canonical genomes (n, G), if all parts rate genomes."""
+        return self.rate(genomes, ())
+
+    def failure(self, record: Record) -> str:
+        """Why the first part that failed has no score."""
+        return next(filter(None, (part.failure(record) for part in self.parts if part.is_expensive)), "")
+
+    def details(self, genomes: Genomes, records: Sequence[Record]) -> list[Details]:
+        """Each part's score and its standard deviations above the sample's mean, or why it has none."""
+        values = np.stack([part.values(genomes, records) for part in self.parts], axis=1)
+        turned = np.stack([p.oriented(v) for p, v in zip(self.parts, values.T, strict=True)], axis=1)
+        rows = zip(values.tolist(), self.combination.standard(turned).tolist(), strict=True)
+        found: list[Details] = [
+            {name: {"value": v, "standard": s} for name, v, s in zip(self.names, *row, strict=True)}
+            for row in rows
+        ]
+        if not self.is_expensive:
+            return found
+        for own, record in zip(found, records, strict=True):
+            for part in self.parts:
+                if part.is_expensive and (reason := part.failure(record)):
+                    own[part.name] = {"failure": reason}
+        return [own if record else {} for own, record in zip(found, records, strict=True)]
 
     def state(self) -> dict[str, Any]:
-        """The members' states and scores on the sample, as JSON."""
+        """The parts' states and scores on the sample, as JSON, if all rate genomes."""
         return {
-            "quality": self.name,
             "combine": self.combination.how,
-            "members": [part.state() for part in self.parts],
+            "members": [{"quality": part.name, **part.state()} for part in self.parts],
             "samples": [sample.tolist() for sample in self.combination.samples],
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], parts: Sequence[GenomeQuality]) -> CombinedQuality:
-        """The quality whose ``state`` it is, of members that were restored.
+    def of_state(cls, state: Mapping[str, Any], parts: Sequence[Quality]) -> Combined:
+        """The quality whose ``state`` it is, of parts that were restored.
 
         Raises:
             InvalidData: the state is damaged.
@@ -178,3 +186,8 @@ class CombinedQuality:
         if state.get("combine") not in COMBINATIONS or not samples or len(samples) != len(parts):
             raise InvalidData(f"the saved quality '{state.get('quality')}' is damaged")
         return cls(parts, Combination(state["combine"], samples))
+
+    @classmethod
+    def caption(cls, name: str, notes: Sequence[str]) -> str:
+        """How they are combined."""
+        return f"{'; '.join(notes[:1]) or name}. {NOT_AN_ACCURACY}"

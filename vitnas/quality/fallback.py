@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from vitnas.arch.schema import Architecture
-from vitnas.quality.genomes.capacity import RAMP
+from vitnas.quality.genomes.formula import RAMP
 from vitnas.quality.genomes.resources import attention_width_of, expansion_of
 
 

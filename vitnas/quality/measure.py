@@ -11,13 +11,13 @@ from typing import Any
 
 import torch
 
-from vitnas import plugins
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.quality.data.images import Images
 from vitnas.quality.proxies._base import Proxy
 from vitnas.quality.proxies._passes import Outcome, derived_seed, loss_of, run_proxies
+from vitnas.quality.proxy import load_proxy
 
 __all__ = ["Measurement", "Setting", "fitted_resolution", "load_proxy", "loss_of", "measure", "run_proxies"]
 
@@ -67,19 +67,6 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """As JSON."""
         return {**dataclasses.asdict(self), "notes": list(self.notes)}
-
-
-def load_proxy(name: str) -> type[Proxy]:
-    """The class of a proxy.
-
-    Raises:
-        UnknownName: no such proxy.
-        InvalidInput: a plugin that is no ``Proxy``.
-    """
-    found = plugins.load_plugin("proxy", name)
-    if not (isinstance(found, type) and issubclass(found, Proxy)):
-        raise InvalidInput(f"proxy '{name}' must be a class derived from vitnas.quality.proxies.Proxy")
-    return found
 
 
 def measure(

@@ -9,14 +9,12 @@ import numpy as np
 from vitnas.bench.task import ALL, Draws, NetworkTask
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
-from vitnas.quality.combined import split_quality
-from vitnas.quality.genomes.counts import is_genome_quality
-from vitnas.quality.trained import TRAIN
+from vitnas.quality.parse import QualityName
 from vitnas.run.prepare import Setup, make_strategy, prepare, trials_of
-from vitnas.run.rating import GENOME_BATCH, check_qualities, fitted_quality
-from vitnas.run.rating import SAMPLE as REFERENCES
+from vitnas.run.rating import check_qualities, fit_context
 from vitnas.run.result import DryRun, RungPlan
 from vitnas.run.train_preview import training_seconds
+from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes
 from vitnas.searching.loop import Loop
@@ -44,9 +42,10 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
     for name in _shown(setup):
         low, high = extremes(setup.table, name)
         ranges[name] = (low, float(np.median(costs[name])), high)
-    trials = trials_of(config, genome_quality=all(map(is_genome_quality, split_quality(config.quality))))
-    rate = _rate(setup)
-    rungs = tuple(_plan(setup, rung) for rung in config.rungs)
+    trials = trials_of(config, setup.quality)
+    searched, *then = qualities_of(config).values()
+    rate = 1.0 / _seconds(setup, searched) if searched.is_expensive else _rate(setup, trials)
+    rungs = tuple(_plan(setup, rung, own) for rung, own in zip(config.rungs, then, strict=True))
     return DryRun(
         space=setup.problem.space.name,
         size=setup.problem.space.size,
@@ -62,13 +61,12 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
     )
 
 
-def _plan(setup: Setup, rung: Rung) -> RungPlan:
+def _plan(setup: Setup, rung: Rung, quality: QualityName) -> RungPlan:
     """What a rung would do, with one worker; its reference sample is among the time."""
-    if all(map(is_genome_quality, split_quality(rung.quality))):
+    if not quality.is_expensive:
         return RungPlan(rung.quality, rung.take, 0.0)
-    if rung.quality == TRAIN:
-        return RungPlan(rung.quality, rung.take, rung.take * training_seconds(setup))
-    return RungPlan(rung.quality, rung.take, (rung.take + REFERENCES) / _network_rate(setup, rung.quality))
+    beside = 0 if quality.needs("trainings") else setup.rating.reference_networks
+    return RungPlan(rung.quality, rung.take, (rung.take + beside) * _seconds(setup, quality))
 
 
 def _shown(setup: Setup) -> list[str]:
@@ -87,17 +85,13 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
     return shares
 
 
-def _rate(setup: Setup) -> float:
-    """Feasible candidates scored a second, measured on a few."""
-    name = setup.config.quality
-    if name == TRAIN:
-        return 1.0 / training_seconds(setup)
-    if not all(map(is_genome_quality, split_quality(name))):
-        return _network_rate(setup, name)
-    quality = fitted_quality(setup)
-    few = trials_of(setup.config, genome_quality=True) <= FEW_TRIALS
+def _rate(setup: Setup, trials: int) -> float:
+    """Feasible candidates scored a second by a quality of genomes, measured on a few."""
+    quality = setup.quality.fit(fit_context(setup))
+    few = trials <= FEW_TRIALS
     strategy = make_strategy(setup)
-    loop = Loop(setup.problem, strategy, GenomeScorer(quality.score, strategy.batch or GENOME_BATCH), 0)
+    batch = strategy.batch or setup.quality.batch
+    loop = Loop(setup.problem, strategy, GenomeScorer(lambda g: quality.rate(g, ()), batch), 0)
     loop.run(20 if few else 32768)
     before = loop.progress.trials
     started = time.perf_counter()
@@ -105,10 +99,13 @@ def _rate(setup: Setup) -> float:
     return max(loop.progress.trials - before, 1) / (time.perf_counter() - started)
 
 
-def _network_rate(setup: Setup, quality: str) -> float:
-    """Networks measured a second by the proxies of a quality."""
+def _seconds(setup: Setup, quality: QualityName) -> float:
+    """Of one network, measured or trained, on one worker."""
+    if quality.needs("trainings"):
+        return training_seconds(setup)
+    names = zip(quality.names, quality.classes, strict=True)
     task = NetworkTask(
-        tuple(member for member in split_quality(quality) if not is_genome_quality(member)),
+        tuple(name for name, cls in names if cls.rates == "networks"),
         Draws(images=setup.config.images, device=setup.config.device),
         setup.problem.space.document,
     )
@@ -116,4 +113,4 @@ def _network_rate(setup: Setup, quality: str) -> float:
     task(item)
     started = time.perf_counter()
     task(item)
-    return 1.0 / (time.perf_counter() - started)
+    return time.perf_counter() - started

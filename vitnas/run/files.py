@@ -9,13 +9,12 @@ from typing import Any
 from vitnas.run.funnel import Funnel, Level
 from vitnas.run.main_loop import SearchStage
 from vitnas.run.prepare import Setup
-from vitnas.run.rating import Rating
 from vitnas.run.result import Member, SearchResult
 from vitnas.space.files import recipe_of
 from vitnas.store.folder import RunFolder, current_versions
 
 
-def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: SearchResult) -> dict[str, Any]:
+def front_document(setup: Setup, stage: SearchStage, result: SearchResult) -> dict[str, Any]:
     """``front.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
     return {
         "space": setup.problem.space.name,
@@ -30,7 +29,7 @@ def front_document(setup: Setup, stage: SearchStage, rating: Rating, result: Sea
         **({"exhaustive": True} if result.exhaustive else {}),
         "hypervolume": result.hypervolume,
         "random_hypervolume": result.random_hypervolume,
-        "box": dataclasses.asdict(rating.box),
+        "box": dataclasses.asdict(stage.box),
         "history": [list(row) for row in stage.history],
         "members": [_without_times(plain(m)) for m in result.front],
         **({"choice": _without_times(plain(result.choice))} if result.choice else {}),

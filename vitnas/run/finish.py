@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
 from vitnas.arch.yaml_io import dump_yaml
+from vitnas.bench.networks import NetworkBench
 from vitnas.events import Listener
 from vitnas.hardware.targets import coverage_of
+from vitnas.quality.base import Details, Quality
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.quality.reference import ReferenceSample
 from vitnas.run.files import front_document, metadata, plain, rungs_document
 from vitnas.run.funnel import Funnel
 from vitnas.run.main_loop import SearchStage
-from vitnas.run.network_quality import Details, oriented
 from vitnas.run.prepare import Setup
-from vitnas.run.rating import SHOWN_PROXIES, Rating, reference_sample
+from vitnas.run.rating import Rating, reference_sample
 from vitnas.run.result import Member, SearchResult
 from vitnas.searching.spread import spread
 from vitnas.space.activity import Genomes
@@ -34,6 +36,7 @@ def finish(
     folder: RunFolder,
     stage: SearchStage,
     rating: Rating,
+    bench: NetworkBench,
     funnel: Funnel,
     state: str,
     listener: Listener,
@@ -48,18 +51,22 @@ def finish(
     everything = np.concatenate([genomes, known, chosen])
     records: list[Evaluation] = [{} for _ in everything]
     sample: ReferenceSample | None = None
+    shown = [ProxyQuality(name) for name in setup.rating.shown]
     if state != "interrupted":
         try:
-            sample = reference_sample(setup, folder, rating.bench, SHOWN_PROXIES, listener)
+            sample = reference_sample(setup, folder, bench, shown, listener)
             listener.stage("checking networks", f"{len(genomes)} of the front, {len(published)} published")
-            records = rating.bench.measure(
-                everything, SHOWN_PROXIES, health=True, done=lambda n: listener.count(n, len(everything))
+            records = bench.measure(
+                everything,
+                [proxy.name for proxy in shown],
+                health=True,
+                done=lambda n: listener.count(n, len(everything)),
             )
             funnel.measure(everything[len(genomes) :])
         except KeyboardInterrupt:
             state, sample = "interrupted", None
     listener.stage("writing files", str(folder.path))
-    maker = _MemberMaker(setup, rating, funnel, sample)
+    maker = _MemberMaker(setup, rating, funnel, sample, {proxy.name: proxy for proxy in shown})
     front = maker.members(genomes, records[: len(genomes)])
     others = records[len(genomes) :]
     references = maker.members(known, others[: len(known)], interrupted=state == "interrupted")
@@ -68,10 +75,10 @@ def finish(
         _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
     ]
     front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
-    result = _result(setup, folder, stage, rating, funnel, state, front, references)
+    result = _result(setup, folder, stage, funnel, state, front, references)
     if choice:
         result = dataclasses.replace(result, choice=dataclasses.replace(choice[0], file="choice.yaml"))
-    _write(setup, folder, stage, rating, funnel, result)
+    _write(setup, folder, stage, funnel, result)
     return result
 
 
@@ -91,11 +98,19 @@ def join_choice(setup: Setup, stage: SearchStage, rating: Rating) -> None:
 
 
 class _MemberMaker:
-    def __init__(self, setup: Setup, rating: Rating, funnel: Funnel, sample: ReferenceSample | None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        rating: Rating,
+        funnel: Funnel,
+        sample: ReferenceSample | None,
+        shown: Mapping[str, Quality],
+    ) -> None:
         self.setup = setup
         self.rating = rating
         self.funnel = funnel
         self.sample = sample
+        self.shown = shown
 
     def members(
         self, genomes: Genomes, records: Sequence[Evaluation], *, interrupted: bool = False
@@ -105,9 +120,9 @@ class _MemberMaker:
             return []
         costs = self.setup.table.price(genomes)
         violation = self.setup.problem.violation(costs, len(genomes))
-        skip = interrupted and self.rating.scorer.is_dear  # rating would build networks
-        quality = np.full(len(genomes), np.nan) if skip else self.rating.rate(genomes)
-        said: list[Details] = [{} for _ in genomes] if skip else self.rating.details(genomes)
+        # after an interruption nothing is measured any more
+        quality = self.rating.recall(genomes)[0] if interrupted else self.rating.rate(genomes)
+        said: list[Details] = self.rating.details(genomes)
         rungs = self.funnel.said(genomes, quality)
         if self.setup.config.then:
             last = self.funnel.last.result.quality
@@ -162,8 +177,9 @@ class _MemberMaker:
         for proxy, value in (record.get("scores") or {}).items():
             entry: dict[str, Any] = {"value": value}
             if self.sample is not None:
-                standard = oriented(proxy, self.sample, record)
-                entry["standard"] = standard if math.isfinite(standard) else None
+                standard = self.sample.standardise(proxy, value)
+                turned = standard if self.shown[proxy].higher_is_better else -standard
+                entry["standard"] = turned if math.isfinite(standard) else None
             scores[proxy] = entry
         for proxy, reason in (record.get("failures") or {}).items():
             scores[proxy] = {"failure": reason}
@@ -178,7 +194,6 @@ def _result(
     setup: Setup,
     folder: RunFolder,
     stage: SearchStage,
-    rating: Rating,
     funnel: Funnel,
     state: str,
     front: Sequence[Member],
@@ -214,7 +229,6 @@ def _write(
     setup: Setup,
     folder: RunFolder,
     stage: SearchStage,
-    rating: Rating,
     funnel: Funnel,
     result: SearchResult,
 ) -> None:
@@ -228,7 +242,7 @@ def _write(
         genome = np.array(member.genome, np.uint8)
         architecture = setup.problem.space.decode(genome, metadata(setup, folder, result, member))
         atomic_write_text(folder.path / member.file, dump_yaml(architecture.to_dict()))
-    folder.write_json("front.json", front_document(setup, stage, rating, result))
+    folder.write_json("front.json", front_document(setup, stage, result))
     whole = {
         "objectives": list(result.objectives),
         "values": setup.problem.natural(funnel.last.archive.objectives).tolist(),

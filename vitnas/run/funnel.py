@@ -1,4 +1,4 @@
-"""The funnel: rungs that take some of the front before, score them more dearly, and keep their front."""
+"""The funnel: rungs that take some of the front before, score them at more expense, and keep their front."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.events import Listener
-from vitnas.run.network_quality import Details
+from vitnas.quality.base import Details
 from vitnas.run.prepare import Setup
-from vitnas.run.rung_scores import Known, RungScores
+from vitnas.run.rating import Rating, Scores
 from vitnas.searching.archive import Archive
 from vitnas.searching.loop import Loop
 from vitnas.searching.rounds import kind_of_failure
@@ -41,9 +41,9 @@ class Level:
     genomes: Genomes
     archive: Archive
     result: RungResult
-    scores: RungScores | None = None
+    scores: Rating | None = None
 
-    def known(self, genomes: Genomes) -> Known:
+    def known(self, genomes: Genomes) -> Scores:
         """What the rung's quality says of genomes (n, G), as far as they were measured."""
         if self.scores is None:
             return np.full(len(genomes), np.nan), [""] * len(genomes)
@@ -103,7 +103,7 @@ class Funnel:
         )
         self._close(Level(loop.archive.genomes[:0], loop.archive, result))
 
-    def climb(self, score: Callable[[int, Rung], RungScores]) -> str:
+    def climb(self, score: Callable[[int, Rung], Rating]) -> str:
         """All rungs, one after the other.
 
         Args:
@@ -130,10 +130,10 @@ class Funnel:
         return ""
 
     def _climb(
-        self, rung: Rung, genomes: Genomes, score: Callable[[], RungScores], stage: tuple[str, str]
+        self, rung: Rung, genomes: Genomes, score: Callable[[], Rating], stage: tuple[str, str]
     ) -> None:
         self._began = time.monotonic()
-        scores: RungScores | None = None
+        scores: Rating | None = None
         try:
             scores = score()
             self.listener.stage(*stage)
@@ -143,10 +143,10 @@ class Funnel:
             raise
         finally:
             if scores is not None:
-                scores.close()
+                scores.evidence.close()
         self._close(self._level(rung, genomes, scores, whole=True))
 
-    def _level(self, rung: Rung, genomes: Genomes, scores: RungScores | None, *, whole: bool) -> Level:
+    def _level(self, rung: Rung, genomes: Genomes, scores: Rating | None, *, whole: bool) -> Level:
         """What the rung has come to."""
         problem = self.setup.problem
         archive = Archive(genomes.shape[1], problem.n_objectives)

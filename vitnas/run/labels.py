@@ -12,6 +12,7 @@ import numpy as np
 
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.quality.labels import Labels, joined, merged
+from vitnas.run.wanted import who_needs
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 from vitnas.space.rows import Rows, read_rows
@@ -19,7 +20,6 @@ from vitnas.space.space import Space
 
 LABELS = "labels.csv"  # what a run was fitted on; never changes
 NEW_LABELS = "new_labels.csv"  # what was added to a run since
-FITTED = "fitted"
 _ID = re.compile(r"[0-9a-f]{12}$")  # of an architecture, as vitnas writes it
 
 
@@ -114,30 +114,23 @@ def labels_of(config: SearchConfig, space: Space, folder: Path | None) -> Labels
         InvalidInput: labels without a quality that learns from them, or the other way round.
         InvalidData: the labels cannot be read, or nothing can be learned from them.
     """
-    fitted = any(FITTED in quality.split("+") for quality in config.qualities)
+    learns = who_needs(config, "labels")
     if config.labels is None:
-        if fitted:
+        if learns:
             raise InvalidInput(
-                f"{_who_learns(config)} needs --labels, a table of architectures with known accuracies or a "
+                f"{learns} needs --labels, a table of architectures with known accuracies or a "
                 "run with labels; 'vitnas label RUN -n 50' says which to label"
             )
         if config.label is not None:
             raise InvalidInput("--label names a column of --labels, which is not given")
         return None
-    if not fitted:
+    if not learns:
         names = ", ".join(config.qualities)
         raise InvalidInput(f"--labels is for --quality fitted; '{names}' learns from none")
     if folder is None:
         return read_labels(config.labels, space, config.label).require()
     copy = read_labels(folder / LABELS, space)
     return Labels(copy.name, config.labels, copy.genomes, copy.values, copy.notes).require()
-
-
-def _who_learns(config: SearchConfig) -> str:
-    """The option that names quality ``fitted``, as it was given."""
-    if FITTED in config.quality.split("+"):
-        return f"--quality {config.quality}"
-    return next(f"--then {rung}" for rung in config.rungs if FITTED in rung.quality.split("+"))
 
 
 def labels_text(labels: Labels) -> str:

@@ -14,11 +14,11 @@ from vitnas.events import Listener
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import Target, check_answers, describe, label_of, load_targets
 from vitnas.quality.data.dataset import Dataset
-from vitnas.quality.data.images import Images
+from vitnas.quality.data.images import Images, load_images
 from vitnas.quality.labels import Labels
-from vitnas.quality.trained import TRAIN
+from vitnas.quality.measure import torch_device
+from vitnas.quality.parse import QualityName, parse_quality
 from vitnas.run.labels import labels_of
-from vitnas.run.proxy_settings import proxy_images
 from vitnas.run.train_settings import training_data
 from vitnas.searching.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.searching.config import SearchConfig
@@ -33,9 +33,22 @@ from vitnas.space.space import Space
 from vitnas.units import format_quantity
 
 POOL = 4096  # feasible candidates whose medians and ranges give scores their meaning
-GENOME_TRIALS = 2_000_000
-NETWORK_TRIALS = 300
-TRAIN_TRIALS = 32
+TRIED_PX = 32
+
+
+@dataclass(frozen=True)
+class RatingSettings:
+    """What a run measures beside its candidates, and how many of these it scores together.
+
+    Attributes:
+        reference_networks: of the pool, which scores are compared with.
+        shown: proxies whose scores stand beside those of every front.
+        batch: candidates that are scored together; None for what is usual for the quality and strategy.
+    """
+
+    reference_networks: int = 32
+    shown: tuple[str, ...] = ("token_entropy", "naswot")
+    batch: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Setup:
         labels: what quality ``fitted`` learns from.
         images: real ones that proxies see; None for Gaussian ones.
         data: labelled images that networks are trained on; None where nothing trains.
+        rating: what is measured beside the candidates, and how many are scored together.
     """
 
     config: SearchConfig
@@ -57,6 +71,17 @@ class Setup:
     labels: Labels | None = None
     images: Images | None = None
     data: Dataset | None = None
+    rating: RatingSettings = RatingSettings()
+
+    @property
+    def quality(self) -> QualityName:
+        """The quality of the search; its class, not what is fitted."""
+        return parse_quality(self.config.quality, self.config.combine)
+
+    @property
+    def reference_networks(self) -> Genomes:
+        """The first of the pool (m, G), which scores are compared with."""
+        return self.pool[: self.rating.reference_networks]
 
     @property
     def table(self) -> CostTable:
@@ -75,7 +100,12 @@ class Setup:
 
 
 def prepare(
-    config: SearchConfig, listener: Listener, folder: Path | None = None, *, measures: bool = True
+    config: SearchConfig,
+    listener: Listener,
+    folder: Path | None = None,
+    *,
+    measures: bool = True,
+    rating: RatingSettings | None = None,
 ) -> Setup:
     """Load space and devices (a run folder's own copies first), price the blocks, draw the pool.
 
@@ -84,6 +114,7 @@ def prepare(
         listener: watches.
         folder: of the run; None where it has none yet.
         measures: whether networks will be measured; if not, neither images nor data need to be here.
+        rating: what is measured beside the candidates, and how many are scored together.
 
     Raises:
         InvalidInput: a setting, file or budget is wrong, or a device cannot answer for what is asked.
@@ -110,7 +141,23 @@ def prepare(
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
-    return Setup(config, problem, _pool(problem, config.seed), devices, known, images, data)
+    pool = _pool(problem, config.seed)
+    return Setup(config, problem, pool, devices, known, images, data, rating or RatingSettings())
+
+
+def proxy_images(config: SearchConfig, space: Space) -> Images | None:
+    """The images that the settings name, if any; the device is checked as well.
+
+    Raises:
+        InvalidInput: the images cannot be read, or are of other channels; the device is not there.
+    """
+    torch_device(config.device)
+    if config.images is None:
+        return None
+    images = load_images(config.images)
+    sampled = space.decode(space.sample(1, np.random.default_rng(config.seed))[0])
+    images.draw(1, sampled.in_channels, TRIED_PX, config.seed)
+    return images
 
 
 def _table(
@@ -151,12 +198,11 @@ def _why_nothing(problem: SearchProblem) -> str:
     )
 
 
-def trials_of(config: SearchConfig, *, genome_quality: bool) -> int:
+def trials_of(config: SearchConfig, quality: QualityName) -> int:
     """How many candidates to score where the user does not say."""
     if config.trials is not None:
         return config.trials
-    built = TRAIN_TRIALS if config.quality == TRAIN else NETWORK_TRIALS
-    return load_strategy(config.strategy).default_trials(GENOME_TRIALS if genome_quality else built)
+    return load_strategy(config.strategy).default_trials(quality.trials)
 
 
 def make_strategy(setup: Setup) -> Strategy:

@@ -1,236 +1,261 @@
-"""The quality of a run: fitted or measured once, saved, and the same ever after."""
+"""How a run scores networks: its quality is made once, saved, and the same ever after."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas import plugins
 from vitnas.bench.networks import NetworkBench
-from vitnas.errors import InvalidInput, NothingFeasible, unknown
+from vitnas.errors import InvalidInput, NothingFeasible
 from vitnas.events import Listener
-from vitnas.quality.base import GenomeQuality
-from vitnas.quality.combined import COMBINATIONS, CombinedQuality, split_quality
-from vitnas.quality.genomes.counts import (
-    GENOME_QUALITIES,
-    genome_quality,
-    is_genome_quality,
-    restore_genome_quality,
-)
+from vitnas.quality.base import Details, FitContext, Quality, Record
+from vitnas.quality.genomes.unseen import unseen_note
+from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.quality.trained import TRAIN
-from vitnas.run.in_flight import check_in_flight, network_scorer
-from vitnas.run.network_quality import Details, NetworkQuality, genome_details
+from vitnas.run.evidence import Evidence, NetworkEvidence, NoEvidence
 from vitnas.run.prepare import Setup
-from vitnas.run.train_scores import ROUND, TrainScorer, accuracies, accuracy_box
 from vitnas.run.trainings import TrainBench
+from vitnas.run.wanted import qualities_of
 from vitnas.searching.box import Box
-from vitnas.searching.config import SearchConfig
-from vitnas.searching.rungs import OPTION
-from vitnas.searching.scorer import GenomeScorer, Scorer
-from vitnas.searching.strategy import load_strategy
+from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
 from vitnas.space.activity import Genomes
-from vitnas.store.evaluation import Evaluation
 from vitnas.store.folder import RunFolder
-from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Workers
 from vitnas.workers.settings import WorkerSettings
 
-SAMPLE = 32  # networks that a proxy's scores are standardised against
-GENOME_BATCH = 16384
-SHOWN_PROXIES = ("token_entropy", "naswot")
-PROXY_NOTE = (
-    "at random initialisation nearly every proxy counts the network's shape: look at params and depth"
-)
 KEPT = "quality.json"  # what the scores of a run's quality rest on
+SAMPLE = "reference_sample.json"
+Scores = tuple[NDArray[np.float64], list[str]]  # quality (n,), nan without one; why a network failed, or ""
 
 
 @dataclass(frozen=True)
 class Rating:
-    """How candidates are scored in this run.
+    """A quality at work in a run.
 
     Attributes:
-        rate: quality (n,) of genomes, for the front and the published networks.
-        details: what the members of the quality say of each genome; nothing where it has none.
-        box: what hypervolumes are measured in.
+        quality: of genomes, networks or trainings.
+        evidence: what it reads.
         notes: what a reader of the scores should know.
-        training: trains candidates, if that is the quality; to be closed at the end.
     """
 
-    scorer: Scorer
-    bench: NetworkBench
-    rate: Callable[[Genomes], NDArray[np.float64]]
-    details: Callable[[Genomes], list[Details]]
-    box: Box
+    quality: Quality
+    evidence: Evidence
     notes: tuple[str, ...] = ()
-    training: TrainBench | None = None
+
+    @property
+    def trains(self) -> bool:
+        """Whether a score is so expensive that only candidates get one, and no published network."""
+        return self.quality.rates == "trainings"
+
+    def measure(self, genomes: Genomes, done: Callable[[int], object]) -> None:
+        """Score canonical genomes (n, G); ``done`` is told how many of them are."""
+        self.evidence.measure(genomes, done)
+
+    def rate(self, genomes: Genomes) -> NDArray[np.float64]:
+        """Scores (n,) of canonical genomes (n, G), higher is better; nan where there is none."""
+        records = self.evidence.recall(genomes) if self.trains else self.evidence.measure(genomes)
+        return self.quality.rate(genomes, records)
+
+    def recall(self, genomes: Genomes) -> Scores:
+        """The scores of genomes (n, G), as far as they were measured."""
+        records = self.evidence.recall(genomes)
+        return self.quality.rate(genomes, records), [self.quality.failure(record) for record in records]
+
+    def details(self, genomes: Genomes) -> list[Details]:
+        """What stands beside the scores, as far as they were measured."""
+        return self.quality.details(genomes, self.evidence.recall(genomes))
 
 
 def check_qualities(config: SearchConfig) -> None:
-    """`check_quality` for the search and its rungs; ``combine`` is for all that are combined.
+    """Whether there are such qualities, for the search and its rungs, and they can be combined as asked.
 
     Raises:
-        InvalidInput: one is not known, or its members cannot be combined.
+        UnknownName: neither a quality nor a proxy; suggests the closest one.
+        InvalidInput: parts that cannot be combined, or nothing to combine; nothing is scored at once.
     """
-    check_in_flight(config)
-    several = any("+" in rung.quality for rung in config.rungs)
-    check_quality(config.quality, config.combine if "+" in config.quality or not several else None)
-    for rung in config.rungs:
-        check_quality(rung.quality, config.combine if "+" in rung.quality else None, where=f"{OPTION} {rung}")
-
-
-def check_quality(name: str, combine: str | None = None, *, where: str = "") -> None:
-    """Whether there is such a quality, or such members of it.
-
-    Args:
-        name: of one score or several.
-        combine: how they are to be combined.
-        where: the option to name in errors, if it is not ``--quality``.
-
-    Raises:
-        UnknownName: neither a quality of genomes nor a proxy; suggests the closest one.
-        InvalidInput: members that cannot be combined.
-    """
-    proxies = plugins.list_plugins("proxy")
-    members = split_quality(name, combine, where=where)
-    if members == (TRAIN,):
-        return
-    if TRAIN in members:
+    searched, *rungs = qualities_of(config).values()
+    if config.combine is not None and all(len(quality.names) == 1 for quality in (searched, *rungs)):
         raise InvalidInput(
-            f"{where or f'--quality {name}'}: '{TRAIN}' is combined with nothing; write it alone"
+            f"--combine {config.combine}: '{config.quality}' is one score "
+            "(write --quality A+B, or leave it out)"
         )
-    for member in members:
-        known = is_genome_quality(member) or member.replace("-", "_") in proxies
-        if not known and not member.endswith(".py"):
-            raise unknown("quality", member, [*GENOME_QUALITIES, TRAIN, *proxies], where=where)
+    given = given_asks(config)
+    if given and not searched.is_expensive:
+        raise InvalidInput(f"{given[0]}: quality '{config.quality}' builds no networks; leave it out")
+    if searched.rates == "trainings" and not config.ordered:
+        raise InvalidInput("--unordered: trainings are told a round at a time; leave it out")
+
+
+def given_asks(config: SearchConfig) -> list[str]:
+    """Settings about scoring at once that were given."""
+    given = {"--in-flight": config.in_flight is not None, "--unordered": not config.ordered}
+    return [option for option, is_given in given.items() if is_given]
 
 
 def make_rating(
     setup: Setup,
     folder: RunFolder,
-    log: EvaluationLog,
-    workers: Workers,
+    bench: NetworkBench,
     listener: Listener,
+    quality: QualityName,
+    *,
+    kept: str = KEPT,
     shares: int | WorkerSettings = 1,
 ) -> Rating:
-    """The run's quality: restored from its folder, or made and saved there.
+    """A quality, restored from the run's folder, or made and saved there, and what it reads.
 
-    ``workers`` build and run networks; trainings get ``shares`` of their own.
+    Args:
+        setup: of the run.
+        folder: the run's.
+        bench: builds and runs networks.
+        listener: watches.
+        quality: of the search or of a rung.
+        kept: file in the folder.
+        shares: workers of trainings, which have their own.
     """
-    config = setup.config
-    bench = NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
-    if config.quality == TRAIN:
-        return _train_rating(setup, bench, TrainBench(setup, folder, log, shares, listener, workers))
-    if all(map(is_genome_quality, split_quality(config.quality))):
-        return _genome_rating(setup, folder, bench)
-    return _network_rating(setup, folder, bench, listener)
-
-
-def fitted_quality(setup: Setup) -> GenomeQuality:
-    """The quality of genomes that the settings name, fitted to the pool."""
-    config, space = setup.config, setup.problem.space
-    names = split_quality(config.quality)
-    parts = [genome_quality(n, space, setup.table, setup.pool, labels=setup.labels) for n in names]
-    if len(parts) == 1:
-        return parts[0]
-    return CombinedQuality.fit(parts, config.combine or COMBINATIONS[0], setup.pool)
-
-
-def _genome_rating(setup: Setup, folder: RunFolder, bench: NetworkBench) -> Rating:
-    space, table = setup.problem.space, setup.table
-    saved = folder.read_json(KEPT)
-    if saved is not None:
-        quality = restore_genome_quality(saved["state"], space, table)
-        box = Box(tuple(saved["box"]["best"]), tuple(saved["box"]["worst"]))
+    context = fit_context(setup)
+    made: Quality
+    evidence: Evidence
+    if quality.rates == "networks":
+        made, evidence = _of_networks(setup, folder, bench, listener, quality, kept)
     else:
-        quality = fitted_quality(setup)
-        box = Box.of(setup.problem.matrix(table.price(setup.pool), quality.score(setup.pool)))
-        folder.write_json(KEPT, {"state": quality.state(), "box": dataclasses.asdict(box)})
-    batch = load_strategy(setup.config.strategy).batch or GENOME_BATCH
-    members = quality.members if isinstance(quality, CombinedQuality) else None
-    said = functools.partial(genome_details, quality)
-    scorer = GenomeScorer(quality.score, batch, members)
-    return Rating(scorer, bench, quality.score, said, box, quality.notes)
+        made = _kept(folder, kept, quality, context)
+        trains = quality.rates == "trainings"
+        evidence = (
+            TrainBench(setup, folder, bench.log, shares, listener, bench.workers) if trains else NoEvidence()
+        )
+    unseen = made.unseen(context)
+    return Rating(made, evidence, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
 
 
-def _train_rating(setup: Setup, bench: NetworkBench, training: TrainBench) -> Rating:
-    def rate(genomes: Genomes) -> NDArray[np.float64]:
-        return accuracies(training.recall(genomes))  # published networks are not trained
-
-    scorer = TrainScorer(training, setup.config.in_flight or ROUND)
-    box = accuracy_box(setup, training.data.classes)
-    return Rating(scorer, bench, rate, training.details, box, training.notes, training)
-
-
-def _network_rating(setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener) -> Rating:
-    quality = network_quality(setup, folder, bench, listener)
-    members = setup.pool[:SAMPLE]
-    box = Box.of(setup.problem.matrix(setup.table.price(members), quality.rate(members)))
-    notes = (
-        *([quality.combination.note(quality.names)] if len(quality.names) > 1 else []),
-        PROXY_NOTE,
+def fit_context(setup: Setup) -> FitContext:
+    """What qualities of this run are fitted on."""
+    config = setup.config
+    defaults = {"epochs": DEFAULT_EPOCHS, "train_batch": DEFAULT_TRAIN_BATCH}
+    given = {name: value for name, value in config.to_dict().items() if value is not None}
+    return FitContext(
+        space=setup.problem.space,
+        table=setup.table,
+        pool=setup.pool,
+        labels=setup.labels,
+        data=setup.data,
+        settings=defaults | given,
     )
-    scorer, noted = network_scorer(setup.config, quality, listener)
-    return Rating(scorer, bench, quality.rate, quality.details, box, (*notes, *noted))
 
 
-def network_quality(
-    setup: Setup, folder: RunFolder, bench: NetworkBench, listener: Listener, kept: str = KEPT
-) -> NetworkQuality:
-    """The quality of built networks that the settings name; a file of the run keeps what it rests on."""
-    names = split_quality(setup.config.quality)
-    genome = genome_members(setup, folder, [name for name in names if is_genome_quality(name)], kept)
-    proxies = tuple(name for name in names if name not in genome)
-    sample = reference_sample(setup, folder, bench, proxies, listener)
-    how = setup.config.combine or COMBINATIONS[0]
-    return NetworkQuality(bench, names, genome, sample, setup.pool[:SAMPLE], how)
+def _kept(folder: RunFolder, kept: str, quality: QualityName, context: FitContext) -> Quality:
+    """A quality that reads no networks: as the folder has it, or fitted and saved there."""
+    found = folder.read_json(kept)
+    if found is not None:
+        return restored(context, found["state"])
+    made = quality.fit(context)
+    if quality.rates == "genomes":
+        folder.write_json(kept, {"state": saved(made)})
+    return made
 
 
-def genome_members(
-    setup: Setup, folder: RunFolder, names: Sequence[str], kept: str = KEPT
-) -> dict[str, GenomeQuality]:
-    """Members that rate genomes: restored from a file of the run, or fitted and saved there."""
-    if not names:
-        return {}
-    space, table = setup.problem.space, setup.table
-    saved = folder.read_json(kept)
-    if saved is not None:
-        return {name: restore_genome_quality(saved["members"][name], space, table) for name in names}
-    fitted = {name: genome_quality(name, space, table, setup.pool, labels=setup.labels) for name in names}
-    folder.write_json(kept, {"members": {name: own.state() for name, own in fitted.items()}})
-    return fitted
+def _of_networks(
+    setup: Setup,
+    folder: RunFolder,
+    bench: NetworkBench,
+    listener: Listener,
+    quality: QualityName,
+    kept: str,
+) -> tuple[Quality, NetworkEvidence]:
+    """A quality of built networks: its parts, and their scores on the reference networks."""
+    found = folder.read_json(kept)
+    parts = quality.fit_parts(fit_context(setup), found["members"] if found else {})
+    if found is None and quality.has_states:
+        folder.write_json(kept, {"members": quality.states(parts)})
+    measured = [part for part in parts if part.is_expensive]
+    made = quality.join(
+        parts,
+        lambda: _sample_scores(
+            parts, reference_sample(setup, folder, bench, measured, listener), setup.reference_networks
+        ),
+    )
+    return made, NetworkEvidence(bench, measured)
+
+
+def kept_quality(setup: Setup, folder: RunFolder) -> Quality | None:
+    """The quality of the search from what its folder holds; None if it has not come so far."""
+    context, quality = fit_context(setup), setup.quality
+    if quality.rates == "trainings":
+        return quality.fit(context)
+    kept: Any = folder.read_json(KEPT)
+    if kept is None and quality.has_states:
+        return None
+    if quality.rates == "genomes":
+        return restored(context, kept["state"])
+    parts = quality.fit_parts(context, kept["members"] if kept else {})
+    sample: Any = folder.read_json(SAMPLE) or {"scores": {}}
+    if quality.is_compared and not {p.name for p in parts if p.is_expensive} <= set(sample["scores"]):
+        return None
+    return quality.join(
+        parts,
+        lambda: _sample_scores(parts, ReferenceSample.from_state(sample), setup.reference_networks),
+    )
+
+
+def _sample_scores(parts: Sequence[Quality], sample: ReferenceSample, networks: Genomes) -> list[list[float]]:
+    """Scores of the reference networks by each part."""
+    known = sample.state()["scores"]
+    return [known[part.name] if part.is_expensive else part.score(networks).tolist() for part in parts]
 
 
 def reference_sample(
-    setup: Setup, folder: RunFolder, bench: NetworkBench, proxies: tuple[str, ...], listener: Listener
+    setup: Setup,
+    folder: RunFolder,
+    bench: NetworkBench,
+    qualities: Sequence[Quality],
+    listener: Listener,
 ) -> ReferenceSample:
-    """Scores of the pool's first networks, saved in the run; what standardised scores refer to."""
-    saved = folder.read_json("reference_sample.json")
-    known: dict[str, list[float]] = dict(ReferenceSample.from_state(saved).state()["scores"]) if saved else {}
-    missing = [proxy for proxy in proxies if proxy not in known]
+    """Scores of the reference networks, saved in the run; what standardised scores refer to."""
+    found = folder.read_json(SAMPLE)
+    known: dict[str, list[float]] = dict(ReferenceSample.from_state(found).state()["scores"]) if found else {}
+    missing = [quality for quality in qualities if quality.name not in known]
     if not missing:
         return ReferenceSample(known)
-    members = setup.pool[:SAMPLE]
-    listener.stage("scoring a reference sample", f"{len(members)} random networks, {', '.join(missing)}")
-    records = bench.measure(members, missing, done=lambda n: listener.count(n, len(members)))
-    sample = ReferenceSample.fit({**known, **{proxy: _scores(proxy, records) for proxy in missing}})
-    folder.write_json("reference_sample.json", sample.state())
+    networks, names = setup.reference_networks, [quality.name for quality in missing]
+    listener.stage("scoring a reference sample", f"{len(networks)} random networks, {', '.join(names)}")
+    evidence = NetworkEvidence(bench, missing)
+    records = evidence.measure(networks, lambda n: listener.count(n, len(networks)))
+    scores = {quality.name: _scores(quality, records) for quality in missing}
+    sample = ReferenceSample.fit({**known, **scores})
+    folder.write_json(SAMPLE, sample.state())
     return sample
 
 
-def _scores(proxy: str, records: Sequence[Evaluation]) -> list[float]:
-    """One proxy's scores over the sample.
+def _scores(quality: Quality, records: Sequence[Record]) -> list[float]:
+    """One quality's scores over the sample.
 
     Raises:
         NothingFeasible: it could score none of them; says why.
     """
-    scores = [r["scores"][proxy] for r in records if proxy in r.get("scores", {})]
+    scores = [float(v) for v in quality.read(records) if np.isfinite(v)]
     if not scores:
-        reasons = {str(r.get("failure") or r.get("failures", {}).get(proxy)) for r in records}
-        raise NothingFeasible(f"'{proxy}' could not score any of {len(records)} networks: {min(reasons)}")
+        reasons = min(map(quality.failure, records))
+        raise NothingFeasible(f"'{quality.name}' could not score any of {len(records)} networks: {reasons}")
     return scores
+
+
+def make_box(setup: Setup, folder: RunFolder, rating: Rating) -> Box:
+    """What hypervolumes are measured in; the folder keeps it beside what it keeps of a quality of genomes."""
+    kept: Any = folder.read_json(KEPT)
+    if kept and "box" in kept:
+        return Box(tuple(kept["box"]["best"]), tuple(kept["box"]["worst"]))
+    span = rating.quality.span
+    networks = setup.pool if span or not rating.quality.is_expensive else setup.reference_networks
+    if span:
+        scores = [np.full(len(networks), end) for end in rating.quality.oriented(np.array(span))]
+    else:
+        scores = [rating.rate(networks)]
+    costs = setup.table.price(networks)
+    box = Box.of(np.concatenate([setup.problem.matrix(costs, own) for own in scores]))
+    if kept and "state" in kept:
+        folder.write_json(KEPT, {**kept, "box": dataclasses.asdict(box)})
+    return box

@@ -6,27 +6,32 @@ import contextlib
 import dataclasses
 import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
+from vitnas.bench.networks import NetworkBench
 from vitnas.errors import RunError
 from vitnas.events import Listener, Silent
 from vitnas.hardware import targets
+from vitnas.quality.parse import parse_quality
 from vitnas.run import finish
+from vitnas.run.bench_scorer import make_scorer
 from vitnas.run.funnel import Funnel
 from vitnas.run.labels import LABELS, labels_hash, labels_text
 from vitnas.run.main_loop import SearchStage
-from vitnas.run.prepare import Setup, prepare, trials_of
-from vitnas.run.rating import check_qualities, make_rating
+from vitnas.run.prepare import RatingSettings, Setup, prepare, trials_of
+from vitnas.run.rating import Rating, check_qualities, make_box, make_rating
 from vitnas.run.result import SearchResult
-from vitnas.run.rung_scores import make_scores
 from vitnas.searching.config import SearchConfig
+from vitnas.searching.rungs import OPTION, Rung
 from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
 from vitnas.study.mirror import mirror_url, mirrored
 from vitnas.study.url import StorageUrl
 from vitnas.workers import WorkerSettings, make_workers, require_workers
+from vitnas.workers.base import Workers
 
 
 def run_search(
@@ -37,6 +42,7 @@ def run_search(
     workers: int | WorkerSettings = 1,
     mirror: str | None = None,
     listener: Listener | None = None,
+    rating: RatingSettings | None = None,
 ) -> SearchResult:
     """Search, and write a run folder.
 
@@ -48,6 +54,7 @@ def run_search(
             of a Ray cluster; the result does not depend on it.
         mirror: URL of a storage, in which an Optuna study is kept up; nothing depends on it.
         listener: watches.
+        rating: what is measured beside the candidates, and how many are scored together.
 
     Returns:
         the result; its state is ``interrupted`` if Ctrl-C ended the search.
@@ -65,7 +72,7 @@ def run_search(
     check_qualities(config)
     if name:
         RunFolder(Path(root) / name).require_free()
-    setup = prepare(config, watcher)
+    setup = prepare(config, watcher, rating=rating)
     devices = "+".join(device.name for device in setup.devices) or "any"
     stem = f"{setup.problem.space.name}-{devices}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
@@ -85,6 +92,7 @@ def resume_search(
     time_s: float | None = None,
     mirror: str | None = None,
     listener: Listener | None = None,
+    rating: RatingSettings | None = None,
 ) -> SearchResult:
     """Go on with a run as if it had never stopped.
 
@@ -97,6 +105,7 @@ def resume_search(
         time_s: a new time limit, from now.
         mirror: as in :func:`run_search`.
         listener: watches.
+        rating: as in :func:`run_search`, and as the run began with.
 
     Raises:
         InvalidInput: a setting of ``config`` is wrong, or is not the run's.
@@ -111,7 +120,7 @@ def resume_search(
         folder.require()
     elif not folder.is_begun:
         check_qualities(config)
-        begins = prepare(config, watcher)
+        begins = prepare(config, watcher, rating=rating)
     copies = _copies(begins) if begins is not None else {}
     with folder.held():
         if config is not None and begins is not None and not folder.is_begun:
@@ -124,7 +133,7 @@ def resume_search(
         if trials is not None:
             kept = dataclasses.replace(kept, trials=trials)
         kept = dataclasses.replace(kept, time_s=time_s)
-        setup = prepare(kept, watcher, folder.path)
+        setup = prepare(kept, watcher, folder.path, rating=rating)
         _check_unchanged(folder, setup, watcher)
         folder.update(state="running", config=kept.to_dict())
         return _go_on(setup, folder, workers, watcher, url)
@@ -155,21 +164,23 @@ def _search_on(
         contextlib.ExitStack() as ending,
     ):
         try:
-            rating = make_rating(setup, folder, log, pool, listener, workers)
-            if rating.training is not None:
-                ending.callback(rating.training.close)
-            trials = trials_of(setup.config, genome_quality=not rating.scorer.is_dear)
-            stage = SearchStage(setup, rating.scorer, rating.box, folder, listener, trials)
+            bench = make_bench(setup, pool, log)
+            make = functools.partial(make_rating, setup, folder, bench, listener, shares=workers)
+            rating = make(setup.quality)
+            ending.callback(rating.evidence.close)
+            scorer, noted = make_scorer(setup, rating, pool.size, listener)
+            rating = dataclasses.replace(rating, notes=(*rating.notes, *noted))
+            box, trials = make_box(setup, folder, rating), trials_of(setup.config, setup.quality)
+            stage = SearchStage(setup, scorer, box, folder, listener, trials)
             stage.resume()
             state = _search(setup, stage, listener)
             finish.join_choice(setup, stage, rating)
             funnel.searched(stage.loop, rating.notes)
-            scores = functools.partial(make_scores, setup, folder, rating.bench, listener, shares=workers)
-            dead_end = funnel.climb(scores)
+            dead_end = funnel.climb(functools.partial(_rung_rating, setup, make))
             if dead_end:
                 listener.warn(dead_end)
                 state = "rung failed"
-            result = finish.finish(setup, folder, stage, rating, funnel, state, listener)
+            result = finish.finish(setup, folder, stage, rating, bench, funnel, state, listener)
         except KeyboardInterrupt:
             if stage is None:
                 folder.update(state="interrupted")
@@ -178,10 +189,21 @@ def _search_on(
                 ) from None
             if not funnel.levels:
                 funnel.searched(stage.loop, rating.notes, whole=False)
-            result = finish.finish(setup, folder, stage, rating, funnel, "interrupted", listener)
+            result = finish.finish(setup, folder, stage, rating, bench, funnel, "interrupted", listener)
     seconds = before + time.monotonic() - started
     folder.update(state=result.state, seconds=round(seconds, 3))
     return dataclasses.replace(result, seconds=seconds)
+
+
+def make_bench(setup: Setup, workers: Workers, log: EvaluationLog) -> NetworkBench:
+    """What builds and runs the networks of a run."""
+    config = setup.config
+    return NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
+
+
+def _rung_rating(setup: Setup, make: Callable[..., Rating], number: int, rung: Rung) -> Rating:
+    quality = parse_quality(rung.quality, setup.config.combine, where=f"{OPTION} {rung}")
+    return make(quality, kept=f"quality-{number}.json")
 
 
 def _search(setup: Setup, stage: SearchStage, listener: Listener) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from vitnas.errors import InvalidInput
 from vitnas.quality.data.dataset import Dataset, load_dataset
 from vitnas.quality.data.decoded import try_out
-from vitnas.quality.trained import TRAIN
+from vitnas.run.wanted import who_needs
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
 from vitnas.space.files import recipe_of
 from vitnas.space.space import Space
@@ -22,50 +23,47 @@ from vitnas.workers.tune import require_tune
 OPTIONS = ("data", "epochs", "train_batch", "learning_rate", "early_stop")
 
 
-def trains(config: SearchConfig) -> bool:
-    """Whether networks are trained in this run, by its search or by a rung."""
-    return TRAIN in config.qualities
-
-
 def training_data(config: SearchConfig, space: Space) -> Dataset | None:
-    """The images that networks are trained on; None where nothing trains.
+    """The images that networks are trained or judged on; None where no quality needs them.
 
     Raises:
         InvalidInput: settings of a training without one, no data, data that cannot be read, or a recipe that
             cannot be followed.
         MissingExtra: Ray Tune is not installed.
     """
-    if not trains(config):
-        _refuse_settings(config)
+    needed_by, trains = who_needs(config, "data"), bool(who_needs(config, "trainings"))
+    if not trains:
+        _refuse_settings(config, OPTIONS[1:] if needed_by else OPTIONS)
+    if not needed_by:
         return None
     if config.data is None:
         raise InvalidInput(
-            f"{_who_trains(config)} needs --data: labelled images, as a folder CLASS/*.jpg or an .npz file"
+            f"{needed_by} needs --data: labelled images, as a folder CLASS/*.jpg or an .npz file"
         )
-    rate = config.learning_rate
-    if rate is not None and not (rate > 0 and math.isfinite(rate)):
-        raise InvalidInput(f"--learning-rate: expected a number above 0, got {rate:g}")
-    require_tune()
-    recipe_of_training(recipe_of(space))
+    if trains:
+        _check_training(config, space)
     data = load_dataset(config.data)
     member = space.decode(space.sample(1, np.random.default_rng(config.seed))[0])
     try_out(data, member.in_channels)
     return data
 
 
-def _who_trains(config: SearchConfig) -> str:
-    """The option that names quality ``train``."""
-    return f"--quality {TRAIN}" if config.quality == TRAIN else f"--then {TRAIN}:N"
+def _check_training(config: SearchConfig, space: Space) -> None:
+    rate = config.learning_rate
+    if rate is not None and not (rate > 0 and math.isfinite(rate)):
+        raise InvalidInput(f"--learning-rate: expected a number above 0, got {rate:g}")
+    require_tune()
+    recipe_of_training(recipe_of(space))
 
 
-def _refuse_settings(config: SearchConfig) -> None:
-    for name in OPTIONS:
+def _refuse_settings(config: SearchConfig, settings: Sequence[str]) -> None:
+    for name in settings:
         value = getattr(config, name)
         if value is not None:
             option = {("early_stop", False): "no-early-stop"}.get((name, value), name.replace("_", "-"))
             raise InvalidInput(
                 f"--{option} is for trainings, and quality '{'+'.join(config.qualities)}' trains nothing "
-                f"(--quality {TRAIN}, or a rung --then {TRAIN}:16)"
+                "(--quality train, or a rung --then train:16)"
             )
 
 

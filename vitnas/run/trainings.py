@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
+
 from vitnas.arch.schema import Architecture
+from vitnas.bench.bench import Measuring
+from vitnas.cost.table import Costs
 from vitnas.events import Listener
 from vitnas.quality.data.decoded import CHUNK, decode, open_decoded
-from vitnas.quality.trained import TRAIN, training_notes
-from vitnas.run.network_quality import Details
 from vitnas.run.prepare import Setup
 from vitnas.run.train_settings import brief_settings, shares
 from vitnas.space.activity import Genomes
@@ -20,12 +22,13 @@ from vitnas.space.files import recipe_of
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.folder import RunFolder
 from vitnas.store.log import EvaluationLog
-from vitnas.training.brief import BriefSettings, recipe_of_training, train_briefly
+from vitnas.training.brief import BriefSettings, train_briefly
 from vitnas.workers.base import Workers
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune import run_trainings
 from vitnas.workers.tune_ledger import Training
 
+TRAIN = "train"  # name of the score, and in the keys of the log
 TRAININGS = "trainings"  # of a run folder: checkpoints and decoded images
 
 
@@ -73,24 +76,30 @@ class TrainBench:
         self.pool = pool
         self.settings = brief_settings(setup.config, self.workers)
         self.early_stop = setup.config.early_stop is not False
+        self._started: list[tuple[Genomes, Measuring]] = []
         self._past: dict[str, list[float]] = {}  # task -> accuracies, of all trainings that were asked for
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the accuracies should know; one line each."""
-        space = self.setup.problem.space
-        some = space.decode(self.setup.pool[0])
-        return training_notes(
-            self.data,
-            epochs=self.settings.epochs,
-            batch=self.settings.batch,
-            sides_px=space.resolutions_px,
-            early_stop=self.early_stop,
-            classes=some.classes,
-            ignored=recipe_of_training(recipe_of(space))[1],
-        )
+    def start(self, genomes: Genomes, costs: Costs) -> Measuring:
+        """Note what is to be trained (n, G)."""
+        records = self.recall(genomes)
+        started = Measuring([record or None for record in records], sum(not record for record in records))
+        self._started.append((genomes, started))
+        return started
 
-    def measure(self, genomes: Genomes, *, done: Callable[[int], None] | None = None) -> list[Evaluation]:
+    def wait(self) -> None:
+        """Train all that was noted."""
+        total = sum(len(genomes) for genomes, _ in self._started)
+        genomes = np.concatenate([genomes for genomes, _ in self._started])
+        self.measure(genomes, lambda n: self.listener.count(n, total))
+        for own, started in self._started:
+            started.records, started.missing = [*self.recall(own)], 0
+        self._started.clear()
+
+    def cancel(self) -> None:
+        """Forget what was noted."""
+        self._started.clear()
+
+    def measure(self, genomes: Genomes, done: Callable[[int], object] | None = None) -> list[Evaluation]:
         """An evaluation for each genome (n, G): ``scores["train"]`` is the validation accuracy in per cent.
 
         A record also has the ``epochs`` that were trained, the ``accuracies`` after each of them, whether it
@@ -118,10 +127,6 @@ class TrainBench:
     def recall(self, genomes: Genomes) -> list[Evaluation]:
         """What is known of each genome (n, G); an empty one where it was not trained."""
         return [cast(Evaluation, self.log.find(name) or {}) for name in self._names(genomes)]
-
-    def details(self, genomes: Genomes) -> list[Details]:
-        """What stands beside the accuracy of each genome (n, G); nothing where it was not trained."""
-        return [_details(record) for record in self.recall(genomes)]
 
     def _train(self, genomes: Genomes, missing: Mapping[str, int], done: Callable[[], object]) -> None:
         space = self.setup.problem.space
@@ -204,12 +209,3 @@ class TrainBench:
         left: Sequence[Path] = list(self.folder.iterdir()) if self.folder.is_dir() else []
         if all(path.name.startswith("images-") for path in left):
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _details(record: Evaluation) -> Details:
-    if "failure" in record:
-        return {TRAIN: {"failure": record["failure"]}}
-    if "scores" not in record:
-        return {}
-    kept = {name: value for name, value in record.items() if name in ("epochs", "stopped")}
-    return {TRAIN: {"value": record["scores"][TRAIN], **kept}}

@@ -84,7 +84,7 @@ class GenomeScorer:
         self,
         rate: Callable[[Genomes], NDArray[np.float64]],
         batch: int = 16384,
-        members: Callable[[Genomes], NDArray[np.float64]] | None = None,
+        members: Callable[[Genomes], NDArray[np.float64] | None] | None = None,
     ) -> None:
         self.rate = rate
         self.batch = batch

@@ -11,8 +11,6 @@ import numpy as np
 
 from vitnas.errors import InvalidInput, RunError
 from vitnas.events import Listener, Silent
-from vitnas.quality.combined import split_quality
-from vitnas.quality.genomes.counts import is_genome_quality
 from vitnas.run.prepare import Setup, prepare
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.spread import spread
@@ -158,7 +156,7 @@ class StudySync:
 
     @property
     def _ranks_genomes(self) -> bool:
-        return all(map(is_genome_quality, split_quality(self.setup.config.quality)))
+        return not self.setup.quality.is_expensive
 
     def _front(self) -> tuple[int, Sequence[bytes]]:
         """Size of the whole front, and those of its genomes that become trials."""

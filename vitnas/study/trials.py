@@ -10,14 +10,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.networks import NetworkBench
-from vitnas.quality.combined import COMBINATIONS, split_quality
-from vitnas.quality.genomes.counts import is_genome_quality, restore_genome_quality
-from vitnas.quality.reference import ReferenceSample
-from vitnas.quality.trained import TRAIN
-from vitnas.run.network_quality import NetworkQuality, failure_of
+from vitnas.quality.base import Quality
 from vitnas.run.prepare import Setup
-from vitnas.run.rating import KEPT, SAMPLE
+from vitnas.run.rating import kept_quality
 from vitnas.searching.budget import Budget
 from vitnas.searching.objectives import QUALITY, cost_of, is_maximised
 from vitnas.space.activity import Genomes
@@ -71,60 +66,21 @@ def _constraint(budget: Budget) -> str:
 
 def recorded_quality(setup: Setup, folder: RunFolder) -> Recorded | None:
     """The run's quality from what its folder holds; None if it has not come so far."""
-    names = split_quality(setup.config.quality)
-    if names == (TRAIN,):
-        return _trained
-    kept: Any = folder.read_json(KEPT)
-    space, table = setup.problem.space, setup.table
-    if all(map(is_genome_quality, names)):
-        if kept is None:
-            return None
-        quality = restore_genome_quality(kept["state"], space, table)
-        return lambda genomes, records: (quality.score(genomes), [""] * len(genomes))
-    sample = folder.read_json("reference_sample.json")
-    members = [name for name in names if is_genome_quality(name)]
-    proxies = {name for name in names if name not in members}
-    if sample is None or not proxies <= set(sample["scores"]) or (members and kept is None):
+    quality = kept_quality(setup, folder)
+    if quality is None:
         return None
-    return _Networks(
-        setup,
-        {name: restore_genome_quality(kept["members"][name], space, table) for name in members},
-        ReferenceSample.from_state(sample),
-    )
+
+    def recorded(genomes: Genomes, records: Sequence[Evaluation]) -> tuple[NDArray[np.float64], list[str]]:
+        return quality.rate(genomes, records), [_why_not(record, quality) for record in records]
+
+    return recorded
 
 
-def _trained(genomes: Genomes, records: Sequence[Evaluation]) -> tuple[NDArray[np.float64], list[str]]:
-    scores = [(record.get("scores") or {}).get(TRAIN) for record in records]
-    return np.array(scores, np.float64), [_why_not(record, (TRAIN,)) for record in records]
-
-
-class _Networks:
-    """A quality of built networks that measures nothing: it is told what was measured."""
-
-    def __init__(self, setup: Setup, genome: Mapping[str, Any], sample: ReferenceSample) -> None:
-        names = split_quality(setup.config.quality)
-        how = setup.config.combine or COMBINATIONS[0]
-        bench = cast(NetworkBench, self)  # of which a quality that recalls needs `recall` alone
-        self._quality = NetworkQuality(bench, names, genome, sample, setup.pool[:SAMPLE], how)
-        self._records: Sequence[Evaluation] = ()
-
-    def recall(self, genomes: Genomes, proxies: Sequence[str]) -> list[Evaluation]:
-        """What was measured of the genomes at hand."""
-        return list(self._records)
-
-    def __call__(
-        self, genomes: Genomes, records: Sequence[Evaluation]
-    ) -> tuple[NDArray[np.float64], list[str]]:
-        self._records = records
-        quality = self._quality.recall(genomes)[0]
-        return quality, [_why_not(record, self._quality.proxies) for record in records]
-
-
-def _why_not(record: Evaluation, proxies: Sequence[str]) -> str:
+def _why_not(record: Evaluation, quality: Quality) -> str:
     """Why a network has no quality; empty if it has one, or may still get one."""
-    reason = failure_of(record, proxies)
     scores = record.get("scores") or {}
-    return reason or (NOT_FINITE if any(scores.get(name, 0.0) is None for name in proxies) else "")
+    unscored = any(scores.get(name, 0.0) is None for name in quality.name.split("+"))
+    return quality.failure(record) or (NOT_FINITE if unscored else "")
 
 
 class RunTrials:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.text import Text
 
 from vitnas.hardware.targets import Coverage, Target
-from vitnas.quality.trained import TRAIN
+from vitnas.quality.parse import caption
 from vitnas.report.terminal.member_names import (
     HEALTHY,
     OUT_OF_DOMAIN,
@@ -22,10 +22,8 @@ from vitnas.report.terminal.member_names import (
     verdict,
 )
 from vitnas.run.result import Member, SearchResult
-from vitnas.searching.config import DEFAULT_QUALITY
 
 MOST_REASONS = 3
-COUNTS = ("params", "macs", "depth")
 
 
 def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
@@ -35,7 +33,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
         *_about_times(result.targets, members),
         about_memory(result.targets, result.config.batch, [m.costs for m in members]),
         *(f"budget of a device itself: {limit}." for limit in result.limits),
-        _about_quality(result),
+        f"quality: {caption(result.quality, result.notes)}",
         _about_order(result),
         *_about_marks(result.targets, members),
     ]
@@ -98,20 +96,6 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
     return f"memory: of {call}." if images > 1 else ""
 
 
-def _about_quality(result: SearchResult) -> str:
-    name = result.quality
-    if name == TRAIN:
-        return f"quality: {'; '.join(result.notes)}."
-    if name == "fitted":
-        return f"quality: predicted, {'; '.join(result.notes)}."
-    if "+" in name:
-        return f"quality: {'; '.join(result.notes[:1]) or name}. A score is not an accuracy."
-    if name in COUNTS:
-        return f"quality: {name}, a count."
-    of = "from shapes alone" if name == DEFAULT_QUALITY else "in standard deviations of a random sample"
-    return f"quality: {name}, {of}. A score is not an accuracy."
-
-
 def _about_order(result: SearchResult) -> str:
     """That the run cannot be repeated, where it cannot."""
     if result.config.ordered:
@@ -131,12 +115,17 @@ def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterab
     if reasons:
         held = " or ".join(dict.fromkeys(target.metric for target in targets if target.cost))
         yield f"{OUT_OF_DOMAIN} {held} is a guess, the fit has seen no such network: {_some(reasons)}"
-    guesses = [m for m in members if (m.scores.get("fitted") or {}).get("out_of_range")]
+    guesses = [own for m in members if (own := _guesses(m))]
     if guesses:
-        why = list(dict.fromkeys(str(w) for m in guesses for w in m.scores["fitted"]["out_of_range"]))
+        why = list(dict.fromkeys(reason for own in guesses for reason in own))
         yield f"quality is a guess for {len(guesses)}, beyond what was labelled: {_some(why)}"
     if any(map(is_predicted, members)):
         yield f"{PREDICTED} part of its time is predicted from other blocks, not measured."
+
+
+def _guesses(member: Member) -> list[str]:
+    """Why a predicted quality is a guess."""
+    return [str(reason) for score in member.scores.values() for reason in score.get("out_of_range") or ()]
 
 
 def _complaints(member: Member) -> str:

@@ -11,7 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vitnas.hardware.targets import Target
-from vitnas.quality.trained import TRAIN
+from vitnas.quality.parse import unit_of
 from vitnas.report.terminal.axes import AXES, axis_of, cost_axis
 from vitnas.report.terminal.columns import Column, FittedTable
 from vitnas.report.terminal.member_names import (
@@ -103,8 +103,8 @@ def _quality(result: SearchResult) -> str:
 
 
 def _score(member: Member, quality: str) -> str:
-    if quality == TRAIN and member.quality is not None:
-        return f"{member.quality:.2f}"  # per cent
+    if member.quality is not None and unit_of(quality) == "%":
+        return f"{member.quality:.2f}"
     return AXES["quality"].text(member.quality)
 
 
@@ -122,7 +122,8 @@ def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
 def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     """What each member of a combined quality says, beyond what has a column already."""
     names = result.quality.split("+")
-    shown = [name for name in names if len(names) > 1 and name not in ("params", "macs", "depth")]
+    columned = {"depth", *(cost for m in members for cost in m.costs)}
+    shown = [name for name in names if len(names) > 1 and name not in columned]
     columns = []
     for name in shown:
         values = [m.scores.get(name, {}).get("value") for m in members]
@@ -133,7 +134,7 @@ def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
 
 def _trained(members: Sequence[Member]) -> list[Column]:
     """After how many epochs the accuracy was taken, where networks were trained."""
-    epochs = [str(m.scores.get(TRAIN, {}).get("epochs", "-")) for m in members]
+    epochs = [next((str(s["epochs"]) for s in m.scores.values() if "epochs" in s), "-") for m in members]
     return [Column("epochs", epochs, drop=4)] if any(cell != "-" for cell in epochs) else []
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.cost.table import CostTable
-from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.genomes.fitted.block_features import FittedFeatures
-from vitnas.quality.genomes.fitted.fitted import Fitted, priors_of
+from vitnas.quality.genomes.fitted.model import FittedModel, priors_of
 from vitnas.quality.genomes.fitted.ridge import GroupedRidge
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.labels import LEAST, Labels
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
@@ -51,10 +51,10 @@ def most_informative(
     _, first = np.unique(space.keys(candidates), return_index=True)
     free &= np.isin(np.arange(len(candidates)), first)
     if labels is not None and len(labels) >= LEAST and np.ptp(labels.values) > 0:
-        fitted = Fitted.fit(space, table, pool, labels, check=False)
+        fitted = FittedModel.fit(space, table, pool, labels, check=False)
         features, ridge = fitted.features, fitted.ridge
     else:
-        features = FittedFeatures(space, Capacity.fit(space, table, pool), pool)
+        features = FittedFeatures(space, CapacityFormula.fit(space, table, pool), pool)
         known = labels.genomes if labels is not None else candidates[:0]
         variances = np.exp([prior.mean for prior in priors_of(features)])
         ridge = GroupedRidge(features.blocks(known), np.zeros(len(known)), variances)

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData
-from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.genomes.fitted.block_figures import (
     ATTENTION,
     EXPANSIONS,
@@ -27,6 +26,7 @@ from vitnas.quality.genomes.fitted.block_figures import (
     Atom,
     list_atoms,
 )
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.space import Space
@@ -61,7 +61,7 @@ class FittedFeatures:
     def __init__(
         self,
         space: Space,
-        capacity: Capacity,
+        capacity: CapacityFormula,
         reference: Genomes | None = None,
         scales: Scales | None = None,
     ) -> None:
@@ -134,7 +134,7 @@ class FittedFeatures:
             dataclasses.replace(t, weight=t.weight * float(w))
             for t, w in zip(self.capacity.terms, parts, strict=True)
         ]
-        reweighted = Capacity(self.space, terms, self.capacity.exponent, self.capacity.ramp)
+        reweighted = CapacityFormula(self.space, terms, self.capacity.exponent, self.capacity.ramp)
         quadratic = np.zeros((r, r))
         for (i, j), weight in zip(self._pairs, weights[a + r :], strict=True):
             quadratic[i, j] = weight
@@ -207,7 +207,7 @@ class FittedFeatures:
         return {**dataclasses.asdict(self.scales), "groups": dict(self.scales.groups)}
 
     @classmethod
-    def from_state(cls, space: Space, capacity: Capacity, state: Mapping[str, Any]) -> FittedFeatures:
+    def from_state(cls, space: Space, capacity: CapacityFormula, state: Mapping[str, Any]) -> FittedFeatures:
         """The features whose ``state`` it is.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A quality that is fitted on a few labels: predicts them, with intervals, for any genome of the space.
+"""The model of quality ``fitted``: predicts labels, with intervals, for any genome of the space.
 
 A grouped ridge regression, that is a Gaussian process with a linear kernel for each group of features: the
 score of ``capacity`` (the prior: with few labels most of the weight), its parts one by one, products of two
@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData
-from vitnas.quality.genomes.capacity import Capacity
 from vitnas.quality.genomes.fitted.block_features import CAPACITY, INTERACTIONS, TERMS, FittedFeatures
 from vitnas.quality.genomes.fitted.rescale import LabelWarp, candidate_powers
 from vitnas.quality.genomes.fitted.ridge import EVIDENCE_ROWS, GroupedRidge, LogNormal, fit_variances
 from vitnas.quality.genomes.fitted.validation import Validation, validate
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.labels import Labels
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
@@ -56,7 +56,7 @@ PRIORS = {
 }
 
 
-class Fitted:
+class FittedModel:
     """Predicts the labels of genomes.
 
     Args:
@@ -68,8 +68,6 @@ class Fitted:
         weights: of the base features (B,) and the constant, on the scale of ``warp``.
         validation: how well it did on labels that it had not seen; None if that was not asked for.
     """
-
-    name = "fitted"
 
     def __init__(
         self,
@@ -94,7 +92,7 @@ class Fitted:
     @classmethod
     def fit(
         cls, space: Space, table: CostTable, pool: Genomes, labels: Labels, *, check: bool = True
-    ) -> Fitted:
+    ) -> FittedModel:
         """Fit on labelled architectures.
 
         Args:
@@ -108,7 +106,7 @@ class Fitted:
             InvalidData: too few labels, or all the same.
         """
         labels.require()
-        capacity = Capacity.fit(space, table, pool)
+        capacity = CapacityFormula.fit(space, table, pool)
         features = FittedFeatures(space, capacity, np.concatenate([pool, labels.genomes]))
         blocks = features.blocks(labels.genomes)
         warp = _best_warp(blocks, labels.values, priors_of(features))
@@ -178,7 +176,6 @@ class Fitted:
     def state(self) -> dict[str, Any]:
         """Labels, scales, variances and weights, as JSON."""
         return {
-            "quality": self.name,
             "format": FORMAT,
             "space": self.space.hash,
             "label": self.labels.name,
@@ -191,13 +188,13 @@ class Fitted:
             "variances": self.variances.tolist(),
             "weights": self.weights[0].tolist(),
             "constant": self.weights[1],
-            "capacity": self.features.capacity.state(),
+            "capacity": {"quality": "capacity", **self.features.capacity.state()},
             "features": self.features.state(),
             "validation": self.validation.to_dict() if self.validation else None,
         }
 
     @classmethod
-    def from_state(cls, space: Space, state: Mapping[str, Any]) -> Fitted:
+    def from_state(cls, space: Space, state: Mapping[str, Any]) -> FittedModel:
         """The quality whose ``state`` it is: its scores are the same to the last bit.
 
         Raises:
@@ -209,7 +206,7 @@ class Fitted:
                 f"({state.get('space')}, format {state.get('format')}): use the space copied into its run"
             )
         try:
-            capacity = Capacity.from_state(space, state["capacity"])
+            capacity = CapacityFormula.from_state(space, state["capacity"])
             features = FittedFeatures.from_state(space, capacity, state["features"])
             genomes = np.frombuffer(bytes.fromhex("".join(state["genomes"])), np.uint8)
             labels = Labels(

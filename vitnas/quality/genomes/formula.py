@@ -1,4 +1,4 @@
-"""The default quality: parameter count with diminishing returns, for any space.
+"""The formula of quality ``capacity``: parameter count with diminishing returns, for any space.
 
     score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,      p = K * max(1/R - 1, 0)
 
@@ -59,7 +59,7 @@ class Term:
     log_range: float
 
 
-class Capacity:
+class CapacityFormula:
     """Parameter count with diminishing returns.
 
     Args:
@@ -68,8 +68,6 @@ class Capacity:
         exponent: p; 0 is its limit, the weighted sum of logarithms.
         ramp: how much later blocks count, see ``stage_resources``.
     """
-
-    name = "capacity"
 
     def __init__(self, space: Space, terms: Sequence[Term], exponent: float, ramp: float = RAMP) -> None:
         self.space = space
@@ -104,7 +102,7 @@ class Capacity:
         *,
         curvature: float = CURVATURE,
         ramp: float = RAMP,
-    ) -> Capacity:
+    ) -> CapacityFormula:
         """Take references, ranges and weights from feasible candidates.
 
         Args:
@@ -156,7 +154,6 @@ class Capacity:
     def state(self) -> dict[str, Any]:
         """References, offsets, weights and exponent, as JSON."""
         return {
-            "quality": self.name,
             "format": FORMAT,
             "space": self.space.hash,
             "exponent": self.exponent,
@@ -165,7 +162,7 @@ class Capacity:
         }
 
     @classmethod
-    def from_state(cls, space: Space, state: Mapping[str, Any]) -> Capacity:
+    def from_state(cls, space: Space, state: Mapping[str, Any]) -> CapacityFormula:
         """The quality whose ``state`` it is: its scores are the same to the last bit.
 
         Raises:
