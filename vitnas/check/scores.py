@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitnas.check.score_log import Scored
 from vitnas.cost.table import CostTable
 from vitnas.quality.combined import log_rank_sum, standard_sum
-from vitnas.quality.genomes.capacity import Capacity
+from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.measure import load_proxy
 from vitnas.quality.shape import depths_and_widths
 from vitnas.space.activity import Genomes
@@ -48,7 +48,7 @@ class Score:
 def count_scores(space: Space, genomes: Genomes) -> list[Score]:
     """What needs no network, of genomes (n, G), which are also the pool of ``capacity``."""
     table = CostTable.cached(space)
-    capacity = Capacity.fit(space, table, genomes)
+    capacity = CapacityFormula.fit(space, table, genomes)
     found = [
         _timed("params", "baseline", lambda: table.price(genomes)["params"]),
         _timed("macs", "baseline", lambda: table.price(genomes)["macs"]),
