@@ -31,7 +31,7 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
     watch = common.Stopwatch()
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder(Path(root) / "run")
-        folder.create(bench.setup.config, {}, {})
+        folder.create(bench.setup.config.to_dict(), {}, {})
         stage = SearchStage(bench.setup, scorer, bench.box, folder, Silent(), trials)
         loops = [loop for loop in (stage.loop, stage.arm) if loop is not None]
         if timed:

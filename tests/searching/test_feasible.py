@@ -134,39 +134,3 @@ def test_a_space_with_one_point(small_space: Space) -> None:
     point = load_space(small_space.decode(np.zeros(len(small_space.genes), np.uint8)).to_dict())
     sampler = FeasibleSampler(point, lambda genomes: np.zeros(len(genomes)))
     assert sampler.sample(5, np.random.default_rng(0)).shape == (1, 0)
-
-
-def test_a_listing_is_all_that_is_feasible(small_space: Space) -> None:
-    cost = cost_of(small_space)
-    sampler = sampler_at(small_space, 0.4)
-    every = np.unique(small_space.sample(20_000, np.random.default_rng(0)), axis=0)
-    expected = every[sampler.violation(every) == 0]
-    n = len(expected)
-    assert 10 < n < small_space.size
-    assert sampler.listing(n - 1) is None
-    listed = sampler.listing(n)
-    assert listed is not None and len(listed) == n
-    assert_good(sampler, listed)
-    assert (np.unique(listed, axis=0) == expected).all()
-    assert sampler.listing(n - 1) is None, "also when all are known"
-    assert sampler.listing(10 * n) is listed
-    nothing = FeasibleSampler(small_space, lambda genomes: cost(genomes) + 1.0).listing(5)
-    assert nothing is not None and nothing.shape == (0, len(small_space.genes))
-
-
-def test_a_large_space_is_not_looked_through(large_space: Space) -> None:
-    def never(genomes: Genomes) -> NDArray[np.float64]:
-        raise AssertionError
-
-    assert FeasibleSampler(large_space, never).listing(10**40) is None
-
-
-def test_looking_ends_when_there_are_too_many() -> None:
-    space, looked = load_space("asvit"), []
-
-    def violation(genomes: Genomes) -> NDArray[np.float64]:
-        looked.append(len(genomes))
-        return np.zeros(len(genomes))
-
-    assert FeasibleSampler(space, violation).listing(1000) is None
-    assert sum(looked) < space.size / 20

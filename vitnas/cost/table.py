@@ -85,6 +85,10 @@ class CostTable:
         columns |= {name: found[-1] * size for name, size in self.figures.bytes_an_element.items()}
         return Costs(columns)
 
+    def with_columns(self, columns: list[Column]) -> CostTable:
+        """The table of the same figures with other columns."""
+        return CostTable(self.space, self.figures, columns)
+
     def price_one(self, genome: NDArray[np.uint8]) -> Plain:
         """Costs of one genome (G,) as plain numbers."""
         return self.price(genome[None]).row(0)

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from vitnas.events import Listener, Snapshot
 from vitnas.run.prepare import Setup, make_strategy
 from vitnas.searching.box import Box
-from vitnas.searching.feasible import LOOKED_THROUGH
-from vitnas.searching.listing import POSITION, Listing
+from vitnas.searching.listing import MOST, POSITION, Listing, feasible_genomes
 from vitnas.searching.loop import Loop
 from vitnas.searching.rounds import State
 from vitnas.searching.scorer import GenomeScorer, Scorer
@@ -55,8 +54,8 @@ class SearchStage:
         strategy = make_strategy(setup)
         self._state = folder.load_state()
         was_listed = self._state is not None and f"loop.strategy.{POSITION}" in self._state
-        most = LOOKED_THROUGH if was_listed else trials  # a run that has seen all does not become a search
-        every = None if strategy.counts_repeats else setup.problem.sampler.listing(most)
+        most = MOST if was_listed else trials  # a run that has seen all does not become a search
+        every = None if strategy.counts_repeats else feasible_genomes(setup.problem, most)
         self.trials = trials if every is None else len(every)
         self.is_exhaustive = every is not None and not scorer.is_dear
         if every is not None and self.is_exhaustive:

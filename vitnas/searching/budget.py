@@ -57,6 +57,11 @@ class Budget:
         name = next(name for name, cost in OPTIONS.items() if cost == figure)
         return f"{'min' if self.at_least else 'max'}-{name}"
 
+    @property
+    def is_met_by_less(self) -> bool:
+        """Whether it is met as soon as less is computed, moved or held."""
+        return self.at_least == (split_cost(self.cost)[0] == "throughput_per_s")
+
     def excess(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
         """By what share (n,) of the limit costs (n,) miss it: 0 within, infinite where unknown (nan)."""
         share = np.asarray(values, dtype=np.float64) / self.limit - 1.0

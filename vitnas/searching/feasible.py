@@ -22,8 +22,7 @@ from vitnas.space.space import Space
 
 Violation = Callable[[Genomes], NDArray[np.float64]]
 
-LISTED = 1 << 17  # a space of at most so many genomes is listed to draw from it
-LOOKED_THROUGH = 1 << 23  # and of so many to find all that are feasible: one or two seconds
+LISTED = 1 << 17  # a space of at most so many genomes is listed
 PROBE = 1 << 15  # draws to estimate the feasible share with
 MAX_DRAWS = 400_000  # draws in one call; about a second
 CHUNK = 1 << 16
@@ -57,14 +56,11 @@ class FeasibleSampler:
         self.closest: NDArray[np.uint8] | None = None
         self.least_violation = float("nan")
         self._moves = Moves(space)
-        self._genomes = int(np.prod(space.cardinalities, dtype=np.float64))
-        self._all: Genomes | None = None  # that are feasible, once they were listed
-        self._exceeded = 0 if self._genomes <= LOOKED_THROUGH else self._genomes  # there are more
 
     def share(self, n: int, rng: np.random.Generator) -> float:
         """The share of ``n`` genomes that meets the budgets; exact if the space is small enough to list."""
         if self._listed is not None:
-            return len(self._listed) / self.space.size
+            return len(self._listed) / len(self._every)
         return float((self.violation(self.space.sample(n, rng)) == 0).mean())
 
     def sample(self, n: int, rng: np.random.Generator) -> Genomes:
@@ -77,8 +73,7 @@ class FeasibleSampler:
             return self.space.sample(0, rng)
         if self._listed is not None:
             if not len(self._listed):
-                every = self._canonical(0, self._genomes)
-                raise self._nothing(every, self.violation(every))
+                raise self._nothing(self._every, self.violation(self._every))
             return self._listed[rng.permutation(len(self._listed))[:n]]
         if n <= MAX_DRAWS * self._share:
             found = self._reject(n, rng)
@@ -86,22 +81,10 @@ class FeasibleSampler:
                 return found
         return self._walk(n, rng)
 
-    def listing(self, most: int) -> Genomes | None:
-        """All feasible canonical genomes (m, G); None for more than ``most``, or if the space is large."""
-        if self._all is None and most > self._exceeded:
-            found: list[Genomes] = [self.space.sample(0, np.random.default_rng())]
-            for start in range(0, self._genomes, CHUNK):
-                genomes = self._canonical(start, min(start + CHUNK, self._genomes))
-                found.append(genomes[self.violation(genomes) == 0])
-                if sum(map(len, found)) > most:
-                    self._exceeded = most
-                    return None
-            self._all = np.concatenate(found)
-        return self._all if self._all is not None and len(self._all) <= most else None
-
-    def _canonical(self, start: int, end: int) -> Genomes:
-        """The canonical ones among a range of all genomes; each architecture has one such genome."""
-        index = np.arange(start, end)
+    @functools.cached_property
+    def _every(self) -> Genomes:
+        """All genomes of a small space; each architecture has one that is canonical."""
+        index = np.arange(np.prod(self.space.cardinalities, dtype=np.int64))
         rows = np.zeros((len(index), len(self.space.genes)), dtype=np.uint8)
         for gene, count in enumerate(self.space.cardinalities):
             rows[:, gene] = index % count
@@ -112,7 +95,10 @@ class FeasibleSampler:
     @functools.cached_property
     def _listed(self) -> Genomes | None:
         """All feasible genomes of a small space."""
-        return self.listing(LISTED) if self._genomes <= LISTED else None
+        if np.prod(self.space.cardinalities, dtype=np.float64) > LISTED:
+            return None
+        feasible: Genomes = self._every[self.violation(self._every) == 0]
+        return feasible
 
     @functools.cached_property
     def _share(self) -> float:
