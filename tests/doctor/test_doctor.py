@@ -8,7 +8,7 @@ import pytest
 
 from vitnas.cli.main import main
 from vitnas.doctor import diagnose as doctor
-from vitnas.doctor.diagnose import GIB, PACKAGES, NodeReport, diagnose
+from vitnas.doctor.diagnose import GIB, PACKAGES, diagnose
 from vitnas.doctor.folder_check import examined
 from vitnas.errors import ClusterError, missing_extra
 from vitnas.store import system
@@ -30,7 +30,7 @@ def cluster(facts, monkeypatch, tmp_path):
     """Three nodes, the first of them here; ``change(k, ...)`` what one of them says."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(node_report, "report", lambda *_: copy.deepcopy(facts))
-    nodes = [NodeReport(f"10.0.0.{k}", k == 0, 4.0, 0.0, copy.deepcopy(facts)) for k in range(3)]
+    nodes = [node_report.Node(f"10.0.0.{k}", k == 0, 4.0, 0.0, copy.deepcopy(facts)) for k in range(3)]
     monkeypatch.setattr(doctor, "_ask", lambda address, arguments: nodes)
     return nodes
 

@@ -33,13 +33,13 @@ def test_it_needs_the_standard_library_only():
 
 
 def test_the_files_of_a_package_are_told_apart(tmp_path, monkeypatch):
-    assert node_report._source("no_such_package") == ""
+    assert node_report.source_of("no_such_package") == ""
     monkeypatch.syspath_prepend(tmp_path)
     found = set()
     for name, text in {"one_package": "a = 1", "other_package": "a = 2"}.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text(text)
-        found.add(node_report._source(name))
+        found.add(node_report.source_of(name))
     assert len(found) == 2 and vitnas.__name__ not in found
 
 

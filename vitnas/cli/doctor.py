@@ -10,8 +10,9 @@ import typer
 from vitnas.cli import _common
 
 if TYPE_CHECKING:
-    from vitnas.doctor.diagnose import Diagnosis, Finding, NodeReport
+    from vitnas.doctor.diagnose import Diagnosis, Finding
     from vitnas.doctor.folder_check import FolderReport
+    from vitnas.workers.node_report import Node
 
 ILL = 1  # something must be mended
 GIB = 1 << 30
@@ -73,7 +74,7 @@ def _print(found: Diagnosis) -> None:
         typer.echo("all is well" if not found.findings else "nothing must be mended")
 
 
-def _row(node: NodeReport) -> tuple[str, ...]:
+def _row(node: Node) -> tuple[str, ...]:
     facts = node.facts
     if not facts:
         return (node.address, f"{node.cpus:g}", *([""] * 5), "no answer")

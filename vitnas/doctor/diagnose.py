@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.doctor.folder_check import FolderReport, examined
-from vitnas.errors import ClusterError, MissingExtra
+from vitnas.errors import ClusterError, MissingExtra, missing_extra
 from vitnas.workers import node_report
+from vitnas.workers.node_report import Node
 
 PACKAGES = (
     *("vitnas", "torch", "numpy", "ray", "optuna", "scipy", "moocore", "orjson", "fvcore", "safetensors"),
@@ -39,18 +40,6 @@ class Finding:
 
 
 @dataclass
-class NodeReport:
-    """A node of the cluster; ``facts`` as of `node_report.report`, empty where it gave no answer."""
-
-    address: str
-    is_here: bool
-    cpus: float
-    gpus: float
-    facts: dict[str, Any]
-    problem: str = ""
-
-
-@dataclass
 class Diagnosis:
     """All that was found.
 
@@ -65,7 +54,7 @@ class Diagnosis:
     here: dict[str, Any]
     folder: FolderReport
     ray: str | None
-    nodes: list[NodeReport] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -116,24 +105,12 @@ def diagnose(ray: str | None = None, out: str | Path = "runs") -> Diagnosis:
     return found
 
 
-def _ask(address: str, arguments: tuple[Any, ...]) -> list[NodeReport]:
-    from vitnas.errors import missing_extra
-
+def _ask(address: str, arguments: tuple[Any, ...]) -> list[Node]:
     try:
         from vitnas.workers.ray_nodes import ask_nodes
     except ImportError:
         raise missing_extra("ray", "ray") from None
-    return [
-        NodeReport(
-            address=node.address,
-            is_here=node.is_here,
-            cpus=float(node.resources.get("CPU", 0)),
-            gpus=float(node.resources.get("GPU", 0)),
-            facts=node.answer or {},
-            problem=node.problem,
-        )
-        for node in ask_nodes(address, node_report, node_report.report, arguments)
-    ]
+    return ask_nodes(address, *arguments)
 
 
 def _machine_findings(where: str, facts: dict[str, Any]) -> list[Finding]:
@@ -149,7 +126,7 @@ def _machine_findings(where: str, facts: dict[str, Any]) -> list[Finding]:
     return found
 
 
-def _node_findings(node: NodeReport, all_of_it: Diagnosis) -> list[Finding]:
+def _node_findings(node: Node, all_of_it: Diagnosis) -> list[Finding]:
     where = f"node {node.address}"
     if node.problem:
         return [Finding(where, node.problem, "look at 'ray status' and the logs under /tmp/ray on that node")]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import pickle
 import platform
 import time
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 from vitnas import plugins
 from vitnas.plugins import UserFiles
 from vitnas.workers._calls import THREAD_VARIABLES, call
 from vitnas.workers.base import Failure
+from vitnas.workers.node_report import source_of, version_of
 from vitnas.workers.serial import attempt
 
 
@@ -55,21 +53,6 @@ class Actor:
 
 def versions() -> dict[str, str]:
     """Of what scores depend on, on this machine; a checkout is told apart by its files."""
-    torch = _version("torch").partition("+")[0]  # of one version, builds for CPUs and GPUs
-    return {"vitnas": _version("vitnas"), "torch": torch, "vitnas' files": _fingerprint()}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
-
-
-def _fingerprint() -> str:
-    """Of the source files of this package."""
-    digest = hashlib.sha256()
-    for path in sorted(plugins.PACKAGE_FOLDER.rglob("*.py")):
-        digest.update(str(path.relative_to(plugins.PACKAGE_FOLDER)).encode())
-        digest.update(Path(path).read_bytes())
-    return digest.hexdigest()[:8]
+    found = {package: version_of(package) or "none" for package in ("vitnas", "torch")}
+    found["torch"] = found["torch"].partition("+")[0]  # of one version, builds for CPUs and GPUs
+    return {**found, "vitnas' files": source_of("vitnas")}

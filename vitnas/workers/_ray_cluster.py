@@ -19,6 +19,7 @@ from ray.exceptions import ActorDiedError, RayError
 
 from vitnas.errors import ClusterError, InvalidInput
 from vitnas.workers._ray_actor import Actor, versions
+from vitnas.workers.base import environment
 from vitnas.workers.processes import usable_cores
 from vitnas.workers.settings import WorkerSettings
 
@@ -26,6 +27,7 @@ ANSWER_S = 5.0
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # and empty settings
 OBJECT_STORE_BYTES = 256 * 1024**2  # tasks are small
 AUTH_MODE = "RAY_AUTH_MODE"
+PATIENCE = "RAY_gcs_server_port_wait_time_s"
 _BEFORE: dict[str, str | None] = {"mode": None}  # what AUTH_MODE was before we joined
 VERSIONS = r"Ray: (\S+)\s+Python: (\S+)"
 
@@ -59,6 +61,17 @@ def join(settings: WorkerSettings) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def joined(settings: WorkerSettings) -> Iterator[None]:
+    """Connected while it lasts, see :func:`join`."""
+    is_ours = join(settings)
+    try:
+        yield
+    finally:
+        if is_ours:
+            leave()
+
+
 def require(settings: WorkerSettings, *, answer_s: float = ANSWER_S) -> None:
     """Look whether the cluster is there, without joining it; its head has ``answer_s`` to answer.
 
@@ -82,7 +95,8 @@ def require(settings: WorkerSettings, *, answer_s: float = ANSWER_S) -> None:
 
 def _connect(address: str, options: Mapping[str, Any]) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
-    with _impatient():
+    # Ray itself tries for half a minute where its head answers, but does not let us in
+    with environment({PATIENCE: os.environ.get(PATIENCE) or f"{ANSWER_S:.0f}"}):
         try:
             ray.init(address, **quiet, **options)
         except Exception:
@@ -183,19 +197,6 @@ def _forget_token() -> None:
             internals = importlib.import_module("ray._raylet")
             internals.Config.initialize("")
             internals.AuthenticationTokenLoader.instance().reset_cache()
-
-
-@contextlib.contextmanager
-def _impatient() -> Iterator[None]:
-    """Ray itself tries for half a minute where its head answers, but does not let us in."""
-    name = "RAY_gcs_server_port_wait_time_s"
-    before = os.environ.get(name)
-    os.environ[name] = before or f"{ANSWER_S:.0f}"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
 
 
 def _hush() -> None:

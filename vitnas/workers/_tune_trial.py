@@ -14,8 +14,8 @@ from typing import Any
 from vitnas import plugins
 from vitnas.errors import RunError
 from vitnas.plugins import UserFiles
-from vitnas.workers._deaths import hung
 from vitnas.workers._ray_actor import versions
+from vitnas.workers.base import hung
 from vitnas.workers.serial import describe
 
 Report = Callable[[int, float], None]

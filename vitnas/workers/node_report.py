@@ -10,12 +10,34 @@ import socket
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 SMI = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 SMI_S = 20
+
+
+@dataclass
+class Node:
+    """A node of a cluster.
+
+    Attributes:
+        address: as the other nodes know it.
+        is_here: whether it is this machine.
+        cpus: that Ray hands out there.
+        gpus: likewise.
+        facts: as of `report`; empty where it gave no answer.
+        problem: why it gave none.
+    """
+
+    address: str
+    is_here: bool
+    cpus: float
+    gpus: float
+    facts: dict[str, Any]
+    problem: str = ""
 
 
 def report(
@@ -34,8 +56,8 @@ def report(
         "host": socket.gethostname(),
         "python": platform.python_version(),
         "executable": sys.executable,
-        "versions": {name: _version(name) for name in packages},
-        "source": _source("vitnas"),
+        "versions": {name: version_of(name) for name in packages},
+        "source": source_of("vitnas"),
         "cores": _cores(),
         "memory": _memory(),
         "gpus": gpus,
@@ -44,14 +66,15 @@ def report(
     }
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Version of a package; None if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
         return None
 
 
-def _source(package: str) -> str:
+def source_of(package: str) -> str:
     """Of a package's files: a checkout may differ where the version does not."""
     try:
         spec = importlib.util.find_spec(package)

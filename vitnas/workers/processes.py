@@ -24,9 +24,8 @@ from typing import Any
 
 from vitnas.errors import ClusterError
 from vitnas.workers._calls import THREAD_VARIABLES, Functions, encode
-from vitnas.workers._deaths import DEATHS, exit_words, hung, killed
 from vitnas.workers._serve import READY, STARTED, serve
-from vitnas.workers.base import Failure, Pool
+from vitnas.workers.base import DEATHS, Failure, Workers, environment, exit_words, hung, killed
 
 JOIN_SECONDS = 2.0
 STILLBORN = 2  # workers in a row that ended before they were ready: the next would end as well
@@ -58,7 +57,7 @@ class _Worker:
             self.process.join()
 
 
-class Processes(Pool):
+class Processes(Workers):
     """``size`` processes, which start with the first tasks.
 
     Args:
@@ -81,7 +80,7 @@ class Processes(Pool):
 
     @property
     def depth(self) -> int:
-        """See ``Pool.depth``."""
+        """See ``Workers.depth``."""
         return self.size
 
     def submit(self, function: Callable[[Any], Any], item: Any) -> int:
@@ -183,7 +182,8 @@ class Processes(Pool):
         context = get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=serve, args=(theirs, self.threads), daemon=True)
-        with _thread_variables(self.threads), _without_main():
+        # what it inherits: BLAS and OpenMP read it when they are loaded
+        with environment(dict.fromkeys(THREAD_VARIABLES, str(self.threads))), _without_main():
             process.start()
         theirs.close()  # so that the pipe ends with the worker
         return _Worker(process, ours)
@@ -220,18 +220,3 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@contextlib.contextmanager
-def _thread_variables(threads: int) -> Iterator[None]:
-    """What a process started here inherits: BLAS and OpenMP read it when they are loaded."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -25,8 +25,7 @@ from vitnas.errors import ClusterError
 from vitnas.workers import _ray_cluster as cluster
 from vitnas.workers._batches import IN_FLIGHT, Costs, fair
 from vitnas.workers._calls import Functions, encode
-from vitnas.workers._deaths import DEATHS, LOSSES, hung, killed, lost
-from vitnas.workers.base import Failure, Pool
+from vitnas.workers.base import DEATHS, LOSSES, Failure, Workers, hung, killed, lost
 from vitnas.workers.settings import WorkerSettings
 
 STILLBORN = 3  # deaths in a row, for each worker, before any task came back
@@ -79,7 +78,7 @@ class _Worker:
         return call
 
 
-class RayWorkers(Pool):
+class RayWorkers(Workers):
     """Actors on the cluster of ``settings.ray``, each with its share of CPUs and GPUs.
 
     Raises:
@@ -109,7 +108,7 @@ class RayWorkers(Pool):
 
     @property
     def depth(self) -> int:
-        """See ``Pool.depth``."""
+        """See ``Workers.depth``."""
         wanted = max(map(self._costs.wanted, self._stored), default=1)
         return IN_FLIGHT * self.size * (self.settings.batch or wanted)
 

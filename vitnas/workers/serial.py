@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from vitnas.workers.base import Failure, Pool
+from vitnas.workers.base import Failure, Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -31,7 +31,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-class Serial(Pool):
+class Serial(Workers):
     """Runs tasks here and now, when they are waited for: results come in the order of the items."""
 
     size = 1

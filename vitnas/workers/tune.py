@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,9 +13,9 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.errors import MissingExtra, RunError
-from vitnas.workers._deaths import LOSSES
 from vitnas.workers._ray_actor import versions
 from vitnas.workers._tune_trial import Train, run_trial
+from vitnas.workers.base import LOSSES, environment
 from vitnas.workers.serial import describe
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune_ledger import Ledger, Training, told
@@ -91,9 +90,13 @@ def run_trainings(
         ClusterError: the Ray cluster cannot be used.
     """
     require_tune()
+    from vitnas.workers import _ray_cluster as cluster
+
     ledger = Ledger(folder, settings.timeout_s, progress, finished)
-    with _environment(), _joined(settings), _own_folder(folder / TUNE_FOLDER) as own:
-        _quiet()
+    with environment(OWN), cluster.joined(settings), _own_folder(folder / TUNE_FOLDER) as own:
+        cluster.number_of_workers(settings)  # whether there is room for one
+        for name in ("ray.tune", "ray.train", "ray.air"):  # what matters is told
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         trial = _trial(train, items, folder, settings)
         scheduler = _asha(epochs, history) if early_stop else None
         tuner = _tuner(trial, list(items), own, settings.number, scheduler, told(ledger))
@@ -140,12 +143,6 @@ def _tuner(
     )
 
 
-def _quiet() -> None:
-    """Keep Tune's own log from the terminal: what matters is told."""
-    for name in ("ray.tune", "ray.train", "ray.air"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
 def _asha(epochs: int, history: Iterable[Sequence[float]]) -> Any:
     """The scheduler, which has seen the earlier trainings."""
     from ray.tune.schedulers import ASHAScheduler
@@ -164,34 +161,6 @@ def _asha(epochs: int, history: Iterable[Sequence[float]]) -> Any:
         for epoch, value in enumerate(values, start=1):
             scheduler.on_trial_result(None, past, {"epoch": epoch, "value": value})  # type: ignore[arg-type]
     return scheduler
-
-
-@contextlib.contextmanager
-def _joined(settings: WorkerSettings) -> Iterator[None]:
-    """Ray as the settings say, left afterwards if this has joined it."""
-    from vitnas.workers import _ray_cluster as cluster
-
-    joined = cluster.join(settings)
-    try:
-        cluster.number_of_workers(settings)  # whether there is room for one
-        yield
-    finally:
-        if joined:
-            cluster.leave()
-
-
-@contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in OWN}
-    os.environ.update(OWN)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.errors import RunError
-from vitnas.workers._deaths import lost
 from vitnas.workers._tune_trial import cause_of_death, note_crash
+from vitnas.workers.base import lost
 from vitnas.workers.serial import describe
 
 
