@@ -25,6 +25,7 @@ from typing import Any
 
 import _common as common
 
+from vitnas.figures import parse_quantity
 from vitnas.report.terminal.plain import PlainView
 from vitnas.run.presets import preset
 from vitnas.run.result import Member, SearchResult
@@ -33,7 +34,6 @@ from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.run_scale import FamilyResult, resume_scale, run_scale
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
-from vitnas.units import parse_quantity
 
 PUBLISHED_SEED = "8,2,3|4,1,2|4,1,4|4,1,6|32"
 PUBLISHED = {"Small": (29.0, 5.3), "Base": (52.6, 8.9), "Large": (88.1, 22.6)}  # M parameters, GMACs

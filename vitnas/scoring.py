@@ -12,7 +12,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
-from vitnas.cost.figures import TABLE_KINDS, Figures
+from vitnas.cost.priced import TABLE_KINDS, Figures
 from vitnas.cost.pricer import coverage, price_architecture
 from vitnas.errors import InvalidInput
 from vitnas.events import Listener, Silent
@@ -59,10 +59,10 @@ def score(
         listener: watches.
 
     Returns:
-        one object a file, in their order: name, id, params, macs, activations, peak_bytes, latency_ms (None
-        without a device; of several devices, figures as named in `vitnas.cost.figures`), scores (proxy ->
-        value, None where it could not be computed), failures, batch if it was given. With proxies also:
-        spreads (over the repeats), seconds, settings (of each proxy) and notes, see `vitnas.quality.measure`.
+        one object a file, in their order: name, id, its figures (as named in `vitnas.cost.priced`;
+        latency_ms is None without a device), scores (proxy -> value, None where it could not be computed),
+        failures, batch if it was given. With proxies also: spreads (over the repeats), seconds, settings (of
+        each proxy) and notes, see `vitnas.quality.measure`.
         With devices also: device (their labels), latency_band (of the only one), targets (each with its
         coverage, where it has measured blocks) and exceeds (their own limits that the network does not keep).
 

@@ -1,114 +1,32 @@
-"""Quantities as people write them: ``1.6ms``, ``13M``, ``650 MMACs``, ``2MiB``, ``5000/s``.
-
-A bare number is in the base unit that stands in the cost's name: milliseconds, bytes, images a second, or a
-plain count. A cost may name a device behind an ``@``: ``latency_ms@iphone12``.
-"""
+"""Values as people write them: ``1.6ms``, ``13M``, ``2MiB``, ``1h30m``, ``NAME=VALUE``."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
-from vitnas.errors import InvalidBudget, InvalidInput, unknown
+from vitnas.errors import InvalidInput
 
-_TIME_MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
-_BYTES = {"b": 1.0} | {
-    f"{prefix}{suffix}": float(base**power)
-    for power, prefix in enumerate("kmg", start=1)
-    for suffix, base in (("b", 1000), ("ib", 1024))
-}
-_COUNT = {"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
-UNITS: dict[str, Mapping[str, float]] = {
-    "latency_ms": _TIME_MS,
-    "throughput_per_s": _COUNT,
-    "peak_bytes": _BYTES,
-    "params": _COUNT,
-    "macs": _COUNT,
-    "activations": _COUNT,
-}
-_VALID = {
-    "latency_ms": "ns, us, ms or s, such as 1.6ms",
-    "throughput_per_s": "images a second, such as 5000, 5k or 5000/s",
-    "peak_bytes": "B, kB, MB, GB, KiB, MiB or GiB, such as 2MiB",
-    "params": "K, M or B, such as 13M",
-    "macs": "M, G or T, such as 1.3G",
-    "activations": "K or M, such as 5M",
-}
-_NOUNS = {
-    "params": ("params", "parameters"),
-    "macs": ("macs", "mac"),
-    "activations": ("activations",),
-    "throughput_per_s": ("images/s", "img/s", "/s"),
-}
 _WHOLE = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
-_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s.]*)\s*", re.IGNORECASE)
+_TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE)
+_SECONDS = {"h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
 
 
-def split_cost(cost: str) -> tuple[str, str]:
-    """``latency_ms@iphone12`` as figure and device; the device is empty where none is named."""
-    figure, _, device = cost.partition("@")
-    return figure, device
+@dataclass(frozen=True)
+class Unit:
+    """How one kind of quantity is read and written.
 
-
-def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
-    """The value of ``text`` in the base unit of ``cost``.
-
-    Args:
-        cost: a key of ``UNITS``, with or without a device.
-        text: number with or without a unit; upper and lower case are the same.
-        where: what to name in errors, such as ``--max-latency``.
-
-    Raises:
-        UnknownName: no such cost.
-        InvalidBudget: not a positive, finite number with a unit of this cost.
+    Attributes:
+        factors: unit in lower case -> its size in the base unit.
+        write: a value in the base unit, for people.
     """
-    cost, _ = split_cost(cost)
-    if cost not in UNITS:
-        raise unknown("cost", cost, UNITS)
-    prefix = f"{where}: " if where else ""
-    match = _NUMBER.fullmatch(str(text))
-    if match is None:
-        raise InvalidBudget(f"{prefix}'{text}' is not a number with a unit (write {_VALID[cost]})")
-    number, unit = float(match[1]), match[2]
-    factor = _factor(cost, unit)
-    if factor is None:
-        raise InvalidBudget(f"{prefix}'{text}': unknown unit '{unit}' (write {_VALID[cost]})")
-    value = number * factor
-    if not (value > 0 and math.isfinite(value)):
-        raise InvalidBudget(f"{prefix}'{text}' must be above 0 and finite (write {_VALID[cost]})")
-    return value
 
-
-def _factor(cost: str, unit: str) -> float | None:
-    small = unit.lower().replace("µ", "u").replace("μ", "u")
-    if not small:
-        return 1.0
-    for noun in _NOUNS.get(cost, ()):
-        if small.endswith(noun):
-            small = small.removesuffix(noun)
-            break
-    return 1.0 if not small else UNITS[cost].get(small)
-
-
-def format_quantity(cost: str, value: float) -> str:
-    """``value`` in the base unit of ``cost``, for people: ``1.60 ms``, ``3.60 M``, ``2.0 MiB``."""
-    cost, _ = split_cost(cost)
-    if math.isnan(value):
-        return "unknown"
-    if cost == "latency_ms":
-        return _time(value)
-    if cost == "peak_bytes":
-        for name, size in (("GiB", 1024.0**3), ("MiB", 1024.0**2), ("KiB", 1024.0)):
-            if abs(value) >= size:
-                return f"{value / size:.1f} {name}"
-        return f"{value:.0f} B"
-    per = "/s" if cost == "throughput_per_s" else ""
-    for name, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
-        if abs(value) >= size * 0.9995:  # 999,999 is 1.00 M, not 1000 K
-            return f"{value / size:#.3g} {name}{per}".replace(". ", " ")
-    return f"{value:.0f}{per}"
+    factors: Mapping[str, float]
+    write: Callable[[float], str]
 
 
 def _time(value_ms: float) -> str:
@@ -117,6 +35,31 @@ def _time(value_ms: float) -> str:
     if 0 < abs(value_ms) < 0.1:
         return f"{value_ms * 1000:.3g} us"
     return f"{value_ms:.2f} ms"
+
+
+def _bytes(value: float) -> str:
+    for name, size in (("GiB", 1024.0**3), ("MiB", 1024.0**2), ("KiB", 1024.0)):
+        if abs(value) >= size:
+            return f"{value / size:.1f} {name}"
+    return f"{value:.0f} B"
+
+
+def _count(value: float) -> str:
+    for name, size in (("G", 1e9), ("M", 1e6), ("K", 1e3)):
+        if abs(value) >= size * 0.9995:  # 999,999 is 1.00 M, not 1000 K
+            return f"{value / size:#.3g} {name}".replace(". ", " ")
+    return f"{value:.0f}"
+
+
+_SIZES = {
+    f"{prefix}{suffix}": float(base**power)
+    for power, prefix in enumerate("kmg", start=1)
+    for suffix, base in (("b", 1000), ("ib", 1024))
+}
+MILLISECONDS = Unit({"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}, _time)
+BYTES = Unit({"b": 1.0} | _SIZES, _bytes)
+COUNT = Unit({"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}, _count)
+PER_SECOND = Unit(COUNT.factors, lambda value: f"{_count(value)}/s")
 
 
 def parse_count(text: str, where: str) -> int:
@@ -131,3 +74,47 @@ def parse_count(text: str, where: str) -> int:
     if not (math.isfinite(value) and value >= 1 and value == round(value)):
         raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
     return round(value)
+
+
+def parse_duration(text: str, where: str) -> float:
+    """``90s``, ``2m``, ``1h30m`` or a bare number of seconds, in seconds above 0.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    parts = _TIMES.findall(text)
+    whole = "".join(match[0] for match in _TIMES.finditer(text)) == text
+    bare = [number for number, unit in parts if not unit]
+    seconds = sum(float(number) * _SECONDS[unit.lower() or "s"] for number, unit in parts)
+    if not whole or not (0 < seconds < math.inf) or (bare and len(parts) > 1):
+        raise InvalidInput(f"{where}: '{text}' is not a time above 0 (write 90s, 2m or 1h30m)")
+    return seconds
+
+
+def parse_pairs(given: Iterable[str], where: str) -> dict[str, int | float | bool | str]:
+    """``NAME=VALUE`` texts; a value that is a number, true or false becomes one.
+
+    Raises:
+        InvalidInput: a text is no such pair, or a name stands twice; says all that is wrong.
+    """
+    found, wrong = dict[str, int | float | bool | str](), list[str]()
+    for text in given:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        name = name.replace("-", "_")
+        if not (name and equals and value):
+            wrong.append(f"'{text}' is not NAME=VALUE")
+        elif name in found:
+            wrong.append(f"'{name}' stands twice")
+        found[name] = _scalar(value)
+    if wrong:
+        raise InvalidInput(f"{where}: {'; '.join(wrong)}")
+    return found
+
+
+def _scalar(text: str) -> int | float | bool | str:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text

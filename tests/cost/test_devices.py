@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitnas.cost.figures import COUNTS, Figures
+from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import BlockPricer, coverage, price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.hardware.profile.block_table import Measured
@@ -46,12 +46,12 @@ def genomes(space: Space, n: int = 40) -> np.ndarray:
 
 def test_names_without_with_one_and_with_several_devices(make_device: Make) -> None:
     phone, gpu = make_device("phone"), make_device("gpu", metric="throughput", batch=256)
-    assert Figures().names == (*COUNTS, "latency_ms", "peak_bytes")
-    assert Figures().known == (*COUNTS, "peak_bytes")
-    assert Figures((phone,)).known == (*COUNTS, "latency_ms", "peak_bytes")
-    assert Figures((gpu,)).known == (*COUNTS, "throughput_per_s", "peak_bytes")
+    assert Figures().names == (*Figures().counts, "latency_ms", "peak_bytes")
+    assert Figures().known == (*Figures().counts, "peak_bytes")
+    assert Figures((phone,)).known == (*Figures().counts, "latency_ms", "peak_bytes")
+    assert Figures((gpu,)).known == (*Figures().counts, "throughput_per_s", "peak_bytes")
     assert Figures((phone, gpu)).known == (
-        *COUNTS,
+        *Figures().counts,
         *("latency_ms@phone", "throughput_per_s@gpu"),
         *("peak_bytes", "peak_bytes@phone", "peak_bytes@gpu"),
     )
@@ -90,7 +90,7 @@ def test_throughput_is_images_a_second_of_the_price_of_an_image(space: Space, ma
     ms = CostTable.build(space, make_device("gpu")).price(genomes(space))["latency_ms"]
     assert costs["throughput_per_s"] == pytest.approx(1000 / ms)
     row = costs.row(3)
-    assert list(row) == [*COUNTS, "throughput_per_s", "peak_bytes"]
+    assert list(row) == [*Figures().counts, "throughput_per_s", "peak_bytes"]
     assert isinstance(row["throughput_per_s"], float)
 
 
@@ -132,11 +132,11 @@ def test_coverage_is_the_share_of_time_that_the_table_holds(space: Space, half_m
     rows = genomes(space)
     shares = table.coverage(rows)["half"]
     times = table.price(rows)["latency_ms"]
-    pricer = BlockPricer((half_measured,))
+    pricer = BlockPricer(Figures((half_measured,)))
     for genome, share, ms in zip(rows, shares, times, strict=True):
         architecture = space.decode(genome)
         blocks = chain(architecture)
-        predicted = sum(float(pricer.figures(b)[3]) for b in blocks if not half_measured.covers(b))
+        predicted = sum(float(pricer.row(b)[3]) for b in blocks if not half_measured.covers(b))
         assert share == pytest.approx(1 - predicted / ms, rel=1e-9)
         assert coverage(architecture, half_measured) == pytest.approx(share, rel=1e-9)
     narrow = [all(b.width != 32 for b in chain(space.decode(g))) for g in rows]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from vitnas.cost import cache
+from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidSpace
@@ -93,8 +94,8 @@ def test_the_cache_is_keyed_by_what_the_table_depends_on(tmp_path, monkeypatch):
     for name in first.price(genomes).columns:
         assert (first.price(genomes)[name] == again.price(genomes)[name]).all()
     other = load_space({**space.document, "classes": 10})
-    assert cache.path_of(other, [device]) != cache.path_of(space, [device])
-    assert cache.path_of(space, []) != cache.path_of(space, [device])
+    assert cache.path_of(other, Figures((device,))) != cache.path_of(space, Figures((device,)))
+    assert cache.path_of(space, Figures()) != cache.path_of(space, Figures((device,)))
 
 
 def test_a_damaged_cache_is_built_again(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vitnas.report.terminal.axes import AXES
+from vitnas.report.terminal.axes import axis_of
 from vitnas.report.terminal.columns import Column, fit
 from vitnas.report.terminal.dry_run_table import dry_run_table
 from vitnas.report.terminal.score_tables import score_tables
@@ -185,7 +185,7 @@ def test_words() -> None:
 
 
 def test_figures_of_tiny_networks_are_not_rounded_away() -> None:
-    assert [AXES["params"].text(v) for v in (12_710_112, 123_456, 12_345, 0, None)] == [
+    assert [axis_of("params").text(v) for v in (12_710_112, 123_456, 12_345, 0, None)] == [
         "12.71", "0.12", "0.012", "0.00", "-",
     ]  # fmt: skip
-    assert AXES["quality"].text(0.004) == "0.004"
+    assert axis_of("quality").text(0.004) == "0.004"

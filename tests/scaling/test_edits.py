@@ -7,7 +7,7 @@ import torch
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.cost.figures import Figures
+from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import price_architecture
 from vitnas.errors import InvalidArchitecture
 from vitnas.hardware.load import load_device

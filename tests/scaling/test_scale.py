@@ -159,7 +159,7 @@ def test_contraction_by_capacity_and_a_device_s_own_limit(devices):
 
 def test_relative_capacity_punishes_what_has_shrunk_most():
     start = load_architecture("efficientformer:s0")
-    from vitnas.cost.figures import Figures
+    from vitnas.cost.priced import Figures
     from vitnas.scaling.edits import widen, with_width
 
     capacity = RelativeCapacity.of(start, NetworkPricer(Figures()).price)

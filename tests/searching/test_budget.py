@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from vitnas.errors import InvalidBudget, UnknownName
+from vitnas.figures import FIGURES, format_quantity, parse_quantity
 from vitnas.searching.budget import Budget, check_budgets, parse_budget, violation
-from vitnas.units import UNITS, format_quantity, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_quantities_are_written_for_people(cost: str, value: float, text: str) -
     assert format_quantity(cost, value) == text
 
 
-@pytest.mark.parametrize("cost", sorted(UNITS))
+@pytest.mark.parametrize("cost", sorted(FIGURES))
 @pytest.mark.parametrize("value", [0.5, 1.6, 320.0, 4.5e5, 1.3e7, 2.1e9])
 def test_what_is_written_can_be_read_again(cost: str, value: float) -> None:
     whole = round(value) if cost not in ("latency_ms",) and value < 1000 else value

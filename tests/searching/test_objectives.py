@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitnas.cost.figures import Figures
+from vitnas.cost.priced import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidBudget, InvalidInput, UnknownName
 from vitnas.searching.budget import Budget, check_budgets, parse_budgets, with_own_limits

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.check.agreement import MIN_ROWS
 from vitnas.errors import InvalidInput
-from vitnas.units import parse_quantity
+from vitnas.figures import parse_quantity
 
 ROWS_A_BAND = 20  # of those that the proxies are measured on
 MAX_BANDS = 4

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitnas.cli._values import parse_duration
 from vitnas.errors import InvalidInput
+from vitnas.units import parse_duration
 
 if TYPE_CHECKING:
     from vitnas.workers import WorkerSettings

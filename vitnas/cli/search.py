@@ -13,8 +13,8 @@ from vitnas.cli import _train_options as t
 from vitnas.cli import _worker_options as w
 from vitnas.cli._labels import learned
 from vitnas.cli._runs import gives_settings, is_default, refuse_beside_resume, refuse_changes
-from vitnas.cli._values import parse_count, parse_duration, parse_pairs
 from vitnas.errors import InvalidInput
+from vitnas.units import parse_count, parse_duration, parse_pairs
 
 if TYPE_CHECKING:
     from vitnas.run.result import SearchResult

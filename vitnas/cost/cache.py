@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import zipfile
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from vitnas import plugins
 from vitnas.space.lookup import Column
 
 if TYPE_CHECKING:
-    from vitnas.cost.device import Device
+    from vitnas.cost.priced import Figures
     from vitnas.space.space import Space
 
 FORMAT = 2
@@ -34,31 +33,27 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vitnas"
 
 
-def path_of(space: Space, devices: Sequence[Device]) -> Path:
-    """Where the table of a space and its devices is kept.
+def path_of(space: Space, figures: Figures) -> Path:
+    """Where the table of a space and its figures is kept.
 
     The name hashes the space's structure, the source of its operators, of the tracer and of the devices'
-    pricing, what their prices depend on, their order and the version of torch.
+    pricing, what their prices depend on, their order, the counts and the version of torch.
     """
-    digest = hashlib.sha256(f"{FORMAT} {space.hash} torch {version('torch')}".encode())
-    for path in sorted(_sources(space, devices)):
+    devices = figures.timed
+    digest = hashlib.sha256(f"{FORMAT} {space.hash} torch {version('torch')} {figures.counts}".encode())
+    for path in sorted(_sources(space, priced=bool(devices))):
         digest.update(path.read_bytes())
     digest.update(json.dumps([device.fingerprint for device in devices]).encode())
     name = "+".join(device.name for device in devices)[:LONGEST_NAME] or "no-device"
     return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
 
 
-def _sources(space: Space, devices: Sequence[Device]) -> set[Path]:
-    here = Path(__file__).parent
-    found = set(here.glob("*.py")) | set(here.parent.joinpath("arch").glob("*.py"))
-    found |= set(here.parent.joinpath("space").glob("*.py")) | set(here.parent.joinpath("ops").glob("*.py"))
-    for op in _operators(space):
-        path = plugins.plugin_file("operator", op)
-        if path is not None:
-            found.add(path)
-    if devices:
-        found |= set(here.parent.joinpath("hardware").glob("*.py"))
-    return found
+def _sources(space: Space, *, priced: bool) -> set[Path]:
+    package = Path(__file__).parents[1]
+    rooms = ("cost", "arch", "space", "ops", *(["hardware"] if priced else []))
+    found = {path for room in rooms for path in package.joinpath(room).rglob("*.py")}
+    plugged = {plugins.plugin_file("operator", op) for op in _operators(space)}
+    return found | {package / "figures.py"} | {path for path in plugged if path}
 
 
 def _operators(space: Space) -> set[str]:

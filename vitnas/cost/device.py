@@ -56,7 +56,7 @@ class Device(Protocol):
 
     @property
     def limits(self) -> Mapping[str, float]:
-        """The device's own limits, cost -> most, such as ``{"peak_bytes": 327680}``: budgets by default."""
+        """The device's own limits, cost -> most, such as ``{"params": 1e6}``: budgets by default."""
         ...
 
     @property

@@ -12,7 +12,8 @@ from vitnas.arch.features import Features
 from vitnas.arch.schema import Architecture
 from vitnas.cost.block import trace_block
 from vitnas.cost.device import Device
-from vitnas.cost.figures import TIMES, Figures, figures_of
+from vitnas.cost.priced import Figures, figures_of
+from vitnas.figures import figure_of
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context
 
@@ -26,17 +27,17 @@ class BlockPricer:
     """Traces blocks, each distinct one once.
 
     Args:
-        devices: that hold times.
+        figures: names and devices.
         progress: told how many blocks are priced.
 
     Attributes:
-        width: how many figures a block has: params, macs, activations, milliseconds on each device, peak
+        width: how many figures a block has: the counts, milliseconds on each device that holds times, peak
             elements of activations, and again milliseconds on each device if they are predicted, else 0.
     """
 
-    def __init__(self, devices: Sequence[Device], progress: Callable[[int], None] | None = None) -> None:
-        self.devices = tuple(devices)
-        self.width = 4 + 2 * len(self.devices)
+    def __init__(self, figures: Figures, progress: Callable[[int], None] | None = None) -> None:
+        self.figures = figures
+        self.width = len(figures.counts) + 2 * len(figures.timed) + 1
         self._progress = progress
         self._known: dict[Context, tuple[NDArray[np.float64], Features]] = {}
 
@@ -44,7 +45,7 @@ class BlockPricer:
         """What a block gives."""
         return self._priced(block)[1]
 
-    def figures(self, block: Context) -> NDArray[np.float64]:
+    def row(self, block: Context) -> NDArray[np.float64]:
         """The figures (width,) of a block."""
         return self._priced(block)[0]
 
@@ -56,39 +57,28 @@ class BlockPricer:
         return self._known[block]
 
     def _trace(self, block: Context) -> tuple[NDArray[np.float64], Features]:
-        from vitnas.cost.memory import peak_activation_bytes
-
         traced, features = trace_block(block)
-        times = [device.block_ms(block, traced.kernels) for device in self.devices]
-        predicted = [0.0 if d.covers(block) else ms for d, ms in zip(self.devices, times, strict=True)]
-        peak = peak_activation_bytes(traced, 1)
-        counts = (traced.params, traced.macs, traced.activations)
+        devices = self.figures.timed
+        times = [device.block_ms(block, traced.kernels) for device in devices]
+        predicted = [0.0 if d.covers(block) else ms for d, ms in zip(devices, times, strict=True)]
+        counts, peak = _counted(self.figures, traced)
         return np.array([*counts, *times, peak, *predicted], np.float64), features
 
 
-def times_of(
-    figures: Figures, blocks_ms: Sequence[NDArray[np.float64]], n: int
-) -> dict[str, NDArray[np.float64]]:
-    """Latency or throughput (n,) by name, from the milliseconds (n,) of all blocks on each timed device."""
-    found = {name: np.full(n, np.nan) for name in figures.names if name not in figures.known}
-    for device, ms in zip(figures.timed, blocks_ms, strict=True):
-        whole = ms + device.base_ms()
-        found[figures.time_of(device)] = 1000 / whole if device.metric == "throughput" else whole
-    return found
+def _counted(figures: Figures, traced: Trace) -> tuple[list[float], int]:
+    """The counts of a trace, and the peak elements of its activations."""
+    from vitnas.cost.memory import peak_activation_bytes
 
-
-def plain_values(values: Mapping[str, float]) -> Plain:
-    """Times as floats (None if unknown), everything else as whole numbers."""
-    return plain_rows({name: np.array([value]) for name, value in values.items()})[0]
+    counts = [figure.of_trace(traced) for figure in figures.counted if figure.of_trace]
+    return counts, peak_activation_bytes(traced, 1)
 
 
 def plain_rows(columns: Mapping[str, NDArray[np.float64]]) -> list[Plain]:
-    """As `plain_values`, for each row of columns (n,)."""
-    times = set(TIMES.values())
+    """Columns (n,) as a row for each network: times as floats (None if unknown), the rest whole."""
     plain: list[list[float | int | None]] = [
-        [None if value != value else value for value in values.tolist()]
-        if name.partition("@")[0] in times
-        else np.rint(values).astype(np.int64).tolist()
+        np.rint(values).astype(np.int64).tolist()
+        if figure_of(name).whole
+        else [None if value != value else value for value in values.tolist()]
         for name, values in columns.items()
     ]
     return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
@@ -122,23 +112,19 @@ def price_architecture(
     Raises:
         InvalidArchitecture: it cannot be built.
     """
-    from vitnas.cost.memory import peak_activation_bytes
-
     figures = figures_of(devices, batch)
-    traced = trace_architecture(architecture)
-    pricer = BlockPricer(figures.timed)
-    sums = [np.zeros(1)] * len(figures.timed)
-    if sums:
-        total = np.sum([pricer.figures(block) for block in chain(architecture)], axis=0)
-        sums = list(total[3 : 3 + len(sums), None])
-    counts = {"params": traced.params, "macs": traced.macs, "activations": traced.activations}
-    times = {name: float(values[0]) for name, values in times_of(figures, sums, 1).items()}
-    peak = peak_activation_bytes(traced, 1)
-    return plain_values(counts | times | {n: peak * size for n, size in figures.bytes_an_element.items()})
+    counts, peak = _counted(figures, trace_architecture(architecture))
+    times = _summed(architecture, figures)[len(counts) :][: len(figures.timed)] if figures.timed else ()
+    return plain_rows(figures.columns(np.array([[*counts, *times, peak]], np.float64).T))[0]
 
 
 def coverage(architecture: Architecture, device: Device) -> float:
     """Share of an architecture's time that is measured, not predicted; see `CostTable.coverage`."""
-    pricer = BlockPricer((device,))
-    total = np.sum([pricer.figures(block) for block in chain(architecture)], axis=0)
-    return float(1 - total[5] / (total[3] + device.base_ms()))
+    ms, _, predicted_ms = _summed(architecture, Figures((device,)))[-3:]
+    return float(1 - predicted_ms / (ms + device.base_ms()))
+
+
+def _summed(architecture: Architecture, figures: Figures) -> NDArray[np.float64]:
+    """The sums (width,) of the rows of all blocks."""
+    pricer = BlockPricer(figures)
+    return np.asarray(np.sum([pricer.row(block) for block in chain(architecture)], axis=0))

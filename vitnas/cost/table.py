@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from vitnas.cost import cache
 from vitnas.cost.device import Device
-from vitnas.cost.figures import COUNTS, Figures, figures_of
-from vitnas.cost.pricer import BlockPricer, Plain, plain_rows, times_of
+from vitnas.cost.priced import Figures, figures_of
+from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
 from vitnas.errors import InvalidArchitecture, InvalidSpace
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
@@ -29,10 +29,9 @@ class Costs:
     """Costs of n candidates.
 
     Attributes:
-        columns: figure -> values (n,), under the names of `figures.Figures`: ``params``, ``macs`` and
-            ``activations`` of one image, ``latency_ms`` of a call (nan without a device that holds it) or
-            ``throughput_per_s``, ``peak_bytes`` of a call: most bytes of activations alive at once, at
-            the device's dtype (float32 without a device).
+        columns: figure -> values (n,), under the names of `priced.Figures`: counts of one image,
+            times (``latency_ms`` is nan without a device that holds it), and what depends on the call (with
+            float32 without a device).
     """
 
     columns: Mapping[str, NDArray[np.float64]]
@@ -41,7 +40,7 @@ class Costs:
         return self.columns[name]
 
     def __len__(self) -> int:
-        return len(self.columns[COUNTS[0]])
+        return len(next(iter(self.columns.values())))
 
     def rows(self, index: Any) -> Costs:
         """The costs of some candidates."""
@@ -68,8 +67,8 @@ class CostTable:
     def __init__(self, space: Space, figures: Figures, columns: list[Column]) -> None:
         self.space = space
         self.figures = figures
-        self.columns = columns  # one for each slot, with the figures of `BlockPricer.figures`
-        self._sums = len(COUNTS) + len(figures.timed)
+        self.columns = columns  # one for each slot, with the figures of `BlockPricer.row`
+        self._sums = len(figures.counts) + len(figures.timed)
         self._lookup = Lookup([_part(c, slice(0, self._sums + 1)) for c in columns], sums=self._sums)
 
     @property
@@ -79,11 +78,7 @@ class CostTable:
 
     def price(self, genomes: Genomes) -> Costs:
         """Costs of canonical genomes (n, G)."""
-        found = self._lookup(genomes).T
-        columns = dict(zip(COUNTS, found, strict=False))
-        columns |= times_of(self.figures, list(found[len(COUNTS) : self._sums]), len(genomes))
-        columns |= {name: found[-1] * size for name, size in self.figures.bytes_an_element.items()}
-        return Costs(columns)
+        return Costs(self.figures.columns(self._lookup(genomes).T))
 
     def with_columns(self, columns: list[Column]) -> CostTable:
         """The table of the same figures with other columns."""
@@ -101,7 +96,7 @@ class CostTable:
         if not self.figures.tabled:
             return {}
         predicted_ms = self._predicted(genomes).T
-        times = self._lookup(genomes).T[len(COUNTS) : self._sums]
+        times = self._lookup(genomes).T[len(self.figures.counts) : self._sums]
         return {
             device.name: 1 - predicted_ms[k] / (times[k] + device.base_ms())
             for k, device in enumerate(self.figures.timed)
@@ -135,7 +130,7 @@ class CostTable:
             InvalidSpace: a combination of choices cannot be built.
         """
         figures = figures_of(devices, batch)
-        pricer = BlockPricer(figures.timed, progress)
+        pricer = BlockPricer(figures, progress)
         slots = list_slots(space.template, pricer.outputs)
         return cls(space, figures, [_column(slot, pricer) for slot in slots])
 
@@ -150,7 +145,7 @@ class CostTable:
     ) -> CostTable:
         """The table from disk if nothing that it depends on has changed, else built and kept."""
         figures = figures_of(devices, batch)
-        path = cache.path_of(space, figures.timed)
+        path = cache.path_of(space, figures)
         columns = cache.load(path)
         if columns is not None:
             return cls(space, figures, columns)
@@ -166,7 +161,7 @@ def _part(column: Column, figures: slice) -> Column:
 def _column(slot: Slot, pricer: BlockPricer) -> Column:
     nothing = np.zeros(pricer.width)
     try:
-        rows = [nothing if c is None else pricer.figures(c) for c in slot.table.entries]
+        rows = [nothing if c is None else pricer.row(c) for c in slot.table.entries]
     except InvalidArchitecture as problem:
         raise InvalidSpace(f"{slot.path}: {problem}") from None
     return Column(slot.table.genes, slot.table.shape, np.array(rows))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
-from vitnas.cost.figures import TIMES, Figures
+from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidInput
 from vitnas.hardware.load import ProfiledDevice, load_device
 from vitnas.plugins import find_data
@@ -135,7 +135,7 @@ def describe(figures: Figures, devices: Sequence[ProfiledDevice]) -> tuple[Targe
             label=device.label,
             kind=device.kind,
             metric=device.metric,
-            cost=figures.time_of(device) if device.metric in TIMES else "",
+            cost=figures.time_of(device),
             band=device.band,
             batch=figures.images(device),
             dtype=device.dtype,

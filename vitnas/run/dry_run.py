@@ -9,6 +9,7 @@ import numpy as np
 from vitnas.bench.task import ALL, Draws, NetworkTask
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
+from vitnas.figures import FIGURES
 from vitnas.quality.parse import QualityName
 from vitnas.run.prepare import Setup, make_strategy, prepare, trials_of
 from vitnas.run.rating import check_qualities, fit_context
@@ -18,7 +19,6 @@ from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes
 from vitnas.searching.loop import Loop
-from vitnas.searching.objectives import OBJECTIVES
 from vitnas.searching.rungs import Rung
 from vitnas.searching.scorer import GenomeScorer
 
@@ -39,7 +39,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
     ranges = {}
-    for name in _shown(setup):
+    for name in _shown(setup, costs):
         low, high = extremes(setup.table, name)
         ranges[name] = (low, float(np.median(costs[name])), high)
     trials = trials_of(config, setup.quality)
@@ -69,12 +69,14 @@ def _plan(setup: Setup, rung: Rung, quality: QualityName) -> RungPlan:
     return RungPlan(rung.quality, rung.take, (rung.take + beside) * _seconds(setup, quality))
 
 
-def _shown(setup: Setup) -> list[str]:
-    """The figures that can be priced; a device's own peak only where the devices differ in it."""
+def _shown(setup: Setup, costs: Costs) -> list[str]:
+    """The figures that can be priced; a device's own of a call only where the devices differ in it."""
     figures = setup.table.figures
-    names = [name for figure in OBJECTIVES.values() for name in figures.of(figure)]
-    peaks = figures.bytes_an_element
-    return names + ([name for name in peaks if name not in names] if len(set(peaks.values())) > 1 else [])
+    names = [name for key in FIGURES for name in figures.of(key)]
+    for figure in figures.called:
+        own = [name for name in figures.names if name.startswith(f"{figure.key}@")]
+        names += own if any((costs[name] != costs[figure.key]).any() for name in own) else []
+    return names
 
 
 def _shares(setup: Setup, costs: Costs) -> dict[str, float]:

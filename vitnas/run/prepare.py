@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vitnas.cost.figures import Figures
+from vitnas.cost.priced import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
 from vitnas.events import Listener
+from vitnas.figures import format_quantity
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import Target, check_answers, describe, label_of, load_targets
 from vitnas.quality.data.dataset import Dataset
@@ -30,7 +31,6 @@ from vitnas.searching.strategy import Strategy, load_strategy
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
-from vitnas.units import format_quantity
 
 POOL = 4096  # feasible candidates whose medians and ranges give scores their meaning
 TRIED_PX = 32

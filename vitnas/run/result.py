@@ -20,7 +20,7 @@ class Member:
     Attributes:
         name: of the architecture; ``space:reference`` for a published network.
         file: relative to the run folder; empty for a published network.
-        costs: figure -> value, named as in `vitnas.cost.figures`; latency_ms is None without a device.
+        costs: figure -> value, named as in `vitnas.cost.priced`; latency_ms is None without a device.
         quality: the objective; None where it could not be computed.
         depth: number of blocks.
         scores: proxy -> {value, standard (against the run's reference sample), or failure}.

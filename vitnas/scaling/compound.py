@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.figures import format_quantity
 from vitnas.scaling.edits import places, round_to, segment_at, set_depth, widen, with_resolution
 from vitnas.scaling.rule import Bound, Child, Costs, Judge, Network, Outcome, first_broken, line
-from vitnas.units import format_quantity
 
 DEPTH_RATIO, WIDTH_RATIO, RESOLUTION_RATIO = 1.2, 1.1, 1.15  # EfficientNet's alpha, beta, gamma
 NOTCHES = 64  # tried values of the coefficient between two whole ones

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitnas.errors import InvalidInput, RunCorrupt, unknown
+from vitnas.figures import parse_quantity
 from vitnas.scaling.compound import DEPTH_RATIO, RESOLUTION_RATIO, WIDTH_RATIO
-from vitnas.units import parse_quantity
 
 RULES = ("asvit", "compound", "contract")
 ASVIT_PROXIES = ("ntk_condition", "length_distortion")

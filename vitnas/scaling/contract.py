@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from vitnas.arch.operators import arguments
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput, NothingFeasible
+from vitnas.figures import format_quantity
 from vitnas.scaling.edits import (
     ArgumentSlot,
     argument_slots,
@@ -31,7 +32,6 @@ from vitnas.scaling.rule import (
     sift,
 )
 from vitnas.scaling.select import choose
-from vitnas.units import format_quantity
 
 SLACK = 0.1  # a start that is smaller than a size by no more is that size's network
 SHRINK: dict[str, Callable[[float], float]] = {  # role -> one notch less of such an argument, in every block

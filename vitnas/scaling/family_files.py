@@ -8,7 +8,7 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.cost.figures import TABLE_KINDS
+from vitnas.cost.priced import TABLE_KINDS
 from vitnas.cost.pricer import coverage, trace_architecture
 from vitnas.hardware.targets import coverage_of, describe
 from vitnas.quality.fallback import log_capacity

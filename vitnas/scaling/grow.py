@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import NothingFeasible
+from vitnas.figures import format_quantity
 from vitnas.scaling.edits import Place, add_layer, places, round_to, widen
 from vitnas.scaling.rule import (
     Bound,
@@ -23,7 +24,6 @@ from vitnas.scaling.rule import (
     sift,
 )
 from vitnas.scaling.select import Choice, choose
-from vitnas.units import format_quantity
 
 WIDENINGS = (1.05, 1.10, 1.15, 1.20)
 SLACK = 0.1  # a seed this far above the smallest size is still that size

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from vitnas.arch.schema import Architecture
-from vitnas.cost.figures import COUNTS, Figures
-from vitnas.cost.pricer import BlockPricer, Plain, plain_values, times_of
+from vitnas.cost.priced import Figures
+from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
 from vitnas.errors import InvalidArchitecture
 from vitnas.space.chain import chain
 
@@ -19,7 +19,7 @@ class NetworkPricer:
 
     def __init__(self, figures: Figures) -> None:
         self.figures = figures
-        self._blocks = BlockPricer(figures.timed)
+        self._blocks = BlockPricer(figures)
         self._known: dict[str, Plain] = {}
 
     def price(self, architecture: Architecture) -> Plain:
@@ -34,17 +34,13 @@ class NetworkPricer:
 
     def _priced(self, architecture: Architecture) -> Plain:
         try:
-            rows = np.array([self._blocks.figures(block) for block in chain(architecture)])
+            rows = np.array([self._blocks.row(block) for block in chain(architecture)])
         except InvalidArchitecture:
             _build(architecture)  # says which block it is
             raise
-        timed = len(self.figures.timed)
-        sums, peak = rows.sum(axis=0), rows[:, len(COUNTS) + timed].max()
-        values = dict(zip(COUNTS, map(float, sums), strict=False))
-        found = times_of(self.figures, [sums[len(COUNTS) + k, None] for k in range(timed)], 1)
-        values |= {name: float(times[0]) for name, times in found.items()}
-        values |= {name: float(peak * size) for name, size in self.figures.bytes_an_element.items()}
-        return plain_values(values)
+        added = len(self.figures.counts) + len(self.figures.timed)
+        priced = np.array([*rows.sum(axis=0)[:added], rows[:, added].max()])
+        return plain_rows(self.figures.columns(priced[:, None]))[0]
 
 
 def _build(architecture: Architecture) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
-from vitnas.units import format_quantity
+from vitnas.figures import format_quantity
 
 Costs = Mapping[str, float | int | None]
 Scores = Mapping[str, float]

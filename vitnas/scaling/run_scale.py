@@ -13,6 +13,7 @@ from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import InvalidInput, NothingFeasible, RunError, VitnasError
 from vitnas.events import Listener, Silent
+from vitnas.figures import format_quantity
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.scaling import compound, contract, grow
@@ -27,7 +28,6 @@ from vitnas.space.files import load_architecture
 from vitnas.store.folder import RunFolder, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
-from vitnas.units import format_quantity
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 
 COMMAND = "scale"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture
-from vitnas.cost.figures import Figures
+from vitnas.cost.priced import Figures
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import check_answers
 from vitnas.scaling import compound

@@ -9,19 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.figures import Figures
+from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidBudget, unknown
+from vitnas.figures import FIGURES, Figure, figure_of, format_quantity, parse_quantity, split_cost
 from vitnas.searching.objectives import held
-from vitnas.units import UNITS, format_quantity, parse_quantity, split_cost
-
-OPTIONS = {  # name of a limit -> cost
-    "latency": "latency_ms",
-    "throughput": "throughput_per_s",
-    "params": "params",
-    "macs": "macs",
-    "activations": "activations",
-    "activation-memory": "peak_bytes",
-}
 
 
 @dataclass(frozen=True)
@@ -29,8 +20,7 @@ class Budget:
     """One limit.
 
     Attributes:
-        cost: ``latency_ms``, ``throughput_per_s``, ``params``, ``macs``, ``activations`` or ``peak_bytes``;
-            with a device behind an ``@`` where there are several.
+        cost: a key of `figures.FIGURES`, with a device behind an ``@`` where there are several.
         limit: in the unit of ``cost``; a candidate exactly at it is within the budget.
         at_least: the limit is a lower one.
         device: whose own limit it is; empty for one that the user set.
@@ -45,17 +35,14 @@ class Budget:
     device: str = ""
 
     def __post_init__(self) -> None:
-        if split_cost(self.cost)[0] not in UNITS:
-            raise unknown("cost", self.cost, UNITS)
+        figure_of(self.cost)
         if not (self.limit > 0 and math.isfinite(self.limit)):
             raise InvalidBudget(f"the budget for {self.cost} must be above 0 and finite, not {self.limit}")
 
     @property
     def option(self) -> str:
         """Its name on the command line, such as ``max-latency``."""
-        figure, _ = split_cost(self.cost)
-        name = next(name for name, cost in OPTIONS.items() if cost == figure)
-        return f"{'min' if self.at_least else 'max'}-{name}"
+        return _option(figure_of(self.cost), "min" if self.at_least else "max")
 
     @property
     def is_met_by_less(self) -> bool:
@@ -126,13 +113,17 @@ def _by_device(text: str, where: str) -> Iterator[tuple[str, str]]:
         yield device.strip(), value.strip()
 
 
+def _option(figure: Figure, bound: str) -> str:
+    return f"{bound}-{figure.budget.replace('_', '-')}"
+
+
 def _read_option(option: str) -> tuple[str, bool]:
     """Figure, and whether it is a lower limit."""
-    bound, _, name = option.removeprefix("--").partition("-")
-    if bound not in ("max", "min") or name not in OPTIONS:
-        known = (f"{bound}-{name}" for bound in ("max", "min") for name in OPTIONS)
+    known = {_option(f, bound): (f.key, bound == "min") for bound in ("max", "min") for f in FIGURES.values()}
+    name = option.removeprefix("--").replace("_", "-")
+    if name not in known:
         raise InvalidBudget(str(unknown("budget", option, known)))
-    return OPTIONS[name], bound == "min"
+    return known[name]
 
 
 def with_own_limits(budgets: Sequence[Budget], figures: Figures) -> tuple[Budget, ...]:

@@ -62,7 +62,7 @@ class SearchConfig:
         early_stop: whether ASHA ends the trainings of weak candidates; None for yes. Which are ended depends
             on the order in which trainings finish, so that equal settings need not give equal fronts.
         strategy: who proposes.
-        objectives: names of ``objectives.OBJECTIVES``, of a device as ``latency@iphone12``; empty means
+        objectives: names of `objectives.objective_names`, of a device as ``latency@iphone12``; empty means
             what `objectives.resolve_objectives` says.
         budgets: option such as ``max-latency`` -> text such as ``1.6ms`` or ``iphone12=1.6ms,other=3ms``.
         batch: images in a call; None for what each device was measured with.

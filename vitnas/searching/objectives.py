@@ -4,35 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vitnas.cost.figures import TIMES, Figures
+from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidInput, unknown
+from vitnas.figures import FIGURES, figure_of, times
 
 QUALITY = "quality"
-OBJECTIVES = {  # name -> figure of the cost table; quality is not a cost
-    QUALITY: "",
-    "latency": "latency_ms",
-    "throughput": "throughput_per_s",
-    "params": "params",
-    "macs": "macs",
-    "activations": "activations",
-    "memory": "peak_bytes",
-}
-METRICS = {figure: metric for metric, figure in TIMES.items()}
-INSTEAD = {
-    "latency": "take the objective latency or --max-latency",
-    "throughput": "take the objective throughput or --min-throughput",
-}
+
+
+def objective_names() -> dict[str, str]:
+    """Objective -> figure; quality, which is no cost, has none."""
+    return {QUALITY: ""} | {figure.objective: figure.key for figure in FIGURES.values()}
 
 
 def cost_of(objective: str) -> str:
     """The figure of an objective: ``latency@iphone12`` -> ``latency_ms@iphone12``; empty for quality."""
     name, at, device = objective.partition("@")
-    return f"{OBJECTIVES[name]}{at}{device}"
+    return f"{objective_names()[name]}{at}{device}"
 
 
 def is_maximised(objective: str) -> bool:
     """Whether more of it is better: quality and throughput; everything else is to be small."""
-    return objective.partition("@")[0] in (QUALITY, "throughput")
+    cost = cost_of(objective)
+    return not cost or figure_of(cost).axis.more_is_better
 
 
 def resolve_objectives(asked: Sequence[str], figures: Figures) -> tuple[str, ...]:
@@ -45,10 +38,10 @@ def resolve_objectives(asked: Sequence[str], figures: Figures) -> tuple[str, ...
     Raises:
         InvalidInput: an unknown objective, one that no device of the run holds, or the same one twice.
     """
-    times = [_name(cost) for figure in METRICS for cost in figures.of(figure)]
+    held_times = [_name(cost) for figure in times() for cost in figures.of(figure.key)]
     if not asked:
-        rest = ["params"] if len(times) < 2 else []
-        return (QUALITY, *(times or ["macs"]), *rest)
+        rest = ["params"] if len(held_times) < 2 else []
+        return (QUALITY, *(held_times or ["macs"]), *rest)
     found: list[str] = []
     for objective in asked:
         found += _resolved(objective, figures)
@@ -59,16 +52,17 @@ def resolve_objectives(asked: Sequence[str], figures: Figures) -> tuple[str, ...
 
 def _resolved(objective: str, figures: Figures) -> list[str]:
     name, _, device = objective.partition("@")
-    if name not in OBJECTIVES:
-        raise unknown("objective", objective, OBJECTIVES)
+    known = objective_names()
+    if name not in known:
+        raise unknown("objective", objective, known)
     if name == QUALITY and not device:
         return [QUALITY]
-    return [_name(cost) for cost in held(OBJECTIVES[name], device, figures, f"--objective {objective}")]
+    return [_name(cost) for cost in held(known[name], device, figures, f"--objective {objective}")]
 
 
 def _name(cost: str) -> str:
-    figure, at, device = cost.partition("@")
-    return next(name for name, known in OBJECTIVES.items() if known == figure) + at + device
+    _, at, device = cost.partition("@")
+    return figure_of(cost).objective + at + device
 
 
 def held(figure: str, device: str, figures: Figures, where: str) -> tuple[str, ...]:
@@ -84,17 +78,21 @@ def held(figure: str, device: str, figures: Figures, where: str) -> tuple[str, .
     costs = figures.of(figure, device)
     if costs:
         return costs
-    if figure not in METRICS:
+    if not figure or not FIGURES[figure].is_time:
         raise InvalidInput(
             f"{where}: '{figure or QUALITY}' is the same on every device; leave '{device}' out"
         )
     if not names:
-        raise InvalidInput(f"{METRICS[figure]} needs a device: name one with --target (see 'vitnas devices')")
-    raise InvalidInput(f"{where}: {_refusal(METRICS[figure], device, figures)}")
+        wanted = FIGURES[figure].objective
+        raise InvalidInput(f"{wanted} needs a device: name one with --target (see 'vitnas devices')")
+    raise InvalidInput(f"{where}: {_refusal(FIGURES[figure].objective, device, figures)}")
 
 
 def _refusal(wanted: str, device: str, figures: Figures) -> str:
     asked = [d for d in figures.devices if not device or d.name == device]
-    said = [f"{d.name} holds {d.metric if d.metric in TIMES else 'limits only'}, not {wanted}" for d in asked]
-    instead = next((INSTEAD[d.metric] for d in asked if d.metric in TIMES), "choose another device")
-    return f"{', '.join(said)}; {instead} (see 'vitnas devices')"
+    holds = [f"{d.name} holds {d.metric if d in figures.timed else 'limits only'}" for d in asked]
+    others = [figure for d in asked for figure in times() if figure.objective == d.metric]
+    instead = "choose another device"
+    if others:
+        instead = f"take the objective {others[0].objective} or --{others[0].bound}-{others[0].budget}"
+    return f"{', '.join(f'{text}, not {wanted}' for text in holds)}; {instead} (see 'vitnas devices')"

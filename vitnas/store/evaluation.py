@@ -12,7 +12,7 @@ class Evaluation(TypedDict, total=False):
         task: what was done, of which network, with which seed; no task stands twice in a log.
         id: of the architecture.
         genome: its genes' choices.
-        costs: figure -> value, named as in `vitnas.cost.figures`; latency_ms is None without a device.
+        costs: figure -> value, named as in `vitnas.cost.priced`; latency_ms is None without a device.
         scores: proxy -> value as the proxy defines it.
         failures: proxy -> why it has no score.
         seconds: that the proxies took, building included.

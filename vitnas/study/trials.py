@@ -10,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.figures import split_cost
 from vitnas.quality.base import Quality
 from vitnas.run.prepare import Setup
 from vitnas.run.rating import kept_quality
@@ -19,7 +20,6 @@ from vitnas.space.activity import Genomes
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.folder import RunFolder
 from vitnas.study.spec import StudySpec, StudyTrial
-from vitnas.units import split_cost
 
 # quality (n,) of genomes (n, G) by what the log says of them, nan without one, and why they failed
 Recorded = Callable[[Genomes, Sequence[Evaluation]], tuple[NDArray[np.float64], list[str]]]

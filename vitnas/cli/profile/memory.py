@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
-from vitnas.units import format_quantity
+from vitnas.figures import format_quantity
 
 if TYPE_CHECKING:
     from vitnas.arch.schema import Architecture
@@ -82,20 +82,15 @@ def _memory(architecture: Architecture, device: Device | None) -> dict[str, Any]
         if check is None
         else {"bytes": check, "limit_bytes": MCUFORMER_LIMIT_BYTES, "holds": check <= MCUFORMER_LIMIT_BYTES},
         "target": None if device is None else device.name,
-        "limits": [] if device is None else _limits(need, device),
+        "limits": [] if device is None else _limits(architecture, device),
     }
 
 
-def _limits(need: Any, device: Device) -> list[dict[str, Any]]:
+def _limits(architecture: Architecture, device: Device) -> list[dict[str, Any]]:
     """Each limit of a device, with what the network needs of it at the device's dtype and batch."""
-    from vitnas.cost.device import BYTES_OF_DTYPE
+    from vitnas.cost.pricer import price_architecture
 
-    needed = {
-        "peak_bytes": need.peak_elements * BYTES_OF_DTYPE[device.dtype] * device.batch,
-        "params": need.params,
-        "macs": need.macs,
-        "activations": need.activations,
-    }
+    needed: dict[str, Any] = price_architecture(architecture, device)
     return [
         {"cost": cost, "needed": needed[cost], "limit": most, "holds": needed[cost] <= most}
         for cost, most in device.limits.items()

@@ -27,7 +27,6 @@ class MemoryNeed:
         blocks: how many blocks reach it.
         kernel: the kernel of that block during which the peak is reached; None for a block without kernels.
         params: elements of the weights.
-        macs, activations: as in `vitnas.cost.trace.Trace`.
     """
 
     peak_elements: int
@@ -36,8 +35,6 @@ class MemoryNeed:
     blocks: int
     kernel: Kernel | None
     params: int
-    macs: int
-    activations: int
 
 
 def memory_need(architecture: Architecture) -> MemoryNeed:
@@ -59,8 +56,6 @@ def memory_need(architecture: Architecture) -> MemoryNeed:
         blocks=len(reach),
         kernel=peaks[context].kernel,
         params=sum(known[c].params for _, c in parts),
-        macs=sum(known[c].macs for _, c in parts),
-        activations=sum(known[c].activations for _, c in parts),
     )
 
 

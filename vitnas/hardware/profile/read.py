@@ -7,6 +7,7 @@ from pathlib import Path
 from vitnas.arch.yaml_io import read_yaml
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidProfile
+from vitnas.figures import FIGURES
 from vitnas.hardware.profile.reader import ProfileReader
 from vitnas.hardware.profile.schema import (
     FORMAT,
@@ -28,7 +29,6 @@ from vitnas.plugins import find_data
 
 TABLE_KINDS = ("measured", "imported")
 DEFAULTS = ("metric", "hardware", "coefficients")  # keys that may be left out, beside sections
-LIMITED_COSTS = ("params", "macs", "activations", "peak_bytes")
 
 
 def load_profile(name_or_path: str) -> Profile:
@@ -178,5 +178,5 @@ def _domain(reader: ProfileReader) -> Domain:
 
 
 def _limits(reader: ProfileReader) -> dict[str, float]:
-    section = reader.mapping("limits", set(LIMITED_COSTS))
+    section = reader.mapping("limits", {figure.key for figure in FIGURES.values() if not figure.is_time})
     return {name: reader.number(f"limits.{name}", least=1) for name in section}

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.figures import COUNTS
 from vitnas.cost.table import CostTable
 from vitnas.quality.genomes.resources import Resource, shapeless_slots
 from vitnas.space.activity import Genomes
@@ -52,7 +51,7 @@ def stage_costs(table: CostTable, names: Sequence[str]) -> Callable[[Genomes], N
     slots = shapeless_slots(table.space)
     assert len(slots) == len(table.columns), "one column for each slot"
     stages = len(table.space.template.stages)
-    picked = [COUNTS.index(name) for name in names]
+    picked = [table.figures.counts.index(name) for name in names]
     lookups = [
         Lookup(
             [

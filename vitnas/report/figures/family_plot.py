@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.errors import missing_extra
+from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.family_table import CAPACITY, across, points_of
 
 SIZE_IN, DPI = (7.0, 4.6), 100
@@ -28,7 +29,7 @@ def write_family_plot(path: Path, family: Mapping[str, Any]) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "plot") from None
-    axis = across(family)
+    cost = across(family)
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 11}):
         picture = Figure(SIZE_IN, dpi=DPI, layout="constrained")
         axes = picture.subplots()
@@ -37,13 +38,13 @@ def write_family_plot(path: Path, family: Mapping[str, Any]) -> None:
             (title, family["members"], OURS, "o-"),
             ("published", family["references"], THEIRS, "D--"),
         ):
-            points = sorted(points_of(axis, rows), key=lambda point: point[1])
+            points = sorted(points_of(cost, rows), key=lambda point: point[1])
             if not points:
                 continue
             axes.plot([x for _, x, _ in points], [y for _, _, y in points], marker, color=colour, label=label)
             for name, x, y in points:
                 axes.annotate(name, (x, y), xytext=(6, -4), textcoords="offset points", fontsize=9)
-        axes.set(xlabel=axis.label, ylabel=f"{CAPACITY.label} (from shapes, not an accuracy)")
+        axes.set(xlabel=cost_axis(cost).label, ylabel=f"{CAPACITY.label} (from shapes, not an accuracy)")
         axes.margins(x=0.1)  # room for the names
         axes.grid(visible=True, color="#e4e4e4", linewidth=0.7)
         axes.legend(frameon=False, fontsize=9)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 
+from vitnas.figures import format_quantity
 from vitnas.hardware.profile.schema import KINDS, METRICS, Domain, Error, Profile
 from vitnas.hardware.published.compare_file import HeldOut
 from vitnas.hardware.roofline.metrics import summarize
 from vitnas.hardware.roofline.roofline import BASE, CALL
 from vitnas.report.terminal.wording import duration
-from vitnas.units import format_quantity
 
 SIDE_BY_SIDE = 3  # families in a line
 LONG = 12  # lines of a table, above which it is folded

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.figures import format_quantity
 from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.columns import Column, FittedTable
 from vitnas.report.terminal.notes import origins
 from vitnas.report.terminal.rung_table import plan_table
 from vitnas.report.terminal.wording import count, duration, share, speed
 from vitnas.run.result import DryRun, RungPlan
-from vitnas.units import format_quantity
 
 
 def dry_run_table(dry: DryRun) -> RenderableType:

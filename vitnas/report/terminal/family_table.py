@@ -10,17 +10,17 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.figures import Axis, format_quantity
 from vitnas.hardware.targets import Coverage, Target
-from vitnas.report.terminal.axes import Axis, cost_axis
+from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.columns import Column, FittedTable
 from vitnas.report.terminal.member_names import OUT_OF_DOMAIN, PUBLISHED
 from vitnas.report.terminal.notes import about_memory, origins
 from vitnas.report.terminal.plots import Mark, Scatter
-from vitnas.report.terminal.tables import time_columns
-from vitnas.units import format_quantity
+from vitnas.report.terminal.tables import cost_columns, time_columns
 
 Row = Mapping[str, Any]
-CAPACITY = Axis("capacity", "", 1.0, 2, "", more_is_better=True)
+CAPACITY = Axis("capacity", more_is_better=True)
 RULES = {
     "asvit": "grown by As-ViT's rule",
     "compound": "scaled together in depth, width and resolution",
@@ -49,27 +49,25 @@ def targets_of(family: Row) -> list[Target]:
     return [Target(**target) for target in family["targets"]]
 
 
-def across(family: Row) -> Axis:
+def across(family: Row) -> str:
     """What is drawn across: the first device's latency or throughput, else parameters."""
     timed = [target.cost for target in targets_of(family) if target.cost]
-    return cost_axis(timed[0] if timed else "params")
+    return timed[0] if timed else "params"
 
 
-def points_of(axis: Axis, rows: Sequence[Row]) -> list[tuple[str, float, float]]:
+def points_of(cost: str, rows: Sequence[Row]) -> list[tuple[str, float, float]]:
     """Name, printed cost and capacity of each network."""
-    return [
-        (short(row), _number(row["costs"].get(axis.cost)) / axis.scale, float(row["capacity"]))
-        for row in rows
-    ]
+    scale = cost_axis(cost).scale
+    return [(short(row), _number(row["costs"].get(cost)) / scale, float(row["capacity"])) for row in rows]
 
 
 def family_scatter(family: Row) -> Scatter | None:
     """Capacity against latency, or parameters; the published networks are marked."""
-    axis = across(family)
-    ours = points_of(axis, family["members"])
+    cost = across(family)
+    ours = points_of(cost, family["members"])
     if not ours:
         return None
-    theirs = points_of(axis, family["references"])
+    theirs, axis = points_of(cost, family["references"]), cost_axis(cost)
     return Scatter(
         np.array([[x, y] for _, x, y in ours]),
         axis.label,
@@ -91,30 +89,24 @@ def short(row: Row) -> str:
 
 
 def _columns(family: Row, rows: Sequence[Row]) -> list[Column]:
-    def cost(name: str, header: str, drop: int) -> Column:
-        return Column(header, [cost_axis(name).text(row["costs"].get(name)) for row in rows], drop=drop)
-
     marks = [PUBLISHED * ("size" not in r) + OUT_OF_DOMAIN * bool(r["out_of_domain"]) for r in rows]
     columns = [Column("", marks, right=False)] if any(marks) else []
     columns += [
         Column("network", [short(row) for row in rows], right=False),
-        Column("depths", [_listed(row["depths"]) for row in rows], right=False, drop=2),
-        Column("widths", [_listed(row["widths"]) for row in rows], right=False, drop=3),
+        Column("depths", [_listed(row["depths"]) for row in rows], right=False, drop=25),
+        Column("widths", [_listed(row["widths"]) for row in rows], right=False, drop=30),
     ]
     if len({row["resolution_px"] for row in rows}) > 1:
-        columns.append(Column("px", [str(row["resolution_px"]) for row in rows], drop=1))
-    columns += [cost("params", "params\nM", 0), cost("macs", "MACs\nG", 1)]
-    columns += time_columns(targets_of(family), [row["costs"] for row in rows])
-    columns += [
-        cost("peak_bytes", "memory\nMiB", 8),
-        Column("capacity", [CAPACITY.text(row["capacity"]) for row in rows], drop=6),
-    ]
+        columns.append(Column("px", [str(row["resolution_px"]) for row in rows], drop=10))
+    costs = [row["costs"] for row in rows]
+    columns += [*cost_columns(costs, asked=()), *time_columns(targets_of(family), costs)]
+    columns.append(Column("capacity", [CAPACITY.text(row["capacity"]) for row in rows], drop=50))
     for proxy in family["proxies"]:
         cells = [f"{row['scores'][proxy]:.4g}" if proxy in row.get("scores", {}) else "" for row in rows]
         if any(cells):
-            columns.append(Column(proxy.replace("_", "\n"), cells, drop=7))
+            columns.append(Column(proxy.replace("_", "\n"), cells, drop=55))
     top1 = [_fact(row, "top1") for row in rows]
-    return [*columns, Column("stated\ntop-1", top1, drop=5)] if any(top1) else columns
+    return [*columns, Column("stated\ntop-1", top1, drop=45)] if any(top1) else columns
 
 
 def _listed(values: Sequence[int]) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.text import Text
 
+from vitnas.figures import PEAK
 from vitnas.hardware.targets import Coverage, Target
 from vitnas.quality.parse import caption
 from vitnas.report.terminal.member_names import (
@@ -86,8 +87,8 @@ def _covered(coverages: Sequence[Coverage]) -> str:
 
 def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[Mapping[str, Any]]) -> str:
     """Of how many images the peak is, where it is not one; of which device, where they differ in it."""
-    whole = [row.get("peak_bytes") for row in costs]
-    peaks = [[row.get(f"peak_bytes@{t.name}", row.get("peak_bytes")) for row in costs] for t in targets]
+    whole = [row.get(PEAK) for row in costs]
+    peaks = [[row.get(f"{PEAK}@{t.name}", row.get(PEAK)) for row in costs] for t in targets]
     largest = next((t for t, own in zip(targets, peaks, strict=True) if own == whole), None)
     images = largest.batch if largest else batch or 1
     call = f"a call of {images} images" if images > 1 else "one image"

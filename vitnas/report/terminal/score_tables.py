@@ -10,10 +10,9 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vitnas.hardware.targets import Coverage, Target
-from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.columns import Column, FittedTable
 from vitnas.report.terminal.notes import about_memory, origins
-from vitnas.report.terminal.tables import time_columns
+from vitnas.report.terminal.tables import cost_columns, time_columns
 
 
 def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -37,19 +36,11 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def _costs(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
-    def cost(name: str, header: str, drop: int) -> Column:
-        return Column(header, [cost_axis(name).text(row.get(name)) for row in rows], drop=drop)
-
     columns = [
         Column("network", [str(row["name"]) for row in rows], right=False),
-        Column("id", [str(row["id"]) for row in rows], right=False, drop=3),
-        cost("params", "params\nM", 0),
-        cost("macs", "MACs\nG", 0),
-        cost("activations", "activations\nM", 2),
-        cost("peak_bytes", "memory\nMiB", 1),
+        Column("id", [str(row["id"]) for row in rows], right=False, drop=70),
     ]
-    columns += time_columns(_targets(rows), rows)
-    return FittedTable(columns)
+    return FittedTable([*columns, *cost_columns(rows), *time_columns(_targets(rows), rows)])
 
 
 def _targets(rows: Sequence[Mapping[str, Any]]) -> list[Target]:

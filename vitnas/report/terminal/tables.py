@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.figures import FIGURES
 from vitnas.hardware.targets import Target
 from vitnas.quality.parse import unit_of
-from vitnas.report.terminal.axes import AXES, axis_of, cost_axis
+from vitnas.report.terminal.axes import QUALITY_AXIS, cost_axis
 from vitnas.report.terminal.columns import Column, FittedTable
 from vitnas.report.terminal.member_names import (
     OUT_OF_DOMAIN,
@@ -26,6 +27,7 @@ from vitnas.report.terminal.member_names import (
 )
 from vitnas.report.terminal.notes import notes
 from vitnas.run.result import Member, SearchResult
+from vitnas.searching.objectives import cost_of
 
 VERDICTS = {"suspicious": "suspect"}  # what fits the column
 SHORT_NAME = 10  # characters of a name where room is scarce
@@ -41,7 +43,7 @@ def front_table(result: SearchResult) -> RenderableType:
 
 def value(member: Member, objective: str) -> float:
     """Of an objective, in its base unit; nan if unknown."""
-    cost = axis_of(objective).cost
+    cost = cost_of(objective)
     found = member.costs.get(cost) if cost else member.quality
     return math.nan if found is None else float(found)
 
@@ -49,7 +51,7 @@ def value(member: Member, objective: str) -> float:
 def _ordered(result: SearchResult) -> list[Member]:
     """From fast to slow, or by the first cost there is."""
     first = next((t.cost for t in result.targets if t.cost), "")
-    costs = (first, *(axis_of(name).cost for name in result.objectives))
+    costs = (first, *map(cost_of, result.objectives))
     across = next((cost for cost in costs if _has(result, cost)), "params")
     sign = -1 if cost_axis(across).more_is_better else 1
 
@@ -75,25 +77,21 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     def cells(of: Callable[[Member], str]) -> list[str]:
         return [of(m) for m in members]
 
-    def cost(name: str, header: str, drop: int) -> Column:
-        return Column(header, cells(lambda m: cost_axis(name).text(m.costs.get(name))), drop=drop)
-
     names, marks = cells(short_name), cells(_marks)
     columns = [Column("", marks, right=False)] if any(marks) else []
     columns.append(Column("network", names, right=False, short=[_cut(name) for name in names]))
-    columns += time_columns(result.targets, [m.costs for m in members])
+    costs = [m.costs for m in members]
+    columns += time_columns(result.targets, costs)
+    columns += cost_columns(costs, asked=result.objectives)
     columns += [
-        cost("params", "params\nM", 2),
-        cost("macs", "MACs\nG", 4),
-        cost("peak_bytes", "memory\nMiB", 6),
-        Column("depth", cells(lambda m: str(m.depth)), drop=7),
+        Column("depth", cells(lambda m: str(m.depth)), drop=70),
         *_before(result, members),
         Column(_quality(result), cells(lambda m: _score(m, result.quality))),
     ]
     columns += [*_said(result, members), *_trained(members)]
     if any(m.health for m in members):
         verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
-        columns.append(Column("health", verdicts, right=False, drop=5))
+        columns.append(Column("health", verdicts, right=False, drop=50))
     return columns + _stated(result, members) if result.references else columns
 
 
@@ -105,7 +103,7 @@ def _quality(result: SearchResult) -> str:
 def _score(member: Member, quality: str) -> str:
     if member.quality is not None and unit_of(quality) == "%":
         return f"{member.quality:.2f}"
-    return AXES["quality"].text(member.quality)
+    return QUALITY_AXIS.text(member.quality)
 
 
 def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
@@ -115,7 +113,7 @@ def _before(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     for name in names:
         values = [m.rungs.get(name) for m in members]
         cells = ["-" if v is None else f"{v:.4g}" for v in values]
-        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=2))
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=20))
     return columns
 
 
@@ -128,27 +126,41 @@ def _said(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     for name in shown:
         values = [m.scores.get(name, {}).get("value") for m in members]
         cells = ["-" if v is None or v != v else f"{v:.4g}" for v in values]
-        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=3))
+        columns.append(Column(_stacked(name, SHORT_NAME), cells, drop=30))
     return columns
 
 
 def _trained(members: Sequence[Member]) -> list[Column]:
     """After how many epochs the accuracy was taken, where networks were trained."""
     epochs = [next((str(s["epochs"]) for s in m.scores.values() if "epochs" in s), "-") for m in members]
-    return [Column("epochs", epochs, drop=4)] if any(cell != "-" for cell in epochs) else []
+    return [Column("epochs", epochs, drop=40)] if any(cell != "-" for cell in epochs) else []
 
 
 def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:
     """What the authors of published networks state: accuracy, and latency on the run's devices."""
     top1 = [_fact(m.facts.get("top1"), ".1f") for m in members]
-    columns = [Column("stated\ntop-1", top1, drop=3)] if any(top1) else []
+    columns = [Column("stated\ntop-1", top1, drop=30)] if any(top1) else []
     latencies = [target for target in result.targets if target.metric == "latency"]
     for target in latencies:
         stated = [_fact((m.facts.get("latency_ms") or {}).get(target.name), ".2f") for m in members]
         header = "stated\nms" if len(latencies) == 1 else f"stated\n{_stacked(target.name, SHORT_NAME)}\nms"
         if any(stated):
-            columns.append(Column(header, stated, drop=1 if len(latencies) == 1 else 8))
+            columns.append(Column(header, stated, drop=10 if len(latencies) == 1 else 80))
     return columns
+
+
+def cost_columns(rows: Sequence[Mapping[str, Any]], asked: Collection[str] | None = None) -> list[Column]:
+    """What is no time: a column for each figure.
+
+    Args:
+        rows: costs of each network.
+        asked: objectives, whose figures are shown in any case beside those that always are; None shows all.
+    """
+    return [
+        Column(f"{f.axis.title}\n{f.axis.unit}", [f.axis.text(row.get(f.key)) for row in rows], drop=f.drop)
+        for f in FIGURES.values()
+        if not f.is_time and (asked is None or f.shown or f.objective in asked)
+    ]
 
 
 def time_columns(targets: Sequence[Target], rows: Sequence[Mapping[str, Any]]) -> list[Column]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from vitnas.cli._values import parse_count, parse_duration, parse_pairs
 from vitnas.errors import InvalidInput
+from vitnas.units import parse_count, parse_duration, parse_pairs
 
 
 @pytest.mark.parametrize(
