@@ -23,10 +23,12 @@ class Unit:
     Attributes:
         factors: unit in lower case -> its size in the base unit.
         write: a value in the base unit, for people.
+        metavar: what stands for a value in the help of an option.
     """
 
     factors: Mapping[str, float]
     write: Callable[[float], str]
+    metavar: str = "NUMBER"
 
 
 def _time(value_ms: float) -> str:
@@ -56,8 +58,8 @@ _SIZES = {
     for power, prefix in enumerate("kmg", start=1)
     for suffix, base in (("b", 1000), ("ib", 1024))
 }
-MILLISECONDS = Unit({"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}, _time)
-BYTES = Unit({"b": 1.0} | _SIZES, _bytes)
+MILLISECONDS = Unit({"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}, _time, "TIME")
+BYTES = Unit({"b": 1.0} | _SIZES, _bytes, "SIZE")
 COUNT = Unit({"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}, _count)
 PER_SECOND = Unit(COUNT.factors, lambda value: f"{_count(value)}/s")
 

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import pytest
 
@@ -17,117 +17,7 @@ from vitnas.errors import InvalidBudget
 
 Run = Callable[..., tuple[int, str, str]]  # exit code, stdout, stderr
 
-# The options of every command: changing one breaks other people's scripts, so it has to be changed here too.
-WORKERS = ("--workers", "--ray", "--cpus-per-worker", "--gpus-per-worker", "--candidate-timeout")
-SURFACE = {
-    "devices": {"--json"},
-    "doctor": {"--ray", "--out", "--json"},
-    "export": {"FILE", "--to", "--out", "--resolution-px", "--num-classes", "--weights", "--json"},
-    "profile check": {"DEVICE", "--truth", "--device-filter", "--worst", "--json"},
-    "profile calibrate": {
-        *("SOURCE", "--measurements", "--name", "--out", "--title", "--description", "--device"),
-        *("--runtime", "--os", "--compute-units"),
-    },
-    "profile fit": {
-        *("--rows", "--name", "--out", "--title", "--description", "--device", "--runtime", "--os"),
-        *("--compute-units", "--dtype", "--noise", "--metric", "--batch", "--hardware"),
-    },
-    "profile import": {
-        *("RESULTS", "--name", "--kit", "--device", "--runtime", "--os", "--compute-units"),
-        *("--threads", "--dtype", "--unit", "--out"),
-    },
-    "profile kit": {
-        *("--space", "--runtime", "--out", "--batch", "--resolution-px", "--copies", "--networks"),
-        "--blocks",
-    },
-    "profile measure": {
-        *("--space", "--name", "--runtime", "--threads", "--batch", "--resolution-px", "--networks"),
-        *("--runs", "--copies", "--out", "--fresh"),
-    },
-    "profile memory": {"FILES", "--target", "--resolution-px", "--json"},
-    "profile report": {"DEVICES", "--out"},
-    "label": {"RUN", "--count", "--out", "--add", "--label", "--json"},
-    "proxies": {"--json"},
-    "proxies check": {
-        *("--space", "--truth", "--proxy", "--label", "--limit", "--seed", "--repeats", "--resolution-px"),
-        *("--images", "--device", "--bands", "--combine", "--out", "--json", *WORKERS),
-    },
-    "proxies report": {"FOLDERS", "--out"},
-    "runs list": {"FOLDER", "--json"},
-    "runs repair": {"RUN", "--json"},
-    "scale": {
-        *("FILE", "--to", "--rule", "--target", "--batch", "--proxy", "--max-latency", "--min-throughput"),
-        *("--max-params", "--max-macs", "--max-activation-memory", "--width-multiple", "--max-width"),
-        *("--proxy-width", "--overshoot", "--depth-ratio", "--width-ratio", "--resolution-ratio", "--shrink"),
-        *("--repeats", "--images", "--device", "--seed", "--name", "--out", "--resume", "--json", *WORKERS),
-    },
-    "score": {
-        *("--batch", "--device", "--images", "--json", "--proxy", "--proxy-batch", "--proxy-resolution-px"),
-        *("--repeats", "--resolution-px", "--seed", "--target", "FILES", *WORKERS),
-    },
-    "search": {
-        "--batch",
-        *("--active", "--label", "--labels"),
-        *("--data", "--epochs", "--train-batch", "--learning-rate", "--early-stop/--no-early-stop"),
-        "--combine",
-        "--device",
-        "--dry-run",
-        "--front",
-        "--images",
-        "--in-flight",
-        "--json",
-        "--max-activation-memory",
-        "--max-latency",
-        "--max-macs",
-        "--max-params",
-        "--min-throughput",
-        "--mirror",
-        "--name",
-        "--objective",
-        "--out",
-        "--population",
-        "--preset",
-        "--quality",
-        "--random-arm/--no-random-arm",
-        "--resolution-px",
-        "--resume",
-        "--seed",
-        "--space",
-        "--strategy",
-        "--target",
-        "--then",
-        "--time",
-        "--trials",
-        "--unordered",
-        *WORKERS,
-    },
-    "spaces": {"--json"},
-    "spaces open": {"FILE", "--space", "--radius", "--out"},
-    "spaces show": {"NAME", "--json"},
-    "strategies": {"--json"},
-    "study": {"RUN", "--storage", "--name", "--limit", "--json"},
-}
 HEAVY = ("torch", "numpy", "optuna", "scipy", "yaml", "fvcore", "rich")
-
-
-def surface(name: str, command: Any) -> dict[str, set[str]]:
-    """Options and arguments of a command and of its subcommands."""
-    found = {name: {_spelled(p) for p in command.params if p.name != "help"}}
-    for child_name, child in getattr(command, "commands", {}).items():
-        found |= surface(f"{name} {child_name}", child)
-    return {key: names for key, names in found.items() if names}
-
-
-def _spelled(parameter: Any) -> str:
-    options = [o for o in parameter.opts if o.startswith("--")]
-    return "/".join([*options, *parameter.secondary_opts]) or str(parameter.name).upper()
-
-
-def test_the_options_of_every_command_are_frozen() -> None:
-    found: dict[str, set[str]] = {}
-    for name in main.COMMANDS:
-        found |= surface(name, main.load(name))
-    assert found == SURFACE
 
 
 @pytest.mark.parametrize("name", sorted(main.COMMANDS))

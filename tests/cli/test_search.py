@@ -162,6 +162,7 @@ def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
     assert code == 0
     assert jobs.options == {
         "path": "r",
+        "config": None,
         "trials": 2_000_000,
         "time_s": 3600.0,
         "workers": WorkerSettings(number=1),
@@ -217,7 +218,7 @@ def test_dry_run(run: Run, jobs: SimpleNamespace) -> None:
 def test_a_terminal_gets_the_live_view(
     run: Run, jobs: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vitnas.cli import _common, search
+    from vitnas.cli import _common
     from vitnas.report.terminal.live import LiveView
     from vitnas.report.terminal.plain import PlainView
 
@@ -228,18 +229,18 @@ def test_a_terminal_gets_the_live_view(
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setattr(_common, "is_terminal", lambda: True)
-    assert isinstance(search._view(False, None), LiveView)
-    assert isinstance(search._view(True, None), PlainView)  # --json
+    assert isinstance(_common.view(False), LiveView)
+    assert isinstance(_common.view(True), PlainView)  # --json
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(search._view(False, None), PlainView)
+    assert isinstance(_common.view(False), PlainView)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(_common, "is_terminal", lambda: False)
-    assert isinstance(search._view(False, None), PlainView)
+    assert isinstance(_common.view(False), PlainView)
 
 
 def test_help_names_units_and_fits_80_columns(run: Run) -> None:
     code, out, _ = run("search", "--help")
     assert code == 0
     assert max(map(len, out.splitlines())) <= 80
-    for word in ("1.6ms", "13M", "1.3G", "2MB", "500k", "[default: 20]"):
+    for word in ("1.6ms", "13M", "1.3G", "2MiB", "500k", "[default: 20]"):
         assert word in out

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 
 if TYPE_CHECKING:
     from vitnas.doctor.diagnose import Diagnosis, Finding
@@ -20,24 +22,12 @@ INDENT = "  "
 SHOWN = ("vitnas", "torch", "numpy", "ray", "optuna")
 
 
-def doctor(
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray",
-            metavar="ADDRESS",
-            help="Of a Ray cluster, HOST:PORT, or auto or local.",
-            show_default=False,
-        ),
-    ] = None,
-    out: Annotated[
-        str,
-        typer.Option(
-            "--out", metavar="FOLDER", help="Where runs are written [default: runs].", show_default=False
-        ),
-    ] = "runs",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+@takes(
+    Option("ray", "ADDRESS", "Of a Ray cluster, HOST:PORT, or auto or local."),
+    o.OUT,
+    o.ROWS_JSON,
+)
+def doctor(ctx: typer.Context, **given: Any) -> None:
     """Say whether searches can run here and on a cluster, and what to mend.
 
     Looks at versions, cores, memory and GPUs, also of every node of a cluster, and at the folder of runs:
@@ -46,8 +36,8 @@ def doctor(
     """
     from vitnas.doctor.diagnose import diagnose
 
-    found = diagnose(ray, out)
-    if as_json:
+    found = diagnose(given["ray"], given["out"])
+    if given["as_json"]:
         _common.print_json(found.to_dict())
     else:
         _print(found)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, unknown
 from vitnas.export import FORMATS, Exported, writer
 
@@ -33,7 +34,7 @@ def export(
         Path | None,
         typer.Option(help="Weights to write (.safetensors, .pth), ours or timm's; fresh ones if left out."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write a network as a file that other programs load.
 

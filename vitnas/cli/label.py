@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 from vitnas.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -18,26 +20,21 @@ if TYPE_CHECKING:
 DEFAULT_COUNT = 50
 
 
-def label(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'vitnas search'.")],
-    count: Annotated[
+@takes(
+    o.RUN,
+    Option(
+        "count",
+        "NUMBER",
+        "Architectures to ask for [default: 50].",
         int | None,
-        typer.Option("-n", "--count", metavar="NUMBER", help="Architectures to ask for [default: 50]."),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option(metavar="FOLDER", help="Where they are written [default: RUN/to_label]."),
-    ] = None,
-    add: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Add the labels of a table to the run instead of asking."),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Column of the labels [default: the only one, or accuracy]."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-) -> None:
+        flags=("-n", "--count"),
+    ),
+    o.OUT.but(help="Where they are written [default: RUN/to_label].", type=str | None, default=None),
+    Option("add", "FILE", "Add the labels of a table to the run instead of asking."),
+    o.LABEL.but(help="Column of the labels [default: the only one, or accuracy]."),
+    o.JSON.but(help="One JSON document on stdout."),
+)
+def label(ctx: typer.Context, **given: Any) -> None:
     """Ask for the labels that teach most, or add labels to a run.
 
     Writes architecture files and a table, to_label.csv, with a blank column for what training, a supernet or
@@ -49,16 +46,17 @@ def label(
 
     vitnas search --labels runs/x
     """
-    if add is not None:
+    run, out, count, column = (given[name] for name in ("run", "out", "count", "label"))
+    if given["add"] is not None:
         for option, value in (("-n", count), ("--out", out)):
             if value is not None:
                 raise InvalidInput(f"{option} is for asking; it cannot stand beside --add")
         from vitnas.labelling import add_labels
 
-        _say_added(add_labels(run, add, label=label), run, as_json)
+        _say_added(add_labels(run, given["add"], label=column), run, given["as_json"])
         return
-    asked = ask(run, DEFAULT_COUNT if count is None else count, out, label)
-    if as_json:
+    asked = ask(run, DEFAULT_COUNT if count is None else count, out, column)
+    if given["as_json"]:
         _common.print_json(dataclasses.asdict(asked))
     else:
         say_asked(asked, run)

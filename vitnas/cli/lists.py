@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from vitnas import plugins
 from vitnas.cli import _common
+from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, VitnasError
 
 INDENT = "    "
@@ -17,7 +18,6 @@ ABOUT_DEVICE = (
     *("kind", "metric", "band", "dtype", "description", "runtime", "batch", "threads", "resolution_px"),
     *("limits", "measurements", "full_name", "source", "problem"),
 )
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def devices(as_json: Json = False) -> None:

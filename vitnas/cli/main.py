@@ -17,6 +17,7 @@ import typer
 import typer.core
 import typer.main
 
+from vitnas.cli._option import OnceCommand
 from vitnas.errors import VitnasError
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -90,9 +91,11 @@ def load(name: str) -> Any:
     holder = _typer(rich_markup_mode="markdown" if sys.stdout.isatty() else None)
     holder.callback()(_no_options)  # keeps the holder a group even with one command
     if isinstance(found, typer.Typer):
+        for inner in found.registered_commands:
+            inner.cls = OnceCommand
         holder.add_typer(found, name=name)
     else:
-        holder.command(name)(found)
+        holder.command(name, cls=OnceCommand)(found)
     group: Any = typer.main.get_command(holder)
     return group.commands[name]
 

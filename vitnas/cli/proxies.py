@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from vitnas.cli import _check_options as o
 from vitnas.cli import _common, lists
-from vitnas.cli import _worker_options as w
+from vitnas.cli import options as o
+from vitnas.cli._option import Json, Option, takes
 from vitnas.cli.profile._common import names_of
 
 app = typer.Typer(help="Training-free scores: list them, hold them against accuracies.")
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ONE_WORKER = (
+    "Processes, or actors of a Ray cluster; scores do not depend on it [default: 1, or the whole cluster]."
+)
 
 
 @app.callback(invoke_without_command=True)
@@ -25,28 +27,28 @@ def proxies(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
-def check(
-    ctx: typer.Context,
-    space: o.Space,
-    truth: o.Truth,
-    proxy: o.Proxy = None,
-    label: o.Label = None,
-    limit: o.Limit = None,
-    seed: o.Seed = 0,
-    repeats: o.Repeats = None,
-    resolution_px: o.Resolution = None,
-    images: o.Images = None,
-    device: o.Device = "cpu",
-    bands: o.Bands = None,
-    combine: o.Combine = "log-rank",
-    workers: w.OneWorker = None,
-    ray: w.Ray = None,
-    cpus_per_worker: w.CpusPerWorker = None,
-    gpus_per_worker: w.GpusPerWorker = None,
-    candidate_timeout: w.CandidateTimeout = None,
-    out: o.Out = None,
-    as_json: o.Json = False,
-) -> None:
+@takes(
+    o.SPACE.but(help="Space of the architectures: a name or a file.", type=str, default=...),
+    Option("truth", "FILE", "CSV of architectures and their measured accuracies.", Path, ...),
+    Option("proxy", "A,B", "What to check; A+B+macs is one score [default: all].", list[str] | None),
+    o.LABEL.but(metavar="COLUMN", help="Accuracies to hold against [default: the first]."),
+    Option("limit", "NUMBER", "Networks, drawn over depth and width [default: all].", int | None),
+    o.SEED.but(help="Of the sample, and of weights and images [default: 0]."),
+    o.REPEATS.but(least=1),
+    o.RESOLUTION.but(help="Side of the images [default: each proxy's own].", least=1),
+    o.IMAGES,
+    o.DEVICE,
+    Option("bands", "LOW-HIGH", "Bands of parameters, 15M-19M,19M-25M [default: even ones]."),
+    o.COMBINE.but(
+        help="How A+B is summed: log-rank (AZ-NAS) or standard [default: log-rank].",
+        type=str,
+        default="log-rank",
+    ),
+    *(w.but(help=ONE_WORKER) if w.name == "workers" else w for w in o.WORKERS),
+    o.OUT.but(help="Folder to keep scores in [default: runs/proxies-SPACE].", type=Path | None, default=None),
+    o.JSON.but(help="A JSON array with one object a score."),
+)
+def check(ctx: typer.Context, **given: Any) -> None:
     """Hold proxies against measured accuracies.
 
     Builds every network of the table, scores it, and prints how far each score ranks the networks as their
@@ -56,19 +58,17 @@ def check(
     from vitnas.check.run_check import check_proxies
     from vitnas.check.truth import CheckSettings
 
+    kept = ("space", "truth", "label", "limit", "bands", "combine")
+    drawn = ("seed", "repeats", "resolution_px", "images", "device")
     settings = CheckSettings(
-        space=space,
-        truth=truth,
-        proxies=tuple(name for text in proxy or () for name in names_of(text)),
-        label=label,
-        limit=limit,
-        bands=bands,
-        combine=combine,
-        draws=Draws(seed, repeats, resolution_px, str(images) if images else None, device),
+        **{name: given[name] for name in kept},
+        proxies=names_of(given["proxy"] or ()),
+        draws=Draws(**{name: given[name] for name in drawn}),
     )
-    with _common.view(as_json) as view:
-        document = check_proxies(settings, out=out, workers=w.worker_settings(ctx, default=1), listener=view)
-    if as_json:
+    workers = o.worker_settings(given, default=1)
+    with _common.view(given["as_json"]) as view:
+        document = check_proxies(settings, out=given["out"], workers=workers, listener=view)
+    if given["as_json"]:
         _common.print_json(document["proxies"])
         return
     from vitnas.report.pages.proxy_tables import check_tables

@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from vitnas.cli import _common
+from vitnas.cli._option import Json
 
 if TYPE_CHECKING:
     from vitnas.store.repair import Repair
@@ -39,7 +40,7 @@ def list_(
     folder: Annotated[
         str, typer.Argument(metavar="FOLDER", help="Of runs, or a run [default: runs].", show_default=False)
     ] = "runs",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the runs of a folder: 'vitnas runs FOLDER' is enough.
 
@@ -100,7 +101,7 @@ def _duration(seconds: float | None) -> str:
 @app.command()
 def repair(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run's folder.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Drop the broken lines of a run's logs, which otherwise is refused.
 

@@ -2,93 +2,43 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Annotated
+from typing import Any
 
 import typer
 
 from vitnas.cli import _common
-from vitnas.cli import _worker_options as w
-
-Files = Annotated[
-    list[str],
-    typer.Argument(
-        help="An architecture's file, or a published network such as efficientformer:s0.", metavar="FILE"
-    ),
-]
-Target = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DEVICE", help="A name from 'vitnas devices', or a profile, or A,B; without one no latencies."
-    ),
-]
-Batch = Annotated[
-    int | None,
-    typer.Option(
-        metavar="NUMBER",
-        min=1,
-        help="Images in a call, which latency and activation memory are of [default: the device's, or 1].",
-    ),
-]
-Resolution = Annotated[
-    int | None,
-    typer.Option(
-        "--resolution-px", metavar="NUMBER", min=1, help="Side of the images, in place of the networks' own."
-    ),
-]
-Proxies = Annotated[
-    list[str] | None,
-    typer.Option("--proxy", metavar="NAME", help="A score from 'vitnas proxies'; repeat it for more."),
-]
-Seed = Annotated[int, typer.Option(metavar="NUMBER", help="Of the weights and images that proxies draw.")]
-Repeats = Annotated[
-    int | None,
-    typer.Option(
-        metavar="NUMBER",
-        min=1,
-        help="Fresh initialisations to average over [default: what each proxy wants].",
-    ),
-]
-ProxyResolution = Annotated[
-    int | None,
-    typer.Option(
-        metavar="NUMBER",
-        min=1,
-        help="Side of the images that proxies see [default: what each proxy wants].",
-    ),
-]
-ProxyBatch = Annotated[
-    int | None,
-    typer.Option(metavar="NUMBER", min=1, help="Images that proxies see [default: what each proxy wants]."),
-]
-Images = Annotated[
-    str | None,
-    typer.Option(metavar="PATH", help="A folder or .npz of images for proxies, in place of Gaussian ones."),
-]
-Device = Annotated[str, typer.Option(metavar="NAME", help="Where proxies compute: cpu, cuda or cuda:1.")]
-Json = Annotated[bool, typer.Option("--json", help="A JSON array with one object a file.")]
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, joined, takes
 
 
-def score(
-    ctx: typer.Context,
-    files: Files,
-    target: Target = None,
-    batch: Batch = None,
-    resolution_px: Resolution = None,
-    proxies: Proxies = None,
-    seed: Seed = 0,
-    repeats: Repeats = None,
-    proxy_resolution_px: ProxyResolution = None,
-    proxy_batch: ProxyBatch = None,
-    images: Images = None,
-    device: Device = "cpu",
-    workers: w.Workers = None,
-    ray: w.Ray = None,
-    cpus_per_worker: w.CpusPerWorker = None,
-    gpus_per_worker: w.GpusPerWorker = None,
-    candidate_timeout: w.CandidateTimeout = None,
-    as_json: Json = False,
-) -> None:
+@takes(
+    o.FILES,
+    o.TARGET,
+    o.BATCH.but(least=1),
+    o.RESOLUTION.but(help="Side of the images, in place of the networks' own.", least=1),
+    o.PROXIES,
+    o.SEED,
+    o.REPEATS.but(least=1),
+    Option(
+        "proxy_resolution_px",
+        "NUMBER",
+        "Side of the images that proxies see [default: what each proxy wants].",
+        int | None,
+        least=1,
+    ),
+    Option(
+        "proxy_batch",
+        "NUMBER",
+        "Images that proxies see [default: what each proxy wants].",
+        int | None,
+        least=1,
+    ),
+    o.IMAGES,
+    o.DEVICE,
+    *o.WORKERS,
+    o.JSON.but(help="A JSON array with one object a file."),
+)
+def score(ctx: typer.Context, **given: Any) -> None:
     """Price and score architectures: files or published networks.
 
     Parameters, MACs, activations, peak activation memory, latency on a device, training-free scores.
@@ -97,26 +47,14 @@ def score(
     """
     from vitnas.scoring import score as score_files
 
-    score_all = partial(
-        score_files,
-        files,
-        target=target,
-        proxies=proxies or (),
-        seed=seed,
-        batch=batch,
-        resolution_px=resolution_px,
-        repeats=repeats,
-        proxy_resolution_px=proxy_resolution_px,
-        proxy_batch=proxy_batch,
-        images=images,
-        device=device,
-    )
-    if w.any_given(ctx):
-        with _common.view(as_json) as view:
-            rows = score_all(workers=w.worker_settings(ctx), listener=view)
+    how = {name: value for name, value in given.items() if name not in (*o.WORKER_NAMES, "as_json")}
+    how |= {"target": joined(given["target"]), "proxies": given["proxies"] or ()}
+    if any(given[name] is not None for name in o.WORKER_NAMES):
+        with _common.view(given["as_json"]) as view:
+            rows = score_files(**how, workers=o.worker_settings(given), listener=view)
     else:
-        rows = score_all()
-    if as_json:
+        rows = score_files(**how)
+    if given["as_json"]:
         _common.print_json(rows)
         return
     from vitnas.report.terminal.score_tables import score_tables

@@ -13,14 +13,13 @@ import typer
 
 from vitnas import plugins
 from vitnas.cli import _common
+from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, InvalidSpace
 
 if TYPE_CHECKING:
     from vitnas.space.space import Reference, Space
 
 app = typer.Typer(help="Search spaces: list them, show one, open one around a network.")
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.callback(invoke_without_command=True)

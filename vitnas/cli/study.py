@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 
 if TYPE_CHECKING:
     from vitnas.study.sync import StudyResult
@@ -16,28 +18,26 @@ if TYPE_CHECKING:
 MANY = 10_000  # trials, from which on optuna-dashboard is slow
 
 
-def study(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run folder of 'vitnas search'.")],
-    storage: Annotated[
+@takes(
+    o.RUN,
+    Option(
+        "storage",
+        "URL",
+        "Database: sqlite:///study.db, postgresql+psycopg://USER@HOST/DATABASE, mysql+pymysql://... "
+        "A password is never printed; ~/.pgpass keeps it out of the command, too.",
         str,
-        typer.Option(
-            metavar="URL",
-            help="Database: sqlite:///study.db, postgresql+psycopg://USER@HOST/DATABASE, mysql+pymysql://... "
-            "A password is never printed; ~/.pgpass keeps it out of the command, too.",
-        ),
-    ],
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the study [default: the run's].")
-    ] = None,
-    limit: Annotated[
+        ...,
+    ),
+    o.NAME.but(help="Of the study [default: the run's]."),
+    Option(
+        "limit",
+        "NUMBER",
+        "Networks of the whole front at most, evenly chosen [default: all of them].",
         int | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="Networks of the whole front at most, evenly chosen [default: all of them].",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
-) -> None:
+    ),
+    o.JSON.but(help="One JSON document on stdout."),
+)
+def study(ctx: typer.Context, **given: Any) -> None:
     """Write a run as an Optuna study, for optuna-dashboard; again, and it adds what is new.
 
     Every network that was built is a trial, and of a run that ranks genomes by the million the whole front.
@@ -50,8 +50,9 @@ def study(
     from vitnas.study.sync import write_study
 
     with PlainView(sys.stderr, time_s=None) as view:
-        result = write_study(run, storage, name=name, limit=limit, listener=view)
-    if as_json:
+        what = {name: given[name] for name in ("storage", "name", "limit")}
+        result = write_study(given["run"], **what, listener=view)
+    if given["as_json"]:
         _common.print_json(dataclasses.asdict(result))
         return
     for line in _lines(result):

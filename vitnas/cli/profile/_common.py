@@ -76,9 +76,9 @@ class Progress:
         self._status.update(f"{self._verb} {row.timm_name or row.model}")
 
 
-def names_of(text: str) -> tuple[str, ...]:
-    """The names of a list with commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def names_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """The names of lists with commas."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def print_calibration(profile: Profile) -> None:

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.transfer.write_profile import CarriedProfile
 
 
-def calibrate(
-    source: Annotated[
-        str, typer.Argument(help="The device to carry, or a profile's file.", metavar="DEVICE")
-    ],
-    measurements: Annotated[
+@takes(
+    Option("source", "DEVICE", "The device to carry, or a profile's file.", str, ..., positional=True),
+    Option(
+        "measurements",
+        None,
+        "CSV with timm_name_if_any, resolution, latency_ms; architecture names ours.",
         Path,
-        typer.Option(help="CSV with timm_name_if_any, resolution, latency_ms; architecture names ours."),
-    ],
-    name: Annotated[str, typer.Option(help="Name of the new device; writes NAME.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("hardware_profiles"),
-    title: Annotated[str | None, typer.Option(help="Full name with a version.")] = None,
-    description: Annotated[str | None, typer.Option(help="One line on the device.")] = None,
-    device: Annotated[str | None, typer.Option(help="Device that was measured.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Runtime and version.")] = None,
-    os: Annotated[str | None, typer.Option(help="Operating system.")] = None,
-    compute_units: Annotated[str | None, typer.Option(help="Units that were allowed.")] = None,
-) -> None:
+        ...,
+    ),
+    o.PROFILE_NAME,
+    o.PROFILE_OUT,
+    *o.HEADINGS,
+)
+def calibrate(ctx: typer.Context, **given: Any) -> None:
     """Carry a device to a sister device by a few networks measured there.
 
     A row names a network of timm, or in the column 'architecture' a file or a published network of ours.
@@ -39,9 +38,9 @@ def calibrate(
     from vitnas.hardware.published.fit_profile import Headings
     from vitnas.hardware.transfer.write_profile import carry_profile
 
-    headings = Headings(title, description, device, runtime, os, compute_units)
+    source, rows, name, out = (given.pop(key) for key in ("source", "measurements", "name", "out"))
     with Progress("tracing") as progress:
-        made = carry_profile(source, measurements, name, out, headings, progress)
+        made = carry_profile(source, rows, name, out, Headings(**given), progress)
     _print_carried(made)
 
 

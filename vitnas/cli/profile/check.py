@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitnas.cli._option import Json
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def check(
         str, typer.Option(help="Keep rows whose device or runtime contains this text; all rows without it.")
     ] = "",
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst rows to print.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Predict the networks of a CSV and print how far off the device is.
 

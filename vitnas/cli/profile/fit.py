@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.published.fit_profile import FittedProfile
 
 
-def fit(
-    rows: Annotated[Path, typer.Option(help="CSV with timm_name_if_any, resolution, latency_ms, family.")],
-    name: Annotated[str, typer.Option(help="Name of the device; writes NAME.yaml.")],
-    out: Annotated[Path, typer.Option(help="Folder of the profile.")] = Path("hardware_profiles"),
-    title: Annotated[str | None, typer.Option(help="Full name with a version.")] = None,
-    description: Annotated[str | None, typer.Option(help="One line on the device.")] = None,
-    device: Annotated[str | None, typer.Option(help="Devices the rows were measured on.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Runtime and version.")] = None,
-    os: Annotated[str | None, typer.Option(help="Operating system.")] = None,
-    compute_units: Annotated[str | None, typer.Option(help="Units that were allowed.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float16 or float32.")] = None,
-    noise: Annotated[
-        float | None,
-        typer.Option(help="Mean difference between laboratories, e.g. 0.096; no claim goes below."),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="latency, or throughput: then rows are milliseconds an image.")
-    ] = None,
-    batch: Annotated[int | None, typer.Option(help="Images a call in the rows [default: 1].")] = None,
-    hardware: Annotated[
-        str | None,
-        typer.Option(
-            help="What the prior knows: accelerator, hexagon, processor, gpu [default: accelerator]."
-        ),
-    ] = None,
-) -> None:
+@takes(
+    Option("rows", None, "CSV with timm_name_if_any, resolution, latency_ms, family.", Path, ...),
+    o.PROFILE_NAME,
+    o.PROFILE_OUT,
+    *o.HEADINGS,
+    Option("dtype", None, "float16 or float32."),
+    Option(
+        "noise", None, "Mean difference between laboratories, e.g. 0.096; no claim goes below.", float | None
+    ),
+    Option("metric", None, "latency, or throughput: then rows are milliseconds an image."),
+    Option("batch", None, "Images a call in the rows [default: 1].", int | None),
+    Option(
+        "hardware", None, "What the prior knows: accelerator, hexagon, processor, gpu [default: accelerator]."
+    ),
+)
+def fit(ctx: typer.Context, **given: Any) -> None:
     """Fit a roofline to published latencies and write it as a device.
 
     Writes NAME.yaml, and NAME.check.csv with the prediction of every row by a fit without its family. A
@@ -47,11 +39,9 @@ def fit(
     """
     from vitnas.hardware.published.fit_profile import Headings, fit_profile
 
-    headings = Headings(
-        title, description, device, runtime, os, compute_units, dtype, noise, metric, batch, hardware
-    )
+    rows, name, out = (given.pop(key) for key in ("rows", "name", "out"))
     with Progress("tracing") as progress:
-        made = fit_profile(rows, name, out, headings, progress)
+        made = fit_profile(rows, name, out, Headings(**given), progress)
     _print_fit(made)
 
 

@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import print_calibration, print_held_out, print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.kit.import_results import ImportResult
 
 
-def import_(
-    results: Annotated[Path, typer.Argument(help="CSV with id, latency_ms and perhaps iqr_ms, runs.")],
-    name: Annotated[str, typer.Option(help="Of the device; writes NAME.yaml and NAME.csv.")],
-    kit: Annotated[
-        Path | None, typer.Option(help="Folder of the kit [default: that of the results].")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="Model, such as 'Pixel 8'.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Runtime and version.")] = None,
-    os: Annotated[str | None, typer.Option(help="Operating system and version.")] = None,
-    compute_units: Annotated[str | None, typer.Option(help="Units that were allowed.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the runtime.")] = None,
-    dtype: Annotated[str | None, typer.Option(help="float32, float16 or int8 [default: the kit's].")] = None,
-    unit: Annotated[str | None, typer.Option(help="Of the times: s, ms or us [default: ms].")] = None,
-    out: Annotated[Path, typer.Option(help="Folder of the device.")] = Path("hardware_profiles"),
-) -> None:
+@takes(
+    Option("results", None, "CSV with id, latency_ms and perhaps iqr_ms, runs.", Path, ..., positional=True),
+    o.PROFILE_NAME.but(help="Of the device; writes NAME.yaml and NAME.csv."),
+    Option("kit", None, "Folder of the kit [default: that of the results].", Path | None),
+    *o.CONDITIONS,
+    Option("threads", None, "Threads of the runtime.", int | None),
+    Option("dtype", None, "float32, float16 or int8 [default: the kit's]."),
+    Option("unit", None, "Of the times: s, ms or us [default: ms]."),
+    o.PROFILE_OUT,
+)
+def import_(ctx: typer.Context, **given: Any) -> None:
     """Check what somebody measured with a kit, and make it a device.
 
     Conditions that are not stated here are taken from the file that the kit's scripts write beside the
@@ -36,21 +34,8 @@ def import_(
     from vitnas.hardware.kit.import_results import ImportSettings, import_results
     from vitnas.hardware.kit.results import InvalidResults
 
-    settings = ImportSettings(
-        results=results,
-        name=name,
-        kit=kit,
-        out=out,
-        device=device,
-        runtime=runtime,
-        os=os,
-        compute_units=compute_units,
-        threads=threads,
-        dtype=dtype,
-        unit=unit,
-    )
     try:
-        made = import_results(settings, lambda text: typer.echo(f"warning: {text}", err=True))
+        made = import_results(ImportSettings(**given), lambda text: typer.echo(f"warning: {text}", err=True))
     except InvalidResults as problem:
         for line in problem.problems[1:]:
             typer.echo(line, err=True)

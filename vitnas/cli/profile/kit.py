@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Bar, names_of
 
 if TYPE_CHECKING:
@@ -14,28 +16,25 @@ if TYPE_CHECKING:
     from vitnas.hardware.kit.write import KitResult
 
 
-def kit(
-    space: Annotated[
-        str, typer.Option(help="Spaces whose blocks are to be measured: names or files, with commas.")
-    ],
-    runtime: Annotated[str, typer.Option(help="coreml or onnx.")],
-    out: Annotated[Path, typer.Option(help="Folder of the kit.")],
-    batch: Annotated[int, typer.Option(help="Images a call.")] = 1,
-    resolution_px: Annotated[
-        int | None, typer.Option(help="Side of the images [default: the space's own].")
-    ] = None,
-    copies: Annotated[
+@takes(
+    o.SPACES,
+    Option("runtime", None, "coreml or onnx.", str, ...),
+    Option("out", None, "Folder of the kit.", Path, ...),
+    *o.CHAINS,
+    Option(
+        "copies",
+        None,
+        "Chain so many copies of a block, as a call may cost more [coreml: 8, onnx: 1].",
         int | None,
-        typer.Option(help="Chain so many copies of a block, as a call may cost more [coreml: 8, onnx: 1]."),
-    ] = None,
-    networks: Annotated[
-        int, typer.Option(help="Random whole networks a space: half calibrate, half state the error.")
-    ] = 40,
-    blocks: Annotated[
+    ),
+    Option(
+        "blocks",
+        None,
+        "Only so many blocks, of all operators and sizes; the others are predicted.",
         int | None,
-        typer.Option(help="Only so many blocks, of all operators and sizes; the others are predicted."),
-    ] = None,
-) -> None:
+    ),
+)
+def kit(ctx: typer.Context, **given: Any) -> None:
     """Write a folder with which somebody measures a phone, without vitnas.
 
     One model for every distinct block of the spaces, whole networks that check the sums, scripts and
@@ -43,16 +42,7 @@ def kit(
     """
     from vitnas.hardware.kit.write import KitSettings, write_kit
 
-    settings = KitSettings(
-        spaces=names_of(space),
-        runtime=runtime,
-        out=out,
-        batch=batch,
-        resolution_px=resolution_px,
-        copies=copies,
-        networks=networks,
-        blocks=blocks,
-    )
+    settings = KitSettings(spaces=names_of(given.pop("space")), **given)
     with KitView() as view:
         result = write_kit(settings, view)
     _print_kit(result)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli import options as o
+from vitnas.cli._option import Option, switch, takes
 from vitnas.cli.profile._common import Bar, names_of, print_calibration, print_held_out, print_table
 
 if TYPE_CHECKING:
@@ -19,29 +20,30 @@ if TYPE_CHECKING:
 NOISY = 0.05  # drift, or spread of a usual block, above which a table is doubtful
 
 
-def measure(
-    space: Annotated[
-        str, typer.Option(help="Spaces whose blocks are measured: names or files, with commas.")
-    ],
-    name: Annotated[str, typer.Option(help="Of the device; writes NAME.yaml and NAME.csv.")],
-    runtime: Annotated[
-        str, typer.Option(help="onnxruntime, openvino, torch (compiled), torch-eager, or a file.")
-    ] = "onnxruntime",
-    threads: Annotated[int, typer.Option(help="Threads of the runtime.")] = 1,
-    batch: Annotated[int, typer.Option(help="Images a call.")] = 1,
-    resolution_px: Annotated[
-        int | None, typer.Option(help="Side of the images [default: the space's own].")
-    ] = None,
-    networks: Annotated[
-        int, typer.Option(help="Random whole networks a space: half calibrate, half state the error.")
-    ] = 40,
-    runs: Annotated[int, typer.Option(help="Timed calls of everything, at least.")] = 30,
-    copies: Annotated[
-        int, typer.Option(help="Chain so many copies of a block, where a call costs more than a block.")
-    ] = 1,
-    out: Annotated[Path, typer.Option(help="Folder of the device.")] = Path("hardware_profiles"),
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what was measured under this name.")] = False,
-) -> None:
+@takes(
+    o.SPACES,
+    o.PROFILE_NAME.but(help="Of the device; writes NAME.yaml and NAME.csv."),
+    Option(
+        "runtime",
+        None,
+        "onnxruntime, openvino, torch (compiled), torch-eager, or a file [default: onnxruntime].",
+        str,
+        "onnxruntime",
+    ),
+    Option("threads", None, "Threads of the runtime [default: 1].", int, 1),
+    *o.CHAINS,
+    Option("runs", None, "Timed calls of everything, at least [default: 30].", int, 30),
+    Option(
+        "copies",
+        None,
+        "Chain so many copies of a block, where a call costs more than a block [default: 1].",
+        int,
+        1,
+    ),
+    o.PROFILE_OUT,
+    switch("fresh", "Forget what was measured under this name."),
+)
+def measure(ctx: typer.Context, **given: Any) -> None:
     """Measure every block of a space on this machine, and make it a device.
 
     Every distinct block is built, exported and timed in the runtime, then whole networks that check the sums.
@@ -49,19 +51,7 @@ def measure(
     """
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
 
-    settings = MeasureSettings(
-        spaces=names_of(space),
-        name=name,
-        runtime=runtime,
-        out=out,
-        threads=threads,
-        batch=batch,
-        resolution_px=resolution_px,
-        networks=networks,
-        runs=runs,
-        copies=copies,
-        fresh=fresh,
-    )
+    settings = MeasureSettings(spaces=names_of(given.pop("space")), **given)
     with MeasureView() as view:
         result = measure_profile(settings, view)
     _print_made(result)

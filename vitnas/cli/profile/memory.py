@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._option import Json
 from vitnas.figures import format_quantity
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def memory(
     resolution_px: Annotated[
         int | None, typer.Option(min=1, help="Side of the images [default: the network's own].")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show how much memory a network takes, and what sets the peak.
 

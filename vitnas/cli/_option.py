@@ -1,0 +1,114 @@
+"""How a command says what it takes: options that are defined once, and given once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+import typer
+import typer.core
+
+from vitnas.errors import InvalidInput
+
+Body = Callable[..., None]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option, or an argument if it is ``positional``.
+
+    Attributes:
+        name: of the setting: the keyword in Python.
+        metavar: what stands for its value in the help; None for a switch.
+        help: what it is.
+        type: of its value.
+        default: where it is not given; ``...`` for one that must be.
+        flags: as they are typed; empty for ``--name``.
+        panel: of the help.
+        least: smallest value.
+    """
+
+    name: str
+    metavar: str | None
+    help: str
+    type: Any = str | None
+    default: Any = None
+    flags: tuple[str, ...] = ()
+    panel: str | None = None
+    least: float | None = None
+    positional: bool = False
+
+    def but(self, **changes: Any) -> Option:
+        """The same with something changed for one command."""
+        return replace(self, **changes)
+
+    @property
+    def parameter(self) -> inspect.Parameter:
+        """For a function's signature."""
+        about: dict[str, Any] = {
+            "help": self.help,
+            "metavar": self.metavar,
+            "min": self.least,
+            "rich_help_panel": self.panel,
+            "show_default": False,
+        }
+        flags = self.flags or (f"--{self.name.replace('_', '-')}",)
+        info = typer.Argument(**about) if self.positional else typer.Option(*flags, **about)
+        default = inspect.Parameter.empty if self.default is ... else self.default
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(self.name, kind, default=default, annotation=Annotated[self.type, info])
+
+
+def switch(name: str, help: str, *flags: str, default: bool | None = False) -> Option:
+    """An option without a value."""
+    return Option(name, None, help, bool if default is False else bool | None, default, flags)
+
+
+def panel(title: str, *options: Option) -> tuple[Option, ...]:
+    """The options under a heading of the help."""
+    return tuple(option.but(panel=title) for option in options)
+
+
+def takes(*options: Option) -> Callable[[Body], Body]:
+    """Give a command its options: it is called with the context and the values as keywords."""
+
+    def give(body: Body) -> Body:
+        @functools.wraps(body)
+        def command(ctx: typer.Context, **given: Any) -> None:
+            body(ctx, **given)
+
+        context = inspect.Parameter("ctx", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+        parameters = [context, *(option.parameter for option in options)]
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return give
+
+
+class OnceCommand(typer.core.TyperCommand):
+    """A command that refuses an option that is given twice and has one value."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As always.
+
+        Raises:
+            InvalidInput: an option is given twice.
+        """
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        for parameter, times in Counter(order).items():
+            single = not (parameter.multiple or parameter.nargs != 1 or getattr(parameter, "is_flag", False))
+            if times > 1 and single:
+                raise InvalidInput(f"{parameter.opts[0]} is given twice")
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+def joined(values: Sequence[str] | str | None) -> str | None:
+    """What a repeated option says in one text: ``A,B``; None where it is not given."""
+    return (values if isinstance(values, str) else ",".join(values)) if values else None
