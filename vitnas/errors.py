@@ -1,5 +1,8 @@
 """Everything vitnas raises on purpose. The command line prints the message as one line and exits with 2.
 
+A message names a setting as the keyword that it is in Python, in backticks: "`trials`: expected at least 1".
+The command line shows its option in that place.
+
 VitnasError
 ├── InvalidInput (ValueError)      something that the user gave is wrong
 │   ├── UnknownName                a name that nothing answers to; suggests the close match
@@ -21,6 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class VitnasError(Exception):
@@ -95,6 +99,11 @@ def _unknown_message(kind: str, name: str, options: Iterable[str], where: str) -
     listed = ", ".join(known) if known else "none"
     prefix = f"{where}: " if where else ""
     return f"{prefix}unknown {kind} '{name}'{hint} (known: {listed})"
+
+
+def go_on(run: str | Path) -> str:
+    """How to go on with a run, for a message: a call, which the command line shows as a command."""
+    return f"`vitnas.load_run({str(run)!r}).resume()`"
 
 
 def missing_extra(package: str, extra: str) -> MissingExtra:

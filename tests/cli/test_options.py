@@ -30,7 +30,7 @@ main(["search", "--help"])
         (("search", "--space", "vit", "--space", "pit"), "--space is given twice"),
         (("search", "--space", "vit", "--max-latency", "1ms", "--max-latency=2ms"), "--max-latency is given"),
         (("score", "vit:deit_tiny", "--seed", "1", "--seed", "1"), "--seed is given twice"),
-        (("label", "runs/x", "-n", "3", "--count", "4"), "-n is given twice"),
+        (("label", "runs/x", "-n", "3", "--count", "4"), "--count is given twice"),
         (("spaces", "open", "vit:deit_tiny", "--radius", "1", "--radius", "2"), "--radius is given twice"),
         (("proxies", "check", "--space", "a", "--truth", "b", "--limit", "9", "--limit", "8"), "--limit is"),
     ],

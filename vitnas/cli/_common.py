@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vitnas.cli._settings import in_options
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -43,7 +45,9 @@ def view(as_json: bool, time_s: float | None = None) -> LiveView | PlainView:
 
     errors = console(stderr=True)
     live = is_terminal() and errors.is_terminal and not errors.is_dumb_terminal
-    return LiveView(errors, time_s=time_s) if live and not as_json else PlainView(sys.stderr, time_s=time_s)
+    if live and not as_json:
+        return LiveView(errors, time_s=time_s, words=in_options)
+    return PlainView(sys.stderr, time_s=time_s, words=in_options)
 
 
 def width() -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from vitnas.cli._settings import option_of
 from vitnas.errors import InvalidInput
 
 Body = Callable[..., None]
@@ -104,7 +105,7 @@ class OnceCommand(typer.core.TyperCommand):
         for parameter, times in Counter(order).items():
             single = not (parameter.multiple or parameter.nargs != 1 or getattr(parameter, "is_flag", False))
             if times > 1 and single:
-                raise InvalidInput(f"{parameter.opts[0]} is given twice")
+                raise InvalidInput(f"{option_of(parameter)} is given twice")
         rest: list[str] = super().parse_args(ctx, args)
         return rest
 

@@ -30,10 +30,9 @@ def refuse_beside_resume(ctx: typer.Context, *names: str) -> None:
     Raises:
         InvalidInput: names the option.
     """
-    flags = {str(parameter.name): parameter.opts[0] for parameter in ctx.command.params}
     for name in names:
         if not is_default(ctx, name):
-            raise InvalidInput(f"{flags[name]} cannot stand beside --resume, which names the run's folder")
+            raise InvalidInput(f"`{name}` cannot stand beside --resume, which names the run's folder")
 
 
 def refuse_changes(ctx: typer.Context, changeable: Collection[str]) -> None:
@@ -45,11 +44,10 @@ def refuse_changes(ctx: typer.Context, changeable: Collection[str]) -> None:
     Raises:
         InvalidInput: names the first option that may not.
     """
-    flags = {str(parameter.name): parameter.opts[0] for parameter in ctx.command.params}
     for name in ctx.params:
         if name not in changeable and not is_default(ctx, name):
-            *most, last = [flags[other] for other in changeable if other != "resume"]
+            *most, last = [f"`{other}`" for other in changeable if other != "resume"]
             may = f"{', '.join(most)} and {last}" if most else last
-            problem = f"{flags[name]} cannot stand beside --resume: a run keeps its settings"
+            problem = f"`{name}` cannot stand beside --resume: a run keeps its settings"
             whole = "or give the whole command that began it"
             raise InvalidInput(f"{problem} (only {may} may change; {whole})")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -65,9 +64,8 @@ def label(ctx: typer.Context, **given: Any) -> None:
 def ask(run: str, count: int, out: str | None = None, label: str | None = None) -> Asked:
     """Write what to label; progress goes to stderr."""
     from vitnas.labelling import ask_labels
-    from vitnas.report.terminal.plain import PlainView
 
-    with PlainView(sys.stderr, time_s=None) as view:
+    with _common.view(as_json=True) as view:
         return ask_labels(run, count, out=out, label=label, listener=view)
 
 

@@ -18,6 +18,7 @@ import typer.core
 import typer.main
 
 from vitnas.cli._option import OnceCommand
+from vitnas.cli._settings import in_options, learn
 from vitnas.errors import VitnasError
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -68,14 +69,14 @@ class LazyGroup(typer.core.TyperGroup):
         try:
             return super().invoke(ctx)
         except VitnasError as problem:
-            raise _exit(f"error: {problem}", FAILED) from None
+            raise _exit(f"error: {in_options(str(problem))}", FAILED) from None
         except BrokenPipeError:
             raise  # the reader of our output has gone: click ends quietly
         except OSError as problem:
             place = f"{problem.filename}: " if problem.filename else ""
             raise _exit(f"error: {place}{problem.strerror or problem}", FAILED) from None
         except KeyboardInterrupt as problem:
-            raise _exit(str(problem) or "interrupted", INTERRUPTED) from None
+            raise _exit(in_options(str(problem)) or "interrupted", INTERRUPTED) from None
 
 
 def _exit(message: str, code: int) -> typer.Exit:
@@ -97,6 +98,7 @@ def load(name: str) -> Any:
     else:
         holder.command(name, cls=OnceCommand)(found)
     group: Any = typer.main.get_command(holder)
+    learn(group.commands[name])
     return group.commands[name]
 
 
@@ -141,7 +143,7 @@ def _one_line(
 ) -> str:
     """Our own warnings without the place in the code, which says nothing to who reads a terminal."""
     if Path(filename).is_relative_to(PACKAGE_FOLDER):
-        return f"warning: {message}\n"
+        return f"warning: {in_options(str(message))}\n"
     return _format_warning(message, category, filename, lineno, line)
 
 

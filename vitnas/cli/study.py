@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -46,10 +45,9 @@ def study(ctx: typer.Context, **given: Any) -> None:
 
     optuna-dashboard sqlite:///study.db
     """
-    from vitnas.report.terminal.plain import PlainView
     from vitnas.study.sync import write_study
 
-    with PlainView(sys.stderr, time_s=None) as view:
+    with _common.view(as_json=True) as view:
         what = {name: given[name] for name in ("storage", "name", "limit")}
         result = write_study(given["run"], **what, listener=view)
     if given["as_json"]:

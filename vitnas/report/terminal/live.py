@@ -33,14 +33,21 @@ class LiveView:
     Args:
         console: writes to a terminal.
         time_s: the time limit of the search, if it has one.
+        words: how a warning is worded here.
         clock: seconds.
     """
 
     def __init__(
-        self, console: Console, *, time_s: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        console: Console,
+        *,
+        time_s: float | None = None,
+        words: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stages: list[Stage] = []
         self.time_s = time_s
+        self.words = words
         self.clock = clock
         self._closed = ""
         self._live = Live(
@@ -78,7 +85,7 @@ class LiveView:
 
     def warn(self, text: str) -> None:
         """Print above the view, where it stays."""
-        self._live.console.print(Text(f"warning: {text}", style="yellow"))
+        self._live.console.print(Text(f"warning: {self.words(text)}", style="yellow"))
 
     def _end_stage(self) -> None:
         if self.stages and self.stages[-1].seconds is None:

@@ -20,14 +20,21 @@ class PlainView:
     Args:
         stream: stderr, so that stdout holds the result alone.
         time_s: the time limit of the search, if it has one.
+        words: how a warning is worded here.
         clock: seconds.
     """
 
     def __init__(
-        self, stream: TextIO, *, time_s: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        *,
+        time_s: float | None = None,
+        words: Callable[[str], str] = str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stream = stream
         self.time_s = time_s
+        self.words = words
         self.clock = clock
         self._stage = Stage("", "", clock())
         self._next_s = -math.inf
@@ -60,7 +67,7 @@ class PlainView:
 
     def warn(self, text: str) -> None:
         """A line at once."""
-        self._write(f"warning: {text}")
+        self._write(f"warning: {self.words(text)}")
 
     def _progress(self, now: Snapshot) -> str:
         gone, left = progress_and_left(now, self.time_s, self.clock() - self._stage.started)
