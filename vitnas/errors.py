@@ -11,6 +11,7 @@ VitnasError
 │   ├── InvalidBudget              a budget with a wrong unit, sign or contradiction
 │   ├── InvalidProfile             a hardware profile
 │   └── InvalidData                a CSV or weights file
+├── PluginError                    a plug-in that raises, cannot be imported or breaks its kind's contract
 ├── NothingFeasible                no architecture of the space meets the budgets
 ├── MissingExtra (ImportError)     an optional dependency; names the extra to install
 ├── ClusterError                   workers that cannot be used: processes, or a Ray cluster
@@ -57,6 +58,17 @@ class InvalidProfile(InvalidInput):
 
 class InvalidData(InvalidInput):
     """A data or weights file that does not hold what it should."""
+
+
+class PluginError(VitnasError):
+    """A plug-in that raises, cannot be imported or breaks its kind's contract.
+
+    The message names the plug-in, its file and line, and what it was given; what it raised is the cause.
+    """
+
+    def at(self, place: str) -> PluginError:
+        """The same error with the place in a network in front of it, to be raised from its cause."""
+        return PluginError(f"{place}: {self}")
 
 
 class NothingFeasible(VitnasError):
@@ -109,3 +121,9 @@ def go_on(run: str | Path) -> str:
 def missing_extra(package: str, extra: str) -> MissingExtra:
     """Build the error for an optional package that is not installed."""
     return MissingExtra(f"this needs the package '{package}': pip install 'vitnas[{extra}]'")
+
+
+def describe(error: BaseException) -> str:
+    """An exception as one line: its type and what it says."""
+    text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

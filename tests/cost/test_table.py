@@ -113,3 +113,20 @@ def test_what_cannot_be_built_is_named():
     with pytest.raises(InvalidSpace) as caught:
         CostTable.build(load_space(document))
     assert "225" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_the_cache_notices_an_operator_of_the_users_in_place_of_ours(tmp_path, monkeypatch):
+    monkeypatch.setenv("VITNAS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    space = load_space("efficientformer")
+    ours = cache.path_of(space, [])
+    mine = tmp_path / "ops" / "conv_ffn.py"
+    mine.parent.mkdir()
+    mine.write_text("class ConvFfn: 'One.'")
+    with pytest.warns(UserWarning, match="in place of the built-in operator 'conv_ffn'"):
+        first = cache.path_of(space, [])
+    mine.write_text("class ConvFfn: 'Two.'")
+    assert len({ours, first, cache.path_of(space, [])}) == 3
+    (tmp_path / "ops" / "unused.py").write_text("")
+    mine.unlink()
+    assert cache.path_of(space, []) == ours

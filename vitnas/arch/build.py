@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar, takes_drop_path
 from vitnas.arch.schema import Architecture, Block
 from vitnas.arch.schema import Stage as StagePlan
-from vitnas.errors import InvalidArchitecture
+from vitnas.errors import InvalidArchitecture, PluginError
 
 ArgItems = tuple[tuple[str, Scalar], ...]
 
@@ -63,26 +64,74 @@ def build_op(
 
     Raises:
         InvalidArchitecture: the operator cannot be built for these features and arguments.
+        PluginError: its code raises, or gives no module.
     """
+    cls = plugins.load_plugin("operator", name)
     extra: dict[str, Any] = {"drop_path": drop_path} if drop_path and takes_drop_path(name) else {}
-    module: nn.Module = plugins.load_plugin("operator", name)(inputs, width, **args, **extra)
+    with running_op(name, inputs, width, args.items()):
+        module = cls(inputs, width, **args, **extra)
+    if not isinstance(module, nn.Module):
+        raise plugins.defect("operator", name, "must be a torch.nn.Module")
     return module
 
 
-def features_of(shape: tuple[int, ...]) -> Features:
-    """Features of a tensor's shape; tokens beyond the largest square are extra ones."""
+def running_op(
+    name: str, inputs: Features, width: int, args: Iterable[tuple[str, Scalar]]
+) -> AbstractContextManager[None]:
+    """While an operator's code runs: what it raises becomes a `PluginError` that says what came in."""
+
+    def doing() -> str:
+        kind = "tokens" if inputs.tokens else "a map"
+        given = "".join(f", {key}={value}" for key, value in args)
+        return f"fails on {kind} {inputs.shape()}, width {width}{given}"
+
+    return plugins.running("operator", name, doing)
+
+
+def features_of(shape: tuple[int, ...], inputs: Features | None = None) -> Features:
+    """Features of a tensor's shape.
+
+    Tokens have the extra ones of their ``inputs`` where the others make up a map, else all beyond the largest
+    square are extra ones.
+    """
     if len(shape) == 4:
         return Features(shape[1], shape[2])
-    side = math.isqrt(shape[1])
+    extra = inputs.extra_tokens if inputs is not None else 0
+    side = math.isqrt(max(shape[1] - extra, 0))
+    if side**2 + extra != shape[1]:
+        side = math.isqrt(shape[1])
     return Features(shape[2], side, tokens=True, extra_tokens=shape[1] - side * side)
 
 
-@functools.lru_cache(maxsize=8192)
 def output_features(name: str, inputs: Features, width: int, args: ArgItems) -> Features:
-    """What an operator gives for ``inputs``, learned by running it on the meta device."""
+    """What an operator gives for ``inputs``, learned by running it on the meta device.
+
+    Raises:
+        InvalidArchitecture: the operator cannot be built for these features and arguments.
+        PluginError: its code raises, or gives neither a square map nor tokens.
+    """
+    return _output_features(name, plugins.load_plugin("operator", name), inputs, width, args)
+
+
+@functools.lru_cache(maxsize=8192)
+def _output_features(name: str, cls: type, inputs: Features, width: int, args: ArgItems) -> Features:
     with torch.device("meta"), torch.no_grad():
         module = build_op(name, inputs, width, dict(args)).eval()
-        return features_of(tuple(module(torch.empty(inputs.shape())).shape))
+        with running_op(name, inputs, width, args):
+            output = module(torch.empty(inputs.shape()))
+    return given_features(name, tuple(output.shape) if isinstance(output, Tensor) else (), inputs)
+
+
+def given_features(name: str, shape: tuple[int, ...], inputs: Features) -> Features:
+    """What an operator gives, by the shape of its output (empty where that is no tensor).
+
+    Raises:
+        PluginError: these are neither tokens nor a square map.
+    """
+    if len(shape) != 3 and not (len(shape) == 4 and shape[2] == shape[3]):
+        problem = f"must give tokens (B, N, C) or a square map (B, C, H, H), not {shape or 'something else'}"
+        raise plugins.defect("operator", name, problem)
+    return features_of(shape, inputs)
 
 
 def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network:
@@ -94,6 +143,7 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
 
     Raises:
         InvalidArchitecture: an operator cannot be built; the message names the block.
+        PluginError: the same for an operator whose code raises.
     """
     a = architecture
     stem, features = _build("stem", a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
@@ -141,3 +191,5 @@ def _build(
         return module, output_features(block.op, inputs, width, tuple(sorted(block.args.items())))
     except InvalidArchitecture as problem:
         raise InvalidArchitecture(f"{path} ({block.op}): {problem}") from None
+    except PluginError as problem:
+        raise problem.at(path) from problem.__cause__

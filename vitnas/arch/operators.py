@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitnas import plugins
-from vitnas.errors import InvalidInput, unknown
+from vitnas.errors import unknown
 
 Scalar = int | float | bool | str
 RESERVED = frozenset({"drop_path"})  # set by the builder, never by a file
@@ -78,21 +78,29 @@ def coerce(value: Any, kind: type) -> Scalar:
     raise ValueError(f"expected {names[kind]}, got {value!r}")
 
 
-@functools.cache
 def arguments(op: str) -> Mapping[str, Argument]:
     """The YAML arguments of an operator, by name.
 
     Raises:
         UnknownName: no such operator.
-        InvalidInput: its constructor does not follow the contract of CONTRIBUTING.md.
+        PluginError: it cannot be imported, or its constructor does not follow the contract (docs/plugins.md).
     """
-    cls = plugins.load_plugin("operator", op)
-    hints = typing.get_type_hints(cls.__init__)
-    roles = _roles(op, cls)
-    found: dict[str, Argument] = {}
-    for name, parameter in inspect.signature(cls.__init__).parameters.items():
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and name not in RESERVED:
-            found[name] = _argument(op, name, hints.get(name), parameter.default, roles.get(name, ""))
+    return _arguments(op, plugins.load_plugin("operator", op))
+
+
+@functools.cache
+def _arguments(op: str, cls: Any) -> Mapping[str, Argument]:
+    with plugins.running("operator", op, "has a constructor that cannot be read"):
+        hints = typing.get_type_hints(cls.__init__)
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]  # without self
+    given, named = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY
+    kinds = [parameter.kind for parameter in parameters]
+    if kinds[:2] != [given, given] or not {*kinds} <= {given, named}:
+        wanted = "__init__(self, inputs: Features, width: int, *, ...), each argument by its name"
+        raise plugins.defect("operator", op, f"must have {wanted}, not ({', '.join(map(str, parameters))})")
+    roles, found = _roles(op, cls), dict[str, Argument]()
+    for name, default in ((p.name, p.default) for p in parameters[2:] if p.name not in RESERVED):
+        found[name] = _argument(op, name, hints.get(name), default, roles.get(name, ""))
     for name in vars(cls).get("roles", {}):
         if name not in found:
             raise unknown(f"operator '{op}': roles: argument", name, found)
@@ -133,9 +141,7 @@ def _argument(op: str, name: str, hint: Any, default: Any, role: str) -> Argumen
         return Argument(str, given, typing.get_args(hint), role)
     if hint in (int, float, bool, str):
         return Argument(hint, given, role=role)
-    raise InvalidInput(
-        f"operator '{op}': argument '{name}' must be annotated int, float, bool, str or Literal"
-    )
+    raise plugins.defect("operator", op, f"must annotate '{name}' as int, float, bool, str or Literal")
 
 
 def takes_drop_path(op: str) -> bool:

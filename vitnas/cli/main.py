@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +21,7 @@ import typer.main
 from vitnas.cli._option import OnceCommand
 from vitnas.cli._settings import in_options, learn
 from vitnas.errors import VitnasError
+from vitnas.plugins import blaming
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 FAILED = 2
@@ -67,9 +69,10 @@ class LazyGroup(typer.core.TyperGroup):
             typer.Exit: 2 for what the user or the file system did wrong, 130 for Ctrl-C.
         """
         try:
-            return super().invoke(ctx)
+            with blaming():
+                return super().invoke(ctx)
         except VitnasError as problem:
-            raise _exit(f"error: {in_options(str(problem))}", FAILED) from None
+            raise _failed(problem, ctx) from None
         except BrokenPipeError:
             raise  # the reader of our output has gone: click ends quietly
         except OSError as problem:
@@ -77,6 +80,15 @@ class LazyGroup(typer.core.TyperGroup):
             raise _exit(f"error: {place}{problem.strerror or problem}", FAILED) from None
         except KeyboardInterrupt as problem:
             raise _exit(in_options(str(problem)) or "interrupted", INTERRUPTED) from None
+
+
+def _failed(error: VitnasError, ctx: Any) -> typer.Exit:
+    """The exit for an error; the traceback stands before its line with ``--debug``."""
+    is_debug = bool(ctx.params.get("debug"))
+    if is_debug:
+        typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    hint = "; the traceback: vitnas --debug ..." if error.__cause__ and not is_debug else ""
+    return _exit(f"error: {in_options(str(error))}{hint}", FAILED)
 
 
 def _exit(message: str, code: int) -> typer.Exit:
@@ -121,6 +133,9 @@ def _show_version(wanted: bool) -> None:
 def _vitnas(
     version: bool = typer.Option(
         False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
+    debug: bool = typer.Option(
+        False, "--debug", envvar="VITNAS_DEBUG", help="Print the traceback of an error as well."
     ),
 ) -> None:
     """Find vision transformers for a device and a budget, as files that your training code loads."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vitnas.arch.build import build_op, features_of
+from vitnas.arch.build import build_op, given_features, running_op
 from vitnas.arch.features import Features
 from vitnas.space.slots import Context
 
@@ -17,6 +17,7 @@ def trace_block(block: Context) -> tuple[Trace, Features]:
 
     Raises:
         InvalidArchitecture: the operator cannot be built for these features and arguments.
+        PluginError: the operator's code raises, or gives no features.
     """
     import torch
 
@@ -24,6 +25,7 @@ def trace_block(block: Context) -> tuple[Trace, Features]:
 
     with torch.device("meta"):
         module = build_op(block.op, block.inputs, block.width, dict(block.args))
-    traced = trace(module, block.inputs.shape())
+    with running_op(block.op, block.inputs, block.width, block.args):
+        traced = trace(module, block.inputs.shape())
     shape = traced.output_shape
-    return traced, features_of(shape) if len(shape) > 2 else block.inputs
+    return traced, block.inputs if len(shape) == 2 else given_features(block.op, shape, block.inputs)

@@ -85,7 +85,12 @@ def plain_rows(columns: Mapping[str, NDArray[np.float64]]) -> list[Plain]:
 
 
 def trace_architecture(architecture: Architecture) -> Trace:
-    """The kernels of one image's way through the whole network."""
+    """The kernels of one image's way through the whole network.
+
+    Raises:
+        InvalidArchitecture: an operator cannot be built.
+        PluginError: an operator's code raises.
+    """
     import torch
 
     from vitnas.arch.build import build
@@ -94,7 +99,12 @@ def trace_architecture(architecture: Architecture) -> Trace:
     with torch.device("meta"):
         network = build(architecture)
     side = architecture.resolution_px
-    return trace(network, (1, architecture.in_channels, side, side))
+    try:
+        return trace(network, (1, architecture.in_channels, side, side))
+    except Exception:
+        for block in chain(architecture):
+            trace_block(block)  # the block that raises alone has an error that names it
+        raise
 
 
 def price_architecture(

@@ -14,7 +14,7 @@ from vitnas.cost import cache
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
 from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
-from vitnas.errors import InvalidArchitecture, InvalidSpace
+from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.slots import Slot, list_slots
@@ -164,4 +164,6 @@ def _column(slot: Slot, pricer: BlockPricer) -> Column:
         rows = [nothing if c is None else pricer.row(c) for c in slot.table.entries]
     except InvalidArchitecture as problem:
         raise InvalidSpace(f"{slot.path}: {problem}") from None
+    except PluginError as problem:
+        raise problem.at(slot.path) from problem.__cause__
     return Column(slot.table.genes, slot.table.shape, np.array(rows))

@@ -152,12 +152,12 @@ class SearchStage:
         )
 
     def save(self) -> None:
-        """Keep the state, unless the strategy has none and is replayed.
+        """Keep the state, unless nothing has happened, or the strategy has none and is replayed.
 
         It is a state that a run of more trials would come by as well, so that one can follow this run.
         """
         started = time.monotonic()
-        state = self.loop.state()
+        state = self.loop.state() if self.loop.progress.rounds else None
         if state is not None:
             arrays: State = {f"loop.{name}": value for name, value in state.items()}
             if self.arm is not None:

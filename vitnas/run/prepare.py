@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vitnas import plugins
 from vitnas.cost.priced import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
@@ -209,4 +210,5 @@ def make_strategy(setup: Setup) -> Strategy:
     """The strategy of a run, fresh."""
     config = setup.config
     cls = load_strategy(config.strategy)
-    return cls(setup.problem, config.seed, population=config.population, **dict(config.strategy_options))
+    with plugins.running("strategy", config.strategy, "cannot be made"):
+        return cls(setup.problem, config.seed, population=config.population, **dict(config.strategy_options))

@@ -19,7 +19,7 @@ from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar
 from vitnas.arch.template import Part, Template, closed_args
 from vitnas.arch.values import Open, Value, close
-from vitnas.errors import InvalidArchitecture, InvalidSpace
+from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError
 
 MAX_ENTRIES = 500_000
 T = TypeVar("T", bound=Hashable)
@@ -150,6 +150,8 @@ class _SlotLister:
             return self.outputs(context)
         except InvalidArchitecture as problem:
             raise InvalidSpace(f"{self.template.name}: {path} ({context.op}): {problem}") from None
+        except PluginError as problem:
+            raise problem.at(f"{self.template.name}: {path}") from problem.__cause__
 
     def _tabulate(
         self,

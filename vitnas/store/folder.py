@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import platform
+import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
@@ -55,10 +56,20 @@ class RunFolder:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """The folder, made if it is missing, with this process as its only writer."""
-        with RunLock(self.make()) as lock:
-            self.guard = lock.check
-            yield
+        """The folder, made if it is missing, with this process as its only writer.
+
+        One that was made here goes again with an error that comes before the first result.
+        """
+        is_new = not self.path.exists()
+        try:
+            with RunLock(self.make()) as lock:
+                self.guard = lock.check
+                yield
+        except Exception:
+            has_results = (self.log.is_file() and self.log.stat().st_size) or self.load_state() is not None
+            if is_new and not has_results:
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     def create(self, config: Mapping[str, Any], copies: Mapping[str, str], hashes: Mapping[str, str]) -> None:
         """Begin a run.

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from vitnas.errors import describe
 from vitnas.workers.base import Failure, Workers
 
 T = TypeVar("T")
@@ -23,12 +24,6 @@ def attempt(function: Callable[[T], R], item: T) -> R | Failure:
         return function(item)
     except Exception as error:
         return Failure(describe(error), tracebacks.format_exc())
-
-
-def describe(error: BaseException) -> str:
-    """An exception as one line."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class Serial(Workers):

@@ -12,11 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from vitnas import plugins
-from vitnas.errors import MissingExtra, RunError
+from vitnas.errors import MissingExtra, RunError, describe
 from vitnas.workers._ray_actor import versions
 from vitnas.workers._tune_trial import Train, run_trial
 from vitnas.workers.base import LOSSES, environment
-from vitnas.workers.serial import describe
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune_ledger import Ledger, Training, told
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vitnas.errors import RunError
+from vitnas.errors import RunError, describe
 from vitnas.workers._tune_trial import cause_of_death, note_crash
 from vitnas.workers.base import lost
-from vitnas.workers.serial import describe
 
 
 @dataclass

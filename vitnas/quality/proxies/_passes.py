@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from vitnas.errors import describe
+from vitnas.plugins import where
 from vitnas.quality.proxies._base import Gradients, Needs, Proxy, weight_layers
 from vitnas.quality.proxies._samples import SampleGradients
 from vitnas.quality.proxies._synaptic import positive, synaptic_gradients
@@ -38,7 +40,7 @@ class Outcome:
         try:
             value = scored()
         except Exception as error:
-            self.fail(name, f"{type(error).__name__}: {error}")
+            self.fail(name, describe(error) + where(error))
         else:
             if math.isfinite(value):
                 self.scores[name] = value
@@ -196,7 +198,7 @@ def _named(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise _PassFailed(f"{what}: {error}") from error
+        raise _PassFailed(f"{what}: {error}{where(error)}") from error
 
 
 def loss_of(output: Tensor | tuple[Tensor, ...], labels: Tensor) -> Tensor:

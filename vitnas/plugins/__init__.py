@@ -1,0 +1,43 @@
+"""One loader for all that is a file: operators, proxies, qualities, strategies (Python), spaces and devices (YAML).
+
+A plug-in is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
+``optuna_tpe.py``) and the class is the stem in CamelCase. Every kind is looked up in one order: a path, the
+user's own folder (``./ops``, ``./proxies``, ``./qualities``, ``./strategies``, ``./runtimes``;
+``./search_spaces`` and ``./hardware_profiles``), built in, entry points (``vitnas.ops`` and so on). The first is used, and a warning
+says which others have its name. Whatever goes wrong in a plug-in is a `PluginError` that names it.
+"""
+
+from vitnas.plugins.failures import blaming, defect, running, where
+from vitnas.plugins.loading import list_plugins, load_plugin, user_files
+from vitnas.plugins.places import (
+    KINDS,
+    PACKAGE_FOLDER,
+    UserFiles,
+    adopt,
+    camel_case,
+    data_folders,
+    find_data,
+    list_data,
+    plugin_file,
+    shown,
+)
+
+__all__ = [
+    "KINDS",
+    "PACKAGE_FOLDER",
+    "UserFiles",
+    "adopt",
+    "blaming",
+    "camel_case",
+    "data_folders",
+    "defect",
+    "find_data",
+    "list_data",
+    "list_plugins",
+    "load_plugin",
+    "plugin_file",
+    "running",
+    "shown",
+    "user_files",
+    "where",
+]

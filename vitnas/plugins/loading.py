@@ -1,0 +1,129 @@
+"""From the name of a plug-in to its class."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import importlib.util
+import os
+import sys
+from importlib.abc import ExecutionLoader
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from vitnas.errors import UnknownName, describe, unknown
+from vitnas.plugins.failures import defect, loaded, running
+from vitnas.plugins.places import (
+    KINDS,
+    UserFiles,
+    camel_case,
+    is_adopted,
+    own_files,
+    packaged,
+    place_of,
+    shipped_files,
+    shown,
+    stem_of,
+    text_of,
+)
+
+
+def list_plugins(kind: str) -> dict[str, str]:
+    """Name -> one line (the first of the class's docstring) without importing anything."""
+    found: dict[str, str] = {}
+    for path in (*own_files(kind), *shipped_files(kind).values()):
+        found.setdefault(stem_of(path.name), _first_line(path))
+    for point in packaged(kind):
+        found.setdefault(stem_of(point.name), f"from {point.value}")
+    separator = "-" if kind in ("strategy", "runtime") else "_"
+    return {stem.replace("_", separator): line for stem, line in sorted(found.items())}
+
+
+def _first_line(path: Path) -> str:
+    try:
+        body = ast.parse(text_of(path)).body
+    except (SyntaxError, ValueError, OSError) as problem:
+        return f"{shown(path)} cannot be read: {describe(problem)}"
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name == camel_case(path.name):
+            return (ast.get_docstring(node) or "").split("\n")[0]
+    return ""
+
+
+def load_plugin(kind: str, name: str) -> Any:
+    """The class of a plug-in.
+
+    Raises:
+        UnknownName: nothing of that name.
+        InvalidInput: two files of the user's folder, or two packages, have this name.
+        PluginError: it cannot be imported, or does not define the class that its name asks for.
+    """
+    place = place_of(kind, name)
+    if place is None:
+        raise unknown(kind, name, list_plugins(kind))
+    if isinstance(place, EntryPoint):
+        with running(kind, name, "cannot be imported"):
+            return place.load()
+    if place == shipped_files(kind).get(stem_of(name)):
+        module = importlib.import_module(f"{KINDS[kind][0]}.{place.stem}")
+    elif place.is_file() or is_adopted(place):
+        module = _import_file(kind, place)
+    else:
+        raise UnknownName(f"no such {kind} file: '{name}'")
+    wanted = camel_case(place.name)
+    if not hasattr(module, wanted):
+        own = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+        others = f"; it defines {', '.join(own)}" if own else ""
+        raise defect(kind, name, f"must define the class '{wanted}', for that is its file's name{others}")
+    return getattr(module, wanted)
+
+
+def _import_file(kind: str, path: Path) -> ModuleType:
+    """The user's file as a module; imported again if its text has changed."""
+    with running(kind, str(path), "cannot be read"):
+        text = text_of(path)
+    place, key = path if is_adopted(path) else path.resolve(), Path(os.path.abspath(path))
+    name = f"vitnas_user_{KINDS[kind][1]}_{stem_of(path.name)}"
+    known = sys.modules.get(name)
+    if known is not None and known.__file__ == str(place) and loaded.get(key) == (kind, text):
+        return known
+    spec = importlib.util.spec_from_file_location(name, place, loader=_TextLoader(place, text))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    loaded[key] = kind, text
+    sys.modules[name] = module
+    try:
+        with running(kind, str(path), "cannot be imported"):
+            spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+class _TextLoader(ExecutionLoader):
+    """Loads a module from a text: its file may be on another machine, and has no stale bytecode."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path, self.text = path, text
+
+    def get_source(self, fullname: str) -> str:
+        """The module's text, also for tracebacks."""
+        return self.text
+
+    def get_filename(self, fullname: str) -> str:
+        """Its file."""
+        return str(self.path)
+
+    def is_package(self, fullname: str) -> bool:
+        """It never is."""
+        return False
+
+
+def user_files() -> UserFiles:
+    """The plug-ins of the user's folders, and those that were loaded by their path."""
+    sources = {str(path): text for path, (_, text) in loaded.items()}
+    sources |= {str(path): text_of(path) for kind in KINDS for path in own_files(kind)}
+    return UserFiles(os.getcwd(), dict(sorted(sources.items())))
