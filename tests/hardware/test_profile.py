@@ -80,6 +80,55 @@ def test_a_bad_profile_gives_one_line_with_file_and_key(
     assert "\n" not in text
 
 
+BY_HAND = """
+format: 1
+name: mine
+kind: limits
+metric: none
+description: by hand
+source: me
+conditions:
+  {device: D, runtime: r, os: none, compute_units: CPU, dtype: int8, batch: 1, date: '2026-11-30'}
+resolution_px: [0, 0]
+limits: {peak_bytes: 512KiB, macs: 20M, params: 1000000}
+"""
+
+
+def test_limits_have_units_as_on_the_command_line(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(BY_HAND)
+    assert read_profile(tmp_path / "mine.yaml").limits == {"peak_bytes": 2.0**19, "macs": 2e7, "params": 1e6}
+
+
+def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    edits = {
+        "kind: limits": "kind: fitted",
+        "description": "descripton",
+        "dtype: int8, batch: 1": "dtype: int4, batch: 1.5",
+        "[0, 0]": "224",
+        "512KiB, macs: 20M": "512XB, flash: 1",
+    }
+    text = BY_HAND
+    for old, new in edits.items():
+        text = replaced(old, new)(text)
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(InvalidProfile) as caught:
+        read_profile(path)
+    said, _, problems = str(caught.value).partition(": ")
+    assert said == f"{path} has 10 problems"
+    assert [problem.partition(" (")[0] for problem in problems.split("; ") if "line" in problem] == [
+        "line 6: descripton: unknown key 'descripton'",
+        "line 2: 'description' is missing",
+        "line 9: conditions.dtype: 'int4' is none of float32, float16, int8",
+        "line 9: conditions.batch: must be a whole number, not 1.5",
+        "line 10: resolution_px: must be a list of two numbers, not 224",
+        "line 11: limits.flash: unknown key 'flash'",
+        "line 11: limits.peak_bytes: '512XB': unknown unit 'XB'",
+        "line 2: 'coefficients' is missing: a profile of kind 'fitted' needs it",
+        "line 5: metric: a profile of kind 'fitted' cannot have the metric 'none'",
+    ]
+
+
 def test_the_users_own_folder_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hardware_profiles").mkdir()
     mine = tmp_path / "hardware_profiles" / "iphone12.yaml"

@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.arch.yaml_io import FlowDict, dump_yaml
+from vitnas.cost.device import BYTES_OF_DTYPE
+from vitnas.figures import FIGURES
+from vitnas.hardware.roofline.priors import HARDWARE
+from vitnas.hardware.roofline.roofline import COEFFICIENTS
 
 FORMAT = 1
 KINDS = {
@@ -22,6 +26,12 @@ METRICS = {
     "throughput": "images a second in batches of `batch`; priced as milliseconds an image",
     "none": "no time at all",
 }
+_NOT_NEGATIVE, _COUNT = {"least": 0}, {"least": 1}  # rules of fields, see `reader.ProfileReader`
+
+
+def limited_costs() -> list[str]:
+    """Figures that a device can limit: all that are no times."""
+    return [figure.key for figure in FIGURES.values() if not figure.is_time]
 
 
 @dataclass(frozen=True)
@@ -32,10 +42,10 @@ class Conditions:
     runtime: str
     os: str
     compute_units: str
-    dtype: str
-    batch: int
+    dtype: str = field(metadata={"among": BYTES_OF_DTYPE})
+    batch: int = field(metadata=_COUNT)
     date: str
-    threads: int = 0
+    threads: int = field(default=0, metadata=_NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -43,9 +53,9 @@ class Rows:
     """The latencies of whole networks that a profile was fitted to."""
 
     file: str
-    number: int
-    networks: int
-    families: int
+    number: int = field(metadata=_NOT_NEGATIVE)
+    networks: int = field(metadata=_NOT_NEGATIVE)
+    families: int = field(metadata=_NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -66,10 +76,10 @@ class TableSummary:
 
     file: str
     spaces: tuple[str, ...]
-    blocks: int
-    copies: int
-    runs: int
-    empty_ms: float
+    blocks: int = field(metadata=_COUNT)
+    copies: int = field(metadata=_COUNT)
+    runs: int = field(metadata=_COUNT)
+    empty_ms: float = field(metadata=_NOT_NEGATIVE)
     median_iqr: float
     drift: float
     seconds: float
@@ -79,9 +89,9 @@ class TableSummary:
 class Calibration:
     """From the sum of blocks to whole networks: ``base_ms + scale * sum``, from some networks."""
 
-    base_ms: float
-    scale: float
-    networks: int
+    base_ms: float = field(metadata=_NOT_NEGATIVE)
+    scale: float = field(metadata={"least": 1e-9})
+    networks: int = field(metadata=_NOT_NEGATIVE)
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,7 @@ class Prediction:
         unseen_error: the same on the blocks of an operator of which none was seen.
     """
 
-    factors: Mapping[str, float]
+    factors: Mapping[str, float] = field(metadata=_NOT_NEGATIVE)
     error: float
     unseen_error: float
 
@@ -156,21 +166,23 @@ class Profile:
     """
 
     name: str
-    kind: str
+    kind: str = field(metadata={"among": KINDS})
     description: str
     source: str
     conditions: Conditions
-    coefficients: Mapping[str, float]
+    coefficients: Mapping[str, float] = field(metadata={"keys": lambda: COEFFICIENTS, "least": 0})
     resolution_px: tuple[int, int]
-    metric: str = "latency"
-    hardware: str = ""
+    metric: str = field(default="latency", metadata={"among": METRICS})
+    hardware: str = field(default="", metadata={"among": HARDWARE})
     rows: Rows | None = None
     table: TableSummary | None = None
     calibration: Calibration | None = None
     prediction: Prediction | None = None
     error: Error | None = None
     domain: Domain | None = None
-    limits: Mapping[str, float] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(
+        default_factory=dict, metadata={"keys": limited_costs, "quantities": True, "least": 1}
+    )
 
 
 SECTIONS = ("rows", "table", "calibration", "prediction", "error", "domain", "limits")  # may be left out
