@@ -55,10 +55,12 @@ def test_a_strategy_that_raises_leaves_no_folder_and_can_be_fixed(run: Run, fold
         ("strategy", "def f(:", "./strategies/mine.py:1) cannot be imported: SyntaxError: invalid syntax"),
         (
             "strategy",
-            "class Mine:\n    def __init__(self, problem, seed): ...",
+            "from vitnas.strategies.random import Random\n"
+            "class Mine(Random):\n    def __init__(self, problem, seed): ...",
             "./strategies/mine.py) cannot be made: TypeError: Mine.__init__() got an unexpected keyword",
         ),
-        ("quality", "class Mine: ...", "./proxies/mine.py) must be a class derived from vitnas.quality.prox"),
+        ("strategy", "class Mine: ...", "./strategies/mine.py) must derive from vitnas.strategies.Strategy"),
+        ("quality", "class Mine: ...", "./proxies/mine.py) must derive from vitnas.quality.proxies.Proxy"),
         ("quality", "import nowhere", "./proxies/mine.py:1) cannot be imported: ModuleNotFoundError"),
     ],
 )

@@ -115,7 +115,7 @@ def test_all_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(InvalidProfile) as caught:
         read_profile(path)
     said, _, problems = str(caught.value).partition(": ")
-    assert said == f"{path} has 10 problems"
+    assert said == f"{path} has 9 problems"
     assert [problem.partition(" (")[0] for problem in problems.split("; ") if "line" in problem] == [
         "line 6: descripton: unknown key 'descripton'",
         "line 2: 'description' is missing",

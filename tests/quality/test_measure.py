@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from vitnas.errors import InvalidArchitecture, InvalidInput, UnknownName
+from vitnas.errors import InvalidArchitecture, PluginError, UnknownName
 from vitnas.quality.fallback import log_capacity
 from vitnas.quality.measure import Setting, load_proxy, measure
 from vitnas.quality.reference import ReferenceSample
@@ -78,10 +78,15 @@ def test_a_users_own_proxy(s0, tmp_path, monkeypatch):
     measured = measure(s0, ["mine", "broken", "infinite"], batch=2)
     assert measured.scores == {"mine": 2.5}
     assert not load_proxy("mine").higher_is_better
-    assert measured.failures["broken"] == "ZeroDivisionError: division by zero"
+    assert measured.failures["broken"] == "ZeroDivisionError: division by zero (./proxies/broken.py:11)"
     assert measured.failures["infinite"] == "the score is inf"
-    with pytest.raises(InvalidInput, match="derived from"):
+    with pytest.raises(PluginError, match=r"must derive from vitnas\.quality\.proxies\.Proxy"):
         load_proxy("stranger")
+    (folder / "idle.py").write_text(
+        "from vitnas.quality.proxies import Proxy\nclass Idle(Proxy):\n    needs = 'network'\n"
+    )
+    with pytest.raises(PluginError, match="must have the method 'measure'"):
+        load_proxy("idle")
     with pytest.raises(UnknownName, match="did you mean 'naswot'"):
         load_proxy("naswott")
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vitnas.errors import InvalidInput, UnknownName
+from vitnas.errors import InvalidInput, PluginError, UnknownName
 from vitnas.searching.strategy import Option, Strategy, load_strategy
 
 PROBLEM: Any = SimpleNamespace(space=SimpleNamespace(genes=(0, 0, 0)))
@@ -95,9 +95,11 @@ def test_default_trials(trials: int | None, most: int | None, of_quality: int, e
 def test_a_file_must_hold_a_strategy(tmp_path: Path) -> None:
     own = tmp_path / "greedy.py"
     own.write_text("class Greedy:\n    def ask(self, n): ...\n")
-    with pytest.raises(
-        InvalidInput, match=r"greedy\.py': its class must derive from vitnas\.strategies\.Strategy"
-    ):
+    with pytest.raises(PluginError, match=r"greedy\.py\) must derive from vitnas\.strategies\.Strategy"):
+        load_strategy(str(own))
+    base = "from vitnas.strategies import Strategy\n"
+    own.write_text(base + "class Greedy(Strategy):\n    def ask(self, n): ...\n")
+    with pytest.raises(PluginError, match=r"^strategy 'greedy' .* must have the method 'tell'$"):
         load_strategy(str(own))
     with pytest.raises(UnknownName, match="did you mean 'random'"):
         load_strategy("randm")

@@ -1,15 +1,17 @@
-"""One loader for all that is a file: operators, proxies, qualities, strategies (Python), spaces and devices (YAML).
+"""One loader for all that is a file: operators, proxies, qualities, strategies (Python), spaces, devices (YAML).
 
 A plug-in is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Every kind is looked up in one order: a path, the
 user's own folder (``./ops``, ``./proxies``, ``./qualities``, ``./strategies``, ``./runtimes``;
-``./search_spaces`` and ``./hardware_profiles``), built in, entry points (``vitnas.ops`` and so on). The first is used, and a warning
-says which others have its name. Whatever goes wrong in a plug-in is a `PluginError` that names it.
+``./search_spaces`` and ``./hardware_profiles``), built in, entry points (``vitnas.ops`` and so on). The first
+is used, and a warning says which others have its name. Whatever goes wrong in a plug-in is a `PluginError`
+that names it.
 """
 
 from vitnas.plugins.failures import blaming, defect, running, where
-from vitnas.plugins.loading import list_plugins, load_plugin, user_files
+from vitnas.plugins.loading import list_plugins, load_class, load_plugin, user_files
 from vitnas.plugins.places import (
+    DATA,
     KINDS,
     PACKAGE_FOLDER,
     UserFiles,
@@ -23,6 +25,7 @@ from vitnas.plugins.places import (
 )
 
 __all__ = [
+    "DATA",
     "KINDS",
     "PACKAGE_FOLDER",
     "UserFiles",
@@ -34,6 +37,7 @@ __all__ = [
     "find_data",
     "list_data",
     "list_plugins",
+    "load_class",
     "load_plugin",
     "plugin_file",
     "running",

@@ -11,7 +11,7 @@ from importlib.abc import ExecutionLoader
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from vitnas.errors import UnknownName, describe, unknown
 from vitnas.plugins.failures import defect, loaded, running
@@ -28,6 +28,8 @@ from vitnas.plugins.places import (
     stem_of,
     text_of,
 )
+
+T = TypeVar("T")
 
 
 def list_plugins(kind: str) -> dict[str, str]:
@@ -78,6 +80,22 @@ def load_plugin(kind: str, name: str) -> Any:
         others = f"; it defines {', '.join(own)}" if own else ""
         raise defect(kind, name, f"must define the class '{wanted}', for that is its file's name{others}")
     return getattr(module, wanted)
+
+
+def load_class(kind: str, name: str, base: type[T], *methods: str) -> type[T]:
+    """The class of a plug-in, which derives from the public base of its kind and has these methods.
+
+    Raises:
+        UnknownName, InvalidInput: see `load_plugin`.
+        PluginError: it cannot be imported, does not derive from ``base``, or lacks a method.
+    """
+    found = load_plugin(kind, name)
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise defect(kind, name, f"must derive from {KINDS[kind][0]}.{base.__name__}")
+    for method in methods:
+        if getattr(found, method) is getattr(base, method):
+            raise defect(kind, name, f"must have the method '{method}'")
+    return found
 
 
 def _import_file(kind: str, path: Path) -> ModuleType:

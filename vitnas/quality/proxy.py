@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 from vitnas import plugins
-from vitnas.errors import InvalidInput
 from vitnas.quality.base import NOT_AN_ACCURACY, FitContext, Quality
 
 if TYPE_CHECKING:
@@ -56,11 +55,9 @@ def load_proxy(name: str) -> type[Proxy]:
 
     Raises:
         UnknownName: no such proxy.
-        InvalidInput: a plug-in that is no ``Proxy``.
+        PluginError: it cannot be imported, is no ``Proxy``, or lacks the method that its ``needs`` ask for.
     """
     from vitnas.quality.proxies._base import Proxy
 
-    found = plugins.load_plugin("proxy", name)
-    if not (isinstance(found, type) and issubclass(found, Proxy)):
-        raise InvalidInput(f"proxy '{name}' must be a class derived from vitnas.quality.proxies.Proxy")
-    return found
+    found = plugins.load_class("proxy", name, Proxy)
+    return plugins.load_class("proxy", name, Proxy, "measure" if found.needs == "network" else "score")

@@ -199,12 +199,9 @@ def load_strategy(name: str) -> type[Strategy]:
 
     Raises:
         UnknownName: nothing of that name.
-        InvalidInput: the file defines no strategy.
+        PluginError: the file defines no strategy, or one that cannot ask or be told.
     """
-    found = plugins.load_plugin("strategy", name)
-    if not (isinstance(found, type) and issubclass(found, Strategy)):
-        raise InvalidInput(f"strategy '{name}': its class must derive from vitnas.strategies.Strategy")
-    return found
+    return plugins.load_class("strategy", name, Strategy, "ask", "tell")
 
 
 def failed(batch: Batch) -> NDArray[np.bool_]:

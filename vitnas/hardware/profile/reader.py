@@ -62,8 +62,8 @@ class ProfileReader:
             self.fail(path, f"must be a mapping, not {type(value).__name__}")
             return {}
         found = {str(key): item for key, item in value.items()}
-        for key in found if known is not None else ():
-            if key not in known:
+        for key in found:
+            if known is not None and key not in known:
                 close = difflib.get_close_matches(key, known, n=1)
                 hint = f"; did you mean '{close[0]}'?" if close else f" (known: {', '.join(sorted(known))})"
                 self.fail(f"{path}.{key}".lstrip("."), f"unknown key '{key}'{hint}")
