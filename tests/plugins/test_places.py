@@ -136,3 +136,17 @@ def test_another_folder_has_other_plugins(write, tmp_path, monkeypatch):
         write(f"{folder}/ops/mine.py", operator.format(folder))
         monkeypatch.chdir(tmp_path / folder)
         assert list(arguments("mine")) == [folder]
+
+
+def test_a_quality_and_a_proxy_of_one_name(write):
+    """``--quality`` takes both: the user's quality, then the user's proxy, then ours."""
+    from vitnas.quality.parse import quality_class
+    from vitnas.quality.proxy import ProxyQuality
+
+    write("proxies/params.py", "class Params: ...")
+    with pytest.warns(UserWarning, match=r"^\./proxies/params.py is used in place of the built-in qual"):
+        assert quality_class("params") is ProxyQuality
+    write("qualities/params.py", "from vitnas.qualities.depth import Depth\nclass Params(Depth): ...")
+    with pytest.warns(UserWarning, match=r"^./qualities/params.py is used in place of the "):
+        assert quality_class("params").__name__ == "Params"
+    assert quality_class("naswot") is ProxyQuality

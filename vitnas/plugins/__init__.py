@@ -1,4 +1,4 @@
-"""One loader for all that is a file: operators, proxies, qualities, strategies (Python), spaces, devices (YAML).
+"""One loader for all that is a file: operators, proxies, qualities, strategies; spaces and devices (YAML).
 
 A plug-in is one file with one class: the name is the file's stem (``conv_ffn``, or ``optuna-tpe`` for
 ``optuna_tpe.py``) and the class is the stem in CamelCase. Every kind is looked up in one order: a path, the
@@ -19,6 +19,7 @@ from vitnas.plugins.places import (
     camel_case,
     data_folders,
     find_data,
+    first_kind,
     list_data,
     plugin_file,
     shown,
@@ -35,6 +36,7 @@ __all__ = [
     "data_folders",
     "defect",
     "find_data",
+    "first_kind",
     "list_data",
     "list_plugins",
     "load_class",

@@ -151,6 +151,20 @@ def place_of(kind: str, name: str) -> Path | EntryPoint | None:
     return found[0] if found else None
 
 
+def first_kind(name: str, *kinds: str) -> str | None:
+    """Of kinds whose names share a setting, the one that a name is of: the first in the order of look-up."""
+    ranked = []
+    for kind in kinds:
+        place = place_of(kind, name)
+        if place is not None:
+            rank = 2 if isinstance(place, EntryPoint) else place in shipped_files(kind).values()
+            ranked.append((rank, kinds.index(kind), kind, place))
+    ranked.sort()
+    if len(ranked) > 1:
+        _tell_hidden(ranked[1][2], name, [place for *_, place in ranked])
+    return ranked[0][2] if ranked else None
+
+
 def _tell_hidden(kind: str, name: str, found: Sequence[Path | EntryPoint]) -> None:
     """Warn once that others have this name; not for a file of ours that the user stands beside."""
     key = (kind, name, *map(str, found))
@@ -164,7 +178,8 @@ def _tell_hidden(kind: str, name: str, found: Sequence[Path | EntryPoint]) -> No
         elif isinstance(first, Path) and first.samefile(other):
             continue
         else:
-            hidden = f"the built-in {kind} '{name}'"
+            built_in = "" if other.parents[1] == _user_path(".") else "built-in "
+            hidden = f"the {built_in}{kind} '{name}'"
         warnings.warn(f"{shown(first)} is used in place of {hidden}", stacklevel=1)
 
 

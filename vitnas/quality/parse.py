@@ -142,14 +142,14 @@ def quality_class(name: str, *, where: str = "") -> type[Quality]:
 
     Raises:
         UnknownName: neither a quality nor a proxy; suggests the closest one.
-        InvalidInput: a plug-in that is neither, or lacks a method.
+        PluginError: a plug-in that cannot be imported, is neither, or lacks a method.
     """
-    stem = name.replace("-", "_")
-    ours, proxies = plugins.list_plugins("quality"), plugins.list_plugins("proxy")
-    if not name.endswith(".py") and stem not in ours:
-        if stem in proxies:
-            return ProxyQuality
-        raise unknown("quality", name, [*ours, *proxies], where=where)
+    kind = name if name.endswith(".py") else plugins.first_kind(name, "quality", "proxy")
+    if kind == "proxy":
+        return ProxyQuality
+    if kind is None:
+        known = [*plugins.list_plugins("quality"), *plugins.list_plugins("proxy")]
+        raise unknown("quality", name, known, where=where)
     found = plugins.load_plugin("quality", name)
     if isinstance(found, type) and issubclass(found, Quality):
         return _checked(found, name)
@@ -157,28 +157,19 @@ def quality_class(name: str, *, where: str = "") -> type[Quality]:
 
     if isinstance(found, type) and issubclass(found, Proxy):
         return ProxyQuality
-    raise InvalidInput(
-        f"{_source(name)}: '{name}' must be a class derived from vitnas.quality.Quality, or from "
-        "vitnas.quality.proxies.Proxy"
-    )
+    bases = "vitnas.quality.Quality, or from vitnas.quality.proxies.Proxy"
+    raise plugins.defect("quality", name, f"must derive from {bases}")
 
 
 def _checked(cls: type[Quality], name: str) -> type[Quality]:
     """A class that has the method that its kind of quality needs."""
     if cls.rates not in REQUIRED:
-        raise InvalidInput(
-            f"{_source(name)}: quality '{name}' rates '{cls.rates}', expected {', '.join(REQUIRED)}"
-        )
+        raise plugins.defect("quality", name, f"rates '{cls.rates}', expected {', '.join(REQUIRED)}")
     method = REQUIRED[cls.rates]
     if method != "read" and getattr(cls, method) is getattr(Quality, method):
-        raise InvalidInput(
-            f"{_source(name)}: quality '{name}' rates {cls.rates}, but its class has no method '{method}'"
-        )
+        problem = f"rates {cls.rates}: it must have the method '{method}'"
+        raise plugins.defect("quality", name, problem)
     return cls
-
-
-def _source(name: str) -> str:
-    return str(plugins.plugin_file("quality", name) or f"quality '{name}'")
 
 
 def _with(context: FitContext, name: str) -> FitContext:
