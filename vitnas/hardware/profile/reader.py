@@ -20,8 +20,9 @@ MISSING = dataclasses.MISSING
 class ProfileReader:
     """Reads values by the annotations of a dataclass.
 
-    A field's metadata are rules: ``among`` (one of some words), ``least`` (of finite numbers), ``keys`` (gives those
-    of a mapping), ``quantities`` (numbers that may have the unit of the cost that is their key).
+    A field's metadata are rules: ``among`` (one of some words), ``least`` (of finite numbers), ``keys`` (a
+    function that gives those of a mapping), ``quantities`` (numbers may have a unit of the cost that is their
+    key).
     """
 
     def __init__(self, source: Source) -> None:
