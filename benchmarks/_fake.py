@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,10 @@ import numpy as np
 from _problem import Bench
 from numpy.typing import NDArray
 
-from vitnas.bench.bench import Task
-from vitnas.bench.networks import NetworkBench
-from vitnas.bench.task import ALL, Item, NetworkTask
+from vitnas.bench.networks import GenomeBench, NetworkBench
+from vitnas.bench.task import Item, NetworkTask
 from vitnas.quality.base import Quality, Record
 from vitnas.run.bench_scorer import BenchScorer, asks_of
-from vitnas.run.evidence import NetworkEvidence
 from vitnas.run.rating import Rating
 from vitnas.searching.loop import Loop
 from vitnas.space.activity import Genomes
@@ -30,11 +27,8 @@ PROXY = "fake"
 Rate = Callable[[Genomes], NDArray[np.float64]]
 
 
-@dataclass(frozen=True)
-class Nothing:
-    """In the place of `task.NetworkTask`."""
-
-    turns: tuple[int, ...] = (ALL,)
+class Nothing(NetworkTask):
+    """Builds nothing."""
 
     def __call__(self, item: Item) -> dict[str, Any]:
         """A record as a worker returns it, at once: score and id are a hash of the genome."""
@@ -48,22 +42,24 @@ class Decoding(NetworkTask):
 
     def __call__(self, item: Item) -> dict[str, Any]:
         """As `Nothing`, with the id that a worker finds."""
-        return {**Nothing()(item), **self.find(*item)}
+        return {**Nothing(())(item), **self.find(*item)}
 
 
 @functools.cache
-def decoding(space: Space) -> Task:
+def decoding(space: Space) -> NetworkTask:
     """One object for all candidates."""
-    return Decoding((), document={k: v for k, v in space.document.items() if k != "references"})
+    return Decoding(()).of_genomes(space)
 
 
 class FakeBench(NetworkBench):
     """The real one, but for what workers run."""
 
-    free = Nothing()
+    free: NetworkTask = Nothing(())
 
-    def _task(self, proxies: tuple[str, ...], health: bool) -> Task:
-        return self.free
+    def by(self, qualities: Sequence[Quality], *, health: bool = False) -> GenomeBench:
+        """The same keys and lines, and tasks that are free."""
+        real = super().by(qualities, health=health)
+        return GenomeBench(self.table, real.bench, real.kind, self.free)
 
 
 class FakeQuality(Quality):
@@ -93,7 +89,7 @@ def fake_loop(
 ) -> Loop:
     """A loop over networks that cost nothing."""
     quality = FakeQuality(bench.rate)
-    evidence = NetworkEvidence(networks(bench.setup.table, workers, log, seed=0), [quality])
+    evidence = networks(bench.setup.table, workers, log, seed=0).by([quality])
     scorer = BenchScorer(Rating(quality, evidence), *asks_of(in_flight, late=True, ordered=ordered))
     loop = bench.loop(strategy, 0, scorer)
     loop.ordered = ordered

@@ -39,7 +39,7 @@ class Free(Nothing):
 class FreeBench(FakeBench):
     """The real one, but for what workers run."""
 
-    free = Free()
+    free = Free(())
 
 
 def config(trials: int) -> SearchConfig:

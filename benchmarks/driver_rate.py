@@ -21,6 +21,7 @@ import _common as common
 from _fake import FakeBench, decoding, fake_loop, open_log
 from _problem import Bench, default_bench
 
+from vitnas.cost.table import CostTable
 from vitnas.workers import Serial, Workers, WorkerSettings, make_workers
 
 ACTORS, BATCH, IN_FLIGHT = 2, 32, 1024
@@ -30,8 +31,9 @@ WARM = 2_000  # trials before the clock starts: actors are up, the front is ther
 class DecodingBench(FakeBench):
     """Workers that decode the genome and hash the network as well."""
 
-    def _task(self, proxies: Any, health: bool) -> Any:
-        return decoding(self.table.space)
+    def __init__(self, table: CostTable, *args: Any, **settings: Any) -> None:
+        super().__init__(table, *args, **settings)
+        self.free = decoding(table.space)
 
 
 def ours(

@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "quality": {"arch", "space", "cost"},
     "qualities": {"arch", "space", "cost", "quality", "training"},
     "workers": set(),
-    "bench": {"arch", "space", "cost", "quality", "workers", "store"},
+    "bench": {"arch", "space", "cost", "quality", "workers", "store", "training", "events"},
     "searching": {"arch", "space", "cost", "figures", "units"},
     "strategies": {"arch", "space", "searching"},
     "training": {"arch", "cost"},

@@ -11,11 +11,20 @@ from vitnas.bench.networks import NetworkBench
 from vitnas.bench.task import ALL, merged
 from vitnas.cost.table import CostTable
 from vitnas.quality.measure import measure
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.files import load_space
 from vitnas.store.log import EvaluationLog
 from vitnas.workers import Failure, Serial
 
-PROXIES = ["snip", "naswot"]  # three repeats, and one
+NAMES = ["snip", "naswot"]
+PROXIES = [ProxyQuality(name) for name in NAMES]  # three repeats, and one
+
+
+class Refuses(Serial):
+    """Workers that must not be asked."""
+
+    def submit(self, function, item):
+        pytest.fail("something is measured again")
 
 
 class Backwards(Serial):
@@ -35,38 +44,37 @@ def table(folder):
 
 @pytest.fixture
 def bench(table, folder):
-    def make(workers, log="log.jsonl"):
-        return NetworkBench(table, workers, EvaluationLog(folder / log), seed=5)
+    def make(workers, log="log.jsonl", *, qualities=PROXIES, **settings):
+        return NetworkBench(table, workers, EvaluationLog(folder / log), seed=5).by(qualities, **settings)
 
     return make
 
 
 def test_repeats_on_their_own_are_the_repeats_together(table, bench):
     genomes = table.space.sample(3, np.random.default_rng(0))
-    records = bench(Serial()).measure(genomes, PROXIES)
+    records = bench(Serial()).measure(genomes)
     for genome, record in zip(genomes, records, strict=True):
-        together = measure(table.space.decode(genome), PROXIES, seed=5)
+        together = measure(table.space.decode(genome), NAMES, seed=5)
         assert record["scores"] == together.scores
         assert record["failures"] == together.failures == {}
 
 
 def test_the_order_of_completion_has_no_say(bench, table):
     genomes = table.space.sample(4, np.random.default_rng(1))
-    first = bench(Serial(), "one").measure(genomes, PROXIES)
-    other = bench(Backwards(), "two").measure(genomes, PROXIES)
+    first = bench(Serial(), "one").measure(genomes)
+    other = bench(Backwards(), "two").measure(genomes)
     assert [r["scores"] for r in first] == [r["scores"] for r in other]
     assert [r["id"] for r in first] == [r["id"] for r in other]
 
 
-def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table, folder, monkeypatch):
+def test_a_network_is_one_line_of_the_log_and_is_not_measured_again(bench, table, folder):
     genomes = table.space.sample(2, np.random.default_rng(2))
     seen = []
-    own = bench(Serial())
-    first = own.measure(np.concatenate([genomes, genomes[:1]]), PROXIES, done=seen.append)
+    first = bench(Serial()).measure(np.concatenate([genomes, genomes[:1]]), done=seen.append)
     assert len((folder / "log.jsonl").read_text().splitlines()) == 2
     assert seen[-1] == 3 and seen == sorted(set(seen)), "results may come in groups"
-    monkeypatch.setattr(Serial, "submit", lambda *_: pytest.fail("measured again"))
-    assert own.measure(genomes, PROXIES[::-1]) == first[:2]
+    again = bench(Refuses(), qualities=PROXIES[::-1])
+    assert again.measure(genomes) == again.recall(genomes) == first[:2]
 
 
 def test_repeats_are_merged():
@@ -92,7 +100,7 @@ def test_repeats_are_merged():
 
 def test_a_task_without_proxies_is_one_task(table, bench):
     genomes = table.space.sample(1, np.random.default_rng(3))
-    (record,) = bench(Serial()).measure(genomes, [], health=True)
+    (record,) = bench(Serial(), qualities=[], health=True).measure(genomes)
     assert record["health"]["verdict"] in ("ok", "suspicious", "broken")
 
 
@@ -105,10 +113,10 @@ def test_repeats_are_tasks_of_their_own(table, bench):
             return super().submit(function, item)
 
     genome = table.space.sample(1, np.random.default_rng(3))
-    bench(Workers()).measure(genome, PROXIES)
+    bench(Workers()).measure(genome)
     assert [item for _, item in submitted] == [(genome.tobytes(), turn) for turn in range(3)]
     assert len({id(function) for function, _ in submitted}) == 1, "what tasks share travels once"
     task = submitted[0][0]
-    assert [sorted(task(item)["scores"]) for _, item in submitted] == [sorted(PROXIES), *[["snip"]] * 2]
+    assert [sorted(task(item)["scores"]) for _, item in submitted] == [sorted(NAMES), *[["snip"]] * 2]
     together = task((genome.tobytes(), ALL))
     assert math.isfinite(together["scores"]["snip"]) and together["id"] == table.space.decode(genome[0]).id

@@ -12,15 +12,19 @@ import pytest
 import vitnas
 from vitnas.bench.networks import NetworkBench
 from vitnas.bench.task import Draws
+from vitnas.bench.trainings import TrainBench, Trainings
 from vitnas.check.score_log import Scored, measure_scores
 from vitnas.cost.table import CostTable
 from vitnas.events import Silent
+from vitnas.quality.data.dataset import load_dataset
 from vitnas.quality.data.images import load_images
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.run_scale import resume_scale, run_scale
 from vitnas.space.files import load_space
 from vitnas.store.log import EvaluationLog, read_log
-from vitnas.workers import Serial
+from vitnas.training.brief import BriefSettings
+from vitnas.workers import Serial, WorkerSettings
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -51,13 +55,14 @@ def test_evaluations_of_a_search(old):
     lines = read_log(log.path)
     gaussian = NetworkBench(table, Refuses(), log, seed=5)
     real = NetworkBench(table, Refuses(), log, seed=5, images=load_images("real.npz"))
-    assert gaussian.measure(genomes, ["naswot", "snip"]) == lines[:3]
-    assert gaussian.measure(genomes[:1], ["naswot"], health=True) == lines[3:4]
-    assert gaussian.measure(genomes[:1], [], health=True) == lines[4:5]
-    assert real.measure(genomes[:2], ["naswot", "deep"]) == lines[5:]
-    assert gaussian.recall(genomes, ["snip", "naswot"]) == lines[:3]
+    naswot, snip, deep = (ProxyQuality(name) for name in ("naswot", "snip", "deep"))
+    assert gaussian.by([naswot, snip]).measure(genomes) == lines[:3]
+    assert gaussian.by([naswot], health=True).measure(genomes[:1]) == lines[3:4]
+    assert gaussian.by([], health=True).measure(genomes[:1]) == lines[4:5]
+    assert real.by([naswot, deep]).measure(genomes[:2]) == lines[5:]
+    assert gaussian.by([snip, naswot]).recall(genomes) == lines[:3]
     fresh = NetworkBench(table, Serial(), EvaluationLog("new.jsonl"), seed=5)
-    fresh.measure(genomes, ["snip", "naswot"])
+    fresh.by([snip, naswot]).measure(genomes)
     for before, now in zip(lines, read_log("new.jsonl"), strict=False):
         assert list(before) == list(now) and {**before, "seconds": 0} == {**now, "seconds": 0}
 
@@ -109,3 +114,24 @@ def test_scores_of_a_check(old):
     for before, after in zip(read_log("scores.jsonl"), now, strict=True):
         before["proxies"]["deep"]["seconds"] = after["proxies"]["deep"]["seconds"] = 0
         assert json.dumps(before) == json.dumps(after)
+
+
+def test_trainings(old):
+    space = load_space("tiny")
+    pixels = (np.arange(40 * 64 * 64 * 3) % 251).reshape(40, 64, 64, 3).astype(np.uint8)
+    np.savez("data.npz", x_train=pixels, y_train=np.arange(40) % 10)
+    log = EvaluationLog("trainings.jsonl")
+    engine = Trainings(
+        log,
+        space,
+        load_dataset("data.npz"),
+        BriefSettings(epochs=2, batch=16, learning_rate=0.01, seed=0, device="cpu", threads=1),
+        early_stop=True,
+        folder=old / "none",
+        shares=WorkerSettings(1),
+        listener=Silent(),
+        pool=Refuses(),
+    )
+    bench = TrainBench(CostTable.build(space), engine)
+    assert bench.measure(space.sample(3, np.random.default_rng(7))) == read_log(log.path)
+    assert not (old / "none").exists()

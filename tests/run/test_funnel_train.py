@@ -13,10 +13,10 @@ import pytest
 import yaml
 from rich.console import Console
 
+from vitnas.bench import trainings as trained
 from vitnas.report.terminal.dry_run_table import dry_run_table
 from vitnas.report.terminal.summary import report
 from vitnas.run import search as searches
-from vitnas.run import trainings as trained
 from vitnas.run.dry_run import dry_run
 from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig

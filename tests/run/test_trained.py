@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import yaml
 
+from vitnas.bench import trainings as trained
 from vitnas.errors import InvalidInput, MissingExtra, RunError
-from vitnas.run import trainings as trained
 from vitnas.run.dry_run import dry_run
 from vitnas.run.search import resume_search, run_search
 from vitnas.run.train_settings import shares

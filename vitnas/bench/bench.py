@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from vitnas.bench.task import Record, merged
+from vitnas.bench.task import NetworkTask, Record, merged
 from vitnas.workers.base import Failure, Workers
 
 Line = Mapping[str, Any]
@@ -24,35 +24,18 @@ class Log(Protocol):
         ...
 
 
-class Task(Protocol):
-    """What workers run on ``(item, turn)``: importable, or pickled as an object. It goes to each worker once.
-
-    Attributes:
-        turns: each is a task of its own, so that one network can keep several workers busy.
-    """
-
-    @property
-    def turns(self) -> Sequence[int]:
-        """See above."""
-        ...
-
-    def __call__(self, item: Any, /) -> Record:
-        """What one turn finds."""
-        ...
-
-
 @dataclass(eq=False, slots=True)
 class Job:
     """A network to measure.
 
     Attributes:
         key: what the log finds it by.
-        task: the same object for many jobs.
+        task: what workers do; the same object for many jobs.
         item: the network, as the task takes it.
     """
 
     key: Hashable
-    task: Task
+    task: NetworkTask
     item: Any
 
     def line(self, found: Record) -> Line:
@@ -156,8 +139,7 @@ class Bench:
         if not finished:
             return
         lines = [network.job.line(found) for network, found in finished]
-        if self.log is not None:
-            self.log.append_many(lines)
+        self._keep(lines)
         waiting: dict[Measuring, None] = {}
         for (network, _), line in zip(finished, lines, strict=True):
             del self._running[network.job.key]
@@ -167,6 +149,10 @@ class Bench:
                 waiting[measuring] = None
         for measuring in waiting:
             measuring.tell()
+
+    def _keep(self, lines: Sequence[Line]) -> None:
+        if self.log is not None:
+            self.log.append_many(lines)
 
     def cancel(self) -> None:
         """Forget what is not measured yet."""

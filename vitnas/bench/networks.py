@@ -6,32 +6,76 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vitnas.bench.bench import Bench, Job, Measuring, Task
+from vitnas.arch.schema import Architecture
+from vitnas.bench.bench import Bench, Job, Measuring
 from vitnas.bench.task import Draws, NetworkTask, Record, check_first_pass
 from vitnas.cost.pricer import Plain
 from vitnas.cost.table import Costs, CostTable
+from vitnas.quality.base import Quality
 from vitnas.quality.data.images import Images
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.activity import Genomes
-from vitnas.space.space import Space
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.log import EvaluationLog
 from vitnas.workers.base import Workers
 
 LOGGED = frozenset(Evaluation.__annotations__)  # of what workers find
+Done = Callable[[int], object]
 
 
-def genome_keys(space: Space, genomes: Genomes, kind: str) -> list[str]:
-    """What a log calls a kind of measuring each genome (n, G)."""
-    return [f"{key:016x}:{kind}" for key in space.keys(genomes).tolist()]
+class GenomeBench:
+    """One way to measure genomes of a space; each measured one is an `Evaluation` in the log.
 
+    Args:
+        table: prices genomes.
+        bench: measures; others may use it as well.
+        kind: what the log calls this way, behind the key of a genome.
+        task: what workers do.
+    """
 
-def genome_jobs(
-    table: CostTable, genomes: Genomes, kind: str, task: Task, costs: Costs | None = None
-) -> list[Job]:
-    """A job for each canonical genome (n, G); ``costs`` are theirs, if they are known."""
-    batch = _Batch(table, genomes, costs)
-    keys = genome_keys(table.space, genomes, kind)
-    return [_GenomeJob(key, task, genomes[k].tobytes(), batch, k) for k, key in enumerate(keys)]
+    def __init__(self, table: CostTable, bench: Bench, kind: str, task: NetworkTask) -> None:
+        self.table = table
+        self.bench = bench
+        self.kind = kind
+        self.task = task
+
+    def start(self, genomes: Genomes, costs: Costs | None = None, done: Done | None = None) -> Measuring:
+        """Begin to measure canonical genomes (n, G); waits for nothing. Equal ones are measured once.
+
+        Args:
+            genomes: to measure.
+            costs: theirs, if they are known.
+            done: told how many are measured, whenever some more are.
+        """
+        batch = _Batch(self.table, genomes, costs)
+        keys = self._keys(genomes)
+        jobs = [_GenomeJob(key, self.task, genomes[k].tobytes(), batch, k) for k, key in enumerate(keys)]
+        return self.bench.start(jobs, done)
+
+    def wait(self) -> None:
+        """Wait until more is measured; all that comes in at once is one write to the log."""
+        self.bench.wait()
+
+    def cancel(self) -> None:
+        """Forget what is not measured yet."""
+        self.bench.cancel()
+
+    def measure(self, genomes: Genomes, done: Done | None = None) -> list[Evaluation]:
+        """An evaluation for each genome (n, G); waits for all of them."""
+        measuring = self.start(genomes, done=done)
+        while not measuring.is_done:
+            self.wait()
+        return measuring.evaluations
+
+    def recall(self, genomes: Genomes) -> list[Evaluation]:
+        """What the log says of each genome (n, G) so measured; an empty evaluation where it says nothing."""
+        return self.bench.recall(self._keys(genomes))
+
+    def close(self) -> None:
+        """Remove what measuring alone needed; what was measured can still be recalled."""
+
+    def _keys(self, genomes: Genomes) -> list[str]:
+        return [f"{key:016x}:{self.kind}" for key in self.table.space.keys(genomes).tolist()]
 
 
 @dataclass(eq=False)
@@ -68,8 +112,17 @@ class _GenomeJob(Job):
         return line
 
 
+def network_task(
+    qualities: Sequence[Quality], draws: Draws, also: Callable[[Architecture], Record] | None = None
+) -> NetworkTask:
+    """What measures built networks by some qualities: proxies share their passes."""
+    proxies = tuple(own.name for own in qualities if isinstance(own, ProxyQuality))
+    others = tuple(own for own in qualities if not isinstance(own, ProxyQuality))
+    return NetworkTask(proxies, draws, also=also, qualities=others)
+
+
 class NetworkBench:
-    """Measures networks of a space by proxies.
+    """Measures built networks of a space, with the same workers, log and draws in every way.
 
     Args:
         table: of the space.
@@ -97,66 +150,20 @@ class NetworkBench:
         self._draws = Draws(seed, images=images.source if images else None, device=device)
         drawn = [images.fingerprint] if images else []
         self._drawn = [str(seed), *drawn, *([device] if device != "cpu" else [])]
-        self._tasks: dict[tuple[tuple[str, ...], bool], Task] = {}
+        self._ways: dict[tuple[tuple[str, ...], bool], GenomeBench] = {}
 
-    def start(
-        self,
-        genomes: Genomes,
-        proxies: Sequence[str],
-        *,
-        health: bool = False,
-        costs: Costs | None = None,
-        done: Callable[[int], object] | None = None,
-    ) -> Measuring:
-        """Begin to measure genomes (n, G); ``costs`` are theirs, if they are known. Waits for nothing."""
-        task = self._task(tuple(proxies), health)
-        return self._bench.start(
-            genome_jobs(self.table, genomes, self._kind(proxies, health), task, costs), done
-        )
-
-    def wait(self) -> None:
-        """See `Bench.wait`."""
-        self._bench.wait()
-
-    def cancel(self) -> None:
-        """See `Bench.cancel`."""
-        self._bench.cancel()
-
-    def measure(
-        self,
-        genomes: Genomes,
-        proxies: Sequence[str],
-        *,
-        health: bool = False,
-        done: Callable[[int], object] | None = None,
-    ) -> list[Evaluation]:
-        """An evaluation for each genome (n, G); waits for all of them.
+    def by(self, qualities: Sequence[Quality], *, health: bool = False) -> GenomeBench:
+        """Networks measured by several qualities in one go.
 
         Args:
-            genomes: canonical; equal ones are measured once.
-            proxies: to score with.
-            health: whether to check their health.
-            done: called with the number of those that are measured.
+            qualities: that rate networks.
+            health: whether to check their first pass as well, see `check_first_pass`.
         """
-        measuring = self.start(genomes, proxies, health=health, done=done)
-        while not measuring.is_done:
-            self.wait()
-        return measuring.evaluations
-
-    def recall(self, genomes: Genomes, proxies: Sequence[str]) -> list[Evaluation]:
-        """What `measure` has found for each genome (n, G) already; an empty one where it has not."""
-        return self._bench.recall(genome_keys(self.table.space, genomes, self._kind(proxies, health=False)))
-
-    def _kind(self, proxies: Sequence[str], health: bool) -> str:
-        return ":".join(["+".join([*sorted(proxies), *(["health"] if health else [])]), *self._drawn])
-
-    def _task(self, proxies: tuple[str, ...], health: bool) -> Task:
-        """What workers are given to run; one object for each kind of task, so that it travels once."""
-        kind = (proxies, health)
-        if kind not in self._tasks:
+        way = (tuple(quality.name for quality in qualities), health)
+        if way not in self._ways:  # a task is one object, so that it travels once
             devices = tuple(self.table.devices)
             also = functools.partial(check_first_pass, devices=devices, seed=self._draws.seed)
-            self._tasks[kind] = NetworkTask.of_genomes(
-                self.table.space, proxies, self._draws, also if health else None
-            )
-        return self._tasks[kind]
+            task = network_task(qualities, self._draws, also if health else None)
+            kind = ":".join(["+".join([*sorted(way[0]), *["health"] * health]), *self._drawn])
+            self._ways[way] = GenomeBench(self.table, self._bench, kind, task.of_genomes(self.table.space))
+        return self._ways[way]

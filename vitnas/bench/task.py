@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
@@ -14,13 +15,15 @@ import numpy as np
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
-from vitnas.quality.measure import load_proxy
+from vitnas.quality.base import Quality
+from vitnas.quality.proxy import load_proxy
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
 from vitnas.workers.base import Failure
 
 if TYPE_CHECKING:
     from vitnas.quality.data.images import Images
+    from vitnas.quality.measure import Measurement
 
 ALL = -1  # turn of a task that does every repeat
 Record = dict[str, Any]  # what was found of a network
@@ -63,28 +66,23 @@ class NetworkTask:
     """What all tasks of a kind share: it goes to each worker once, and an item is a network and a turn.
 
     Attributes:
-        names: of what is measured: proxies, all of them in one go.
+        names: of proxies, which are measured in one go.
         draws: what they depend on.
         document: of the space that items are genomes of; without one they are architecture documents.
         also: what else is to be found of an architecture; then every repeat is done in one turn.
+        qualities: which measure networks themselves, one after the other.
     """
 
     names: tuple[str, ...]
     draws: Draws = field(default_factory=Draws)
     document: Mapping[str, Any] | None = None
     also: Callable[[Architecture], Record] | None = None
+    qualities: tuple[Quality, ...] = ()
 
-    @classmethod
-    def of_genomes(
-        cls,
-        space: Space,
-        names: Sequence[str],
-        draws: Draws,
-        also: Callable[[Architecture], Record] | None = None,
-    ) -> NetworkTask:
-        """A task whose items are genomes of a space."""
+    def of_genomes(self, space: Space) -> NetworkTask:
+        """The same with genomes of a space as items."""
         document = {k: v for k, v in space.document.items() if k != "references"}
-        return cls(tuple(names), draws, document, also)
+        return dataclasses.replace(self, document=document)
 
     def __getstate__(self) -> dict[str, Any]:
         """As it was made: equal tasks are equal bytes, and a space is read where it is needed."""
@@ -104,7 +102,8 @@ class NetworkTask:
     @functools.cached_property
     def turns(self) -> tuple[int, ...]:
         """One, or one for each repeat that the proxies want: a network can keep several workers busy."""
-        repeats = max(map(self.draws.repeats_of, self.names), default=1)
+        wanted = [*map(self.draws.repeats_of, self.names), *(quality.repeats for quality in self.qualities)]
+        repeats = max(wanted, default=1)
         return (ALL,) if self.also or repeats == 1 else tuple(range(repeats))
 
     def __call__(self, item: Item) -> Record:
@@ -136,7 +135,43 @@ class NetworkTask:
                 images=draws.load(),
                 device=draws.device,
             ).to_dict()
+        for quality in self.qualities:
+            seeds = range(quality.repeats) if turn == ALL else range(turn, min(turn + 1, quality.repeats))
+            if seeds:
+                own = measured_by(quality, architecture, [draws.seed + k for k in seeds], draws)
+                _add(found, own.to_dict())
         return found | self.also(architecture) if self.also else found
+
+
+def measured_by(
+    quality: Quality, architecture: Architecture, seeds: Sequence[int], draws: Draws
+) -> Measurement:
+    """What a quality finds that measures networks itself; what it raises is its failure."""
+    from vitnas.quality.measure import Setting, summary
+    from vitnas.quality.proxies._passes import Outcome
+
+    started, images = time.perf_counter(), draws.load()
+
+    def scored(seed: int) -> float:
+        return float(quality.measure(architecture, seed=seed, images=images, device=draws.device))
+
+    outcomes = [Outcome() for _ in seeds]
+    for seed, outcome in zip(seeds, outcomes, strict=True):
+        outcome.keep(quality.name, functools.partial(scored, seed))
+    settings = {quality.name: Setting(architecture.resolution_px, 0, len(seeds))}
+    seconds = time.perf_counter() - started
+    return summary(settings, {quality.name: outcomes}, seed=seeds[0], seconds=seconds)
+
+
+def _add(found: Record, other: Record) -> None:
+    """Take in what was found besides."""
+    for name, value in other.items():
+        if name not in found:
+            found[name] = value
+        elif name == "seconds":
+            found[name] += value
+        elif isinstance(value, dict):
+            found[name] |= value
 
 
 def load_shapes() -> None:

@@ -131,7 +131,7 @@ def measure_scores(
     with EvaluationLog(folder / FILE) as file:
         log = ScoreLog(file, draws, proxies)
         missing = {own: log.missing(own) for own in ids}
-        tasks = {names: NetworkTask.of_genomes(space, names, draws) for names in set(missing.values())}
+        tasks = {names: NetworkTask(names, draws).of_genomes(space) for names in set(missing.values())}
         jobs = [_ScoreJob(own, tasks[missing[own]], items[own], log) for own in ids]
         known = sum(not names for names in missing.values())
         said = f"{len(ids)} networks, {known} of them known"

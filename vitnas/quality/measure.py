@@ -128,7 +128,7 @@ def measure(
             for name, setting in members.items():
                 settings[name] = dataclasses.replace(setting, resolution_px=sized.resolution_px)
     seconds = time.perf_counter() - started
-    return _summary(settings, outcomes, seed=seed, seconds=seconds, notes=tuple(notes))
+    return summary(settings, outcomes, seed=seed, seconds=seconds, notes=tuple(notes))
 
 
 def torch_device(name: str) -> torch.device:
@@ -202,13 +202,13 @@ def _score(
     return run_proxies(network, proxies, drawn.to(device), labels.to(device), seed=seed)
 
 
-def _summary(
+def summary(
     settings: Mapping[str, Setting],
     outcomes: Mapping[str, Sequence[Outcome]],
     *,
     seed: int,
     seconds: float,
-    notes: tuple[str, ...],
+    notes: tuple[str, ...] = (),
 ) -> Measurement:
     """Means and spreads over the repeats; a proxy that failed in one of them has no score."""
     failures = {n: o.failures[n] for n, found in outcomes.items() for o in reversed(found) if n in o.failures}

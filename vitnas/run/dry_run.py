@@ -6,7 +6,8 @@ import time
 
 import numpy as np
 
-from vitnas.bench.task import ALL, Draws, NetworkTask
+from vitnas.bench.networks import network_task
+from vitnas.bench.task import ALL, Draws
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
 from vitnas.figures import FIGURES
@@ -14,7 +15,7 @@ from vitnas.quality.parse import QualityName
 from vitnas.run.prepare import Setup, make_strategy, prepare, trials_of
 from vitnas.run.rating import check_qualities, fit_context
 from vitnas.run.result import DryRun, RungPlan
-from vitnas.run.train_preview import training_seconds
+from vitnas.run.trainings import training_seconds
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes
@@ -105,12 +106,9 @@ def _seconds(setup: Setup, quality: QualityName) -> float:
     """Of one network, measured or trained, on one worker."""
     if quality.needs("trainings"):
         return training_seconds(setup)
-    names = zip(quality.names, quality.classes, strict=True)
-    task = NetworkTask(
-        tuple(name for name, cls in names if cls.rates == "networks"),
-        Draws(images=setup.config.images, device=setup.config.device),
-        setup.problem.space.document,
-    )
+    parts = [part for part in quality.fit_parts(fit_context(setup)) if part.rates == "networks"]
+    draws = Draws(images=setup.config.images, device=setup.config.device)
+    task = network_task(parts, draws).of_genomes(setup.problem.space)
     item = (setup.pool[0].tobytes(), ALL)
     task(item)
     started = time.perf_counter()

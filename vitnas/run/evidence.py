@@ -1,13 +1,12 @@
-"""Where the scores of a run's networks come from: nowhere, from built networks, or from trainings."""
+"""What the scores of a run's networks rest on: nothing, built networks or trainings (`bench.networks`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from vitnas.bench.networks import NetworkBench
 from vitnas.cost.table import Costs
-from vitnas.quality.base import Quality, Record
+from vitnas.quality.base import Record
 from vitnas.space.activity import Genomes
 
 
@@ -78,39 +77,3 @@ class NoEvidence:
 
     def close(self) -> None:
         """Nothing to remove."""
-
-
-class NetworkEvidence:
-    """What some qualities measure of built networks, all of them in one go.
-
-    Args:
-        bench: measures; it is the run's, and is shared.
-        qualities: that rate networks.
-    """
-
-    def __init__(self, bench: NetworkBench, qualities: Sequence[Quality]) -> None:
-        self.bench = bench
-        self.names = tuple(quality.name for quality in qualities)
-
-    def start(self, genomes: Genomes, costs: Costs) -> Pending:
-        """On the run's workers."""
-        return self.bench.start(genomes, self.names, costs=costs)
-
-    def wait(self) -> None:
-        """For whatever the workers finish next."""
-        self.bench.wait()
-
-    def cancel(self) -> None:
-        """All that the workers do."""
-        self.bench.cancel()
-
-    def measure(self, genomes: Genomes, done: Callable[[int], object] | None = None) -> Sequence[Record]:
-        """On the run's workers."""
-        return self.bench.measure(genomes, self.names, done=done)
-
-    def recall(self, genomes: Genomes) -> Sequence[Record]:
-        """From the log."""
-        return self.bench.recall(genomes, self.names)
-
-    def close(self) -> None:
-        """The workers are the run's."""

@@ -56,11 +56,8 @@ def finish(
         try:
             sample = reference_sample(setup, folder, bench, shown, listener)
             listener.stage("checking networks", f"{len(genomes)} of the front, {len(published)} published")
-            records = bench.measure(
-                everything,
-                [proxy.name for proxy in shown],
-                health=True,
-                done=lambda n: listener.count(n, len(everything)),
+            records = bench.by(shown, health=True).measure(
+                everything, lambda n: listener.count(n, len(everything))
             )
             funnel.measure(everything[len(genomes) :])
         except KeyboardInterrupt:

@@ -17,9 +17,9 @@ from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.evidence import Evidence, NetworkEvidence, NoEvidence
+from vitnas.run.evidence import Evidence, NoEvidence
 from vitnas.run.prepare import Setup
-from vitnas.run.trainings import TrainBench
+from vitnas.run.trainings import train_bench
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.box import Box
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
@@ -125,9 +125,7 @@ def make_rating(
     else:
         made = _kept(folder, kept, quality, context)
         trains = quality.rates == "trainings"
-        evidence = (
-            TrainBench(setup, folder, bench.log, shares, listener, bench.workers) if trains else NoEvidence()
-        )
+        evidence = train_bench(setup, folder, bench, shares, listener) if trains else NoEvidence()
     unseen = made.unseen(context)
     return Rating(made, evidence, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
 
@@ -165,7 +163,7 @@ def _of_networks(
     listener: Listener,
     quality: QualityName,
     kept: str,
-) -> tuple[Quality, NetworkEvidence]:
+) -> tuple[Quality, Evidence]:
     """A quality of built networks: its parts, and their scores on the reference networks."""
     found = folder.read_json(kept)
     parts = quality.fit_parts(fit_context(setup), found["members"] if found else {})
@@ -178,7 +176,7 @@ def _of_networks(
             parts, reference_sample(setup, folder, bench, measured, listener), setup.reference_networks
         ),
     )
-    return made, NetworkEvidence(bench, measured)
+    return made, bench.by(measured)
 
 
 def kept_quality(setup: Setup, folder: RunFolder) -> Quality | None:
@@ -222,8 +220,7 @@ def reference_sample(
         return ReferenceSample(known)
     networks, names = setup.reference_networks, [quality.name for quality in missing]
     listener.stage("scoring a reference sample", f"{len(networks)} random networks, {', '.join(names)}")
-    evidence = NetworkEvidence(bench, missing)
-    records = evidence.measure(networks, lambda n: listener.count(n, len(networks)))
+    records = bench.by(missing).measure(networks, lambda n: listener.count(n, len(networks)))
     scores = {quality.name: _scores(quality, records) for quality in missing}
     sample = ReferenceSample.fit({**known, **scores})
     folder.write_json(SAMPLE, sample.state())
