@@ -31,7 +31,8 @@ from vitnas.run.presets import preset
 from vitnas.run.result import Member, SearchResult
 from vitnas.run.search import resume_search, run_search
 from vitnas.scaling.config import ScaleConfig
-from vitnas.scaling.run_scale import FamilyResult, resume_scale, run_scale
+from vitnas.scaling.family_files import FamilyResult
+from vitnas.scaling.run_scale import resume_scale, run_scale
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "training": {"arch", "cost"},
     "run": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "strategies"),
-        *("figures", "units", "bench", "store", "training", "events", "study"),
+        *("figures", "units", "bench", "store", "training", "events", "study", "models"),
     },
     "scaling": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "figures", "units"),
@@ -62,13 +62,15 @@ ONLY_IN = {
     "onnxruntime": {"export", "hardware"},
     "openvino": {"hardware"},
     "coremltools": {"hardware"},
-    "matplotlib": {"report"},
+    "matplotlib": {"api", "report"},
     "torchvision": {"hardware"},
     "typer": {"cli"},
     "moocore": {"searching"},
     "ray": {"workers"},
     "safetensors": {"export"},
     "PIL": {"quality"},
+    "pandas": {"api"},
+    "IPython": {"report"},
 }
 
 

@@ -11,6 +11,21 @@ from typing import TYPE_CHECKING, Any
 from vitnas._version import __version__
 
 if TYPE_CHECKING:
+    from vitnas.api.family import Family
+    from vitnas.api.front import Front
+    from vitnas.api.listing import (
+        list_devices,
+        list_operators,
+        list_proxies,
+        list_qualities,
+        list_spaces,
+        list_strategies,
+    )
+    from vitnas.api.load import load_run
+    from vitnas.api.prices import Price, Scores, price, score
+    from vitnas.api.run_object import Run
+    from vitnas.api.start_scale import scale
+    from vitnas.api.start_search import search
     from vitnas.arch.build import Network, build
     from vitnas.arch.schema import Architecture, save_architecture
     from vitnas.errors import VitnasError
@@ -21,14 +36,9 @@ if TYPE_CHECKING:
     from vitnas.hardware.load import load_device
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
     from vitnas.models import create_model
-    from vitnas.run.result import SearchResult
-    from vitnas.run.search import resume_search, run_search
-    from vitnas.scaling.config import ScaleConfig
-    from vitnas.scaling.run_scale import FamilyResult, resume_scale, run_scale
-    from vitnas.searching.config import SearchConfig
+    from vitnas.run.result import Member
     from vitnas.space.files import load_architecture, load_space
     from vitnas.space.space import Space
-    from vitnas.study.sync import write_study
     from vitnas.training.schedule import TokenSchedule
     from vitnas.training.tokens import ProgressiveTokens
     from vitnas.workers.settings import WorkerSettings
@@ -36,13 +46,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
-    "FamilyResult",
+    "Family",
+    "Front",
     "MeasureSettings",
+    "Member",
     "Network",
+    "Price",
     "ProgressiveTokens",
-    "ScaleConfig",
-    "SearchConfig",
-    "SearchResult",
+    "Run",
+    "Scores",
     "Space",
     "TimmSpec",
     "TokenSchedule",
@@ -54,28 +66,36 @@ __all__ = [
     "export_onnx",
     "export_timm",
     "export_torch",
+    "list_devices",
+    "list_operators",
+    "list_proxies",
+    "list_qualities",
+    "list_spaces",
+    "list_strategies",
     "load_architecture",
     "load_device",
+    "load_run",
     "load_space",
     "load_timm_weights",
     "measure_profile",
-    "resume_scale",
-    "resume_search",
-    "run_scale",
-    "run_search",
+    "price",
     "save_architecture",
-    "write_study",
+    "scale",
+    "score",
+    "search",
 ]
 
 _MODULES = {
     "Architecture": "vitnas.arch.schema",
-    "FamilyResult": "vitnas.scaling.run_scale",
+    "Family": "vitnas.api.family",
+    "Front": "vitnas.api.front",
     "MeasureSettings": "vitnas.hardware.measure.run",
+    "Member": "vitnas.run.result",
     "Network": "vitnas.arch.build",
+    "Price": "vitnas.api.prices",
     "ProgressiveTokens": "vitnas.training.tokens",
-    "ScaleConfig": "vitnas.scaling.config",
-    "SearchConfig": "vitnas.searching.config",
-    "SearchResult": "vitnas.run.result",
+    "Run": "vitnas.api.run_object",
+    "Scores": "vitnas.api.prices",
     "Space": "vitnas.space.space",
     "TimmSpec": "vitnas.export.timm",
     "TokenSchedule": "vitnas.training.schedule",
@@ -86,17 +106,23 @@ _MODULES = {
     "export_onnx": "vitnas.export.onnx",
     "export_timm": "vitnas.export.timm",
     "export_torch": "vitnas.export.torch_program",
+    "list_devices": "vitnas.api.listing",
+    "list_operators": "vitnas.api.listing",
+    "list_proxies": "vitnas.api.listing",
+    "list_qualities": "vitnas.api.listing",
+    "list_spaces": "vitnas.api.listing",
+    "list_strategies": "vitnas.api.listing",
     "load_architecture": "vitnas.space.files",
     "load_device": "vitnas.hardware.load",
+    "load_run": "vitnas.api.load",
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",
     "measure_profile": "vitnas.hardware.measure.run",
-    "resume_scale": "vitnas.scaling.run_scale",
-    "resume_search": "vitnas.run.search",
-    "run_scale": "vitnas.scaling.run_scale",
-    "run_search": "vitnas.run.search",
+    "price": "vitnas.api.prices",
     "save_architecture": "vitnas.arch.schema",
-    "write_study": "vitnas.study.sync",
+    "scale": "vitnas.api.start_scale",
+    "score": "vitnas.api.prices",
+    "search": "vitnas.api.start_search",
 }
 
 

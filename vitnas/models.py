@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from vitnas.arch.build import Network, build
-from vitnas.arch.schema import Architecture
-from vitnas.space.files import load_architecture
+from vitnas.space.files import ArchitectureSource, load_architecture
 
 
 def create_model(
-    source: str | Path | Architecture,
+    source: ArchitectureSource,
     *,
     num_classes: int | None = None,
     resolution_px: int | None = None,
@@ -22,7 +20,8 @@ def create_model(
     """A plain ``nn.Module`` with fresh weights.
 
     Args:
-        source: an architecture, its file, or a published network such as ``efficientformer:s0``.
+        source: an architecture, its file, a published network such as ``efficientformer:s0``, or a member
+            of a front.
         num_classes: classes, where they differ from the file's.
         resolution_px: side of the square input image, where it differs from the file's.
         in_channels: input channels, where they differ from the file's.
@@ -32,7 +31,7 @@ def create_model(
         UnknownName: no such file or published network.
         InvalidArchitecture: the file is wrong, or an operator cannot work at this resolution.
     """
-    architecture = source if isinstance(source, Architecture) else load_architecture(source)
+    architecture = load_architecture(source)
     changes = {"classes": num_classes, "resolution_px": resolution_px, "in_channels": in_channels}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     return build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)

@@ -20,12 +20,12 @@ from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
 from vitnas.searching.budget import with_own_limits
 from vitnas.searching.config import split_targets
-from vitnas.space.files import load_architecture
+from vitnas.space.files import ArchitectureSource, load_architecture
 from vitnas.workers import WorkerSettings, make_workers
 
 
 def score(
-    files: Sequence[str],
+    files: Sequence[ArchitectureSource],
     *,
     target: str | None = None,
     proxies: Sequence[str] = (),
@@ -43,7 +43,7 @@ def score(
     """Costs and scores of architectures.
 
     Args:
-        files: architecture files, or published networks such as ``efficientformer:s0``.
+        files: networks, each as in :func:`vitnas.load_architecture`.
         target: device name or profile file, several with commas between.
         proxies: training-free scores to compute.
         seed: of weights and images.

@@ -52,7 +52,7 @@ def member(number: int, **changes: Any) -> Member:
         "costs": costs,
         "quality": 0.3 + 0.05 * number,
         "depth": 22 + number,
-        "file": f"best/{number:02d}-{number:02d}a1b2c3d4e5.yaml",
+        "written": f"best/{number:02d}-{number:02d}a1b2c3d4e5.yaml",
         "health": {"verdict": "ok", "reasons": []},
         "scores": {"naswot": {"value": 130.5, "standard": 0.4}},
     }
@@ -61,7 +61,7 @@ def member(number: int, **changes: Any) -> Member:
 
 def published(name: str, number: int, **changes: Any) -> Member:
     facts = {"reference": name, "top1": 75.7 + number, "latency_ms": {"iphone12": 0.9 + 0.1 * number}}
-    values = {"name": f"efficientformer-{name}", "file": "", "facts": facts, "id": f"{name:0>12}"}
+    values = {"name": f"efficientformer-{name}", "written": "", "facts": facts, "id": f"{name:0>12}"}
     return member(number, **{**values, **changes})
 
 
@@ -85,7 +85,7 @@ def result(**changes: Any) -> SearchResult:
         "hypervolume": 0.912,
         "random_hypervolume": 0.842,
         "targets": (target(),),
-        "files": tuple(member(k).file for k in range(1, 9)),
+        "files": tuple(member(k).written for k in range(1, 9)),
     }
     return SearchResult(**{**values, **changes})
 

@@ -67,7 +67,7 @@ def test_what_must_be_said_is_said(fakes: SimpleNamespace) -> None:
 
 def test_without_a_device_there_is_no_word_on_latency(fakes: SimpleNamespace) -> None:
     def free(member: object) -> object:
-        return fakes.member(1, costs={**member.costs, "latency_ms": None}, file=member.file)  # type: ignore[attr-defined]
+        return fakes.member(1, costs={**member.costs, "latency_ms": None}, written=member.written)  # type: ignore[attr-defined]
 
     result = fakes.result(
         front=tuple(free(m) for m in fakes.result().front),
@@ -91,7 +91,7 @@ def test_a_sick_network_is_shown_with_its_reasons(fakes: SimpleNamespace) -> Non
 
 def test_an_interrupted_search_has_no_health_and_may_have_no_quality(fakes: SimpleNamespace) -> None:
     unchecked = fakes.member(1, health={}, scores={}, quality=None)
-    lines = lines_of(report(fakes.result(front=(unchecked,), references=(), files=(unchecked.file,))))
+    lines = lines_of(report(fakes.result(front=(unchecked,), references=(), files=(unchecked.written,))))
     assert "health" not in " ".join(lines)
     assert row(lines, "01-01").split()[-1] == "-"
     assert "1 architectures, 01-*.yaml" in " ".join(lines)

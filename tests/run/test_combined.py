@@ -121,7 +121,7 @@ def test_five_hundred_steps_whatever_repeats_itself(folder):
 
 def test_what_reinforce_would_take_is_written_beside_the_front(folder):
     result = search("capacity+params", strategy="reinforce", objectives=("quality",), trials=300)
-    assert result.choice.file == "choice.yaml"
+    assert result.choice.written == "choice.yaml"
     assert result.choice.quality <= result.front[0].quality
     assert read_architecture(result.path / "choice.yaml").id == result.choice.id
     document = json.loads((result.path / "front.json").read_text())

@@ -15,7 +15,7 @@ from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
 
 if TYPE_CHECKING:
     from vitnas.scaling.config import ScaleConfig
-    from vitnas.scaling.run_scale import FamilyResult
+    from vitnas.scaling.family_files import FamilyResult
 
 CHANGEABLE = ("resume", *o.WORKER_NAMES, "as_json")  # what may stand beside --resume
 RULE_SETTINGS = panel(

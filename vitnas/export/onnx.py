@@ -14,22 +14,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitnas.arch.schema import Architecture
 from vitnas.errors import missing_extra
 from vitnas.export import Exported
 from vitnas.export._proof import exported_program, prepared, proven
+from vitnas.space.files import ArchitectureSource, load_architecture
 
 TOLERANCE = 1e-4
 _TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
-def export_onnx(architecture: Architecture, path: str | Path, model: nn.Module | None = None) -> Exported:
+def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module | None = None) -> Exported:
     """Write an ONNX file with input ``images`` (B, C, H, W) and output ``logits`` (B, classes).
 
     If onnxruntime is installed, its outputs are compared with the network's.
 
     Args:
-        architecture: the network.
+        source: the network, as in :func:`vitnas.load_architecture`.
         path: file to write.
         model: a network of this architecture with the weights to write; fresh ones if left out.
 
@@ -42,6 +42,7 @@ def export_onnx(architecture: Architecture, path: str | Path, model: nn.Module |
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "onnx")
     path = Path(path)
+    architecture = load_architecture(source)
     network = prepared(architecture, model)
     program, dynamic = exported_program(network, architecture)
     with _quiet():

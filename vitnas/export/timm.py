@@ -16,6 +16,7 @@ from vitnas.errors import VitnasError, missing_extra
 from vitnas.export import Exported, _timm_efficientformer, _timm_vit
 from vitnas.export._timm_parts import Words, cannot
 from vitnas.export.weights import convert_timm_state
+from vitnas.space.files import ArchitectureSource, load_architecture
 
 # operators of the blocks -> who says such a network in timm's words
 _CLASSES: tuple[tuple[set[str], Callable[[Architecture], Words]], ...] = (
@@ -54,14 +55,18 @@ class TimmSpec:
         return [f'"{self.name}"', *(f"{key}={value!r}" for key, value in self.kwargs.items())]
 
 
-def export_timm(architecture: Architecture) -> TimmSpec:
-    """The call that builds the architecture in timm, proven by building it there and comparing parameters.
+def export_timm(source: ArchitectureSource) -> TimmSpec:
+    """The call that builds a network in timm, proven by building it there and comparing parameters.
+
+    Args:
+        source: the network, as in :func:`vitnas.load_architecture`.
 
     Raises:
         InvalidArchitecture: none of timm's classes can hold it; says why.
         MissingExtra: timm is not installed.
         VitnasError: the installed timm builds other parameters from this call.
     """
+    architecture = load_architecture(source)
     name, kwargs = _words(architecture)
     try:
         import timm

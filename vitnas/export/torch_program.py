@@ -8,23 +8,23 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from vitnas.arch.schema import Architecture
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.export import Exported
 from vitnas.export._proof import exported_program, prepared, proven
+from vitnas.space.files import ArchitectureSource, load_architecture
 
 ARCHITECTURE_FILE = "architecture.yaml"  # the architecture travels inside the program's file
 TOLERANCE = 1e-4
 
 
-def export_torch(architecture: Architecture, path: str | Path, model: nn.Module | None = None) -> Exported:
+def export_torch(source: ArchitectureSource, path: str | Path, model: nn.Module | None = None) -> Exported:
     """Write a program that takes images (B, C, H, W) and gives logits (B, classes), as in evaluation mode.
 
     ``torch.export.load(path).module()`` runs it; vitnas need not be installed. The architecture's YAML is in
     it as the extra file ``architecture.yaml``.
 
     Args:
-        architecture: the network.
+        source: the network, as in :func:`vitnas.load_architecture`.
         path: file to write, ``.pt2`` by custom.
         model: a network of this architecture with the weights to write; fresh ones if left out.
 
@@ -33,6 +33,7 @@ def export_torch(architecture: Architecture, path: str | Path, model: nn.Module 
         OSError: the file cannot be written.
     """
     path = Path(path)
+    architecture = load_architecture(source)
     network = prepared(architecture, model)
     program, dynamic = exported_program(network, architecture)
     buffer = io.BytesIO()  # torch's own writer reports a folder that it cannot write to as a RuntimeError

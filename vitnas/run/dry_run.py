@@ -22,13 +22,14 @@ from vitnas.searching.extremes import extremes
 from vitnas.searching.loop import Loop
 from vitnas.searching.rungs import Rung
 from vitnas.searching.scorer import GenomeScorer
+from vitnas.space.space import Space
 
 SAMPLE = 200_000
 FEW_TRIALS = 1000
 CHECK_S = 16.0  # reference sample and checks of a default run: benchmarks/default_search.py, 2 cores
 
 
-def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
+def dry_run(config: SearchConfig, listener: Listener | None = None, *, space: Space | None = None) -> DryRun:
     """Size of the space, ranges of every cost, shares of the budgets, speed and time.
 
     Raises:
@@ -36,7 +37,7 @@ def dry_run(config: SearchConfig, listener: Listener | None = None) -> DryRun:
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
     check_qualities(config)
-    setup = prepare(config, listener or Silent())
+    setup = prepare(config, listener or Silent(), space=space)
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))
     ranges = {}

@@ -61,7 +61,7 @@ def _candidates(level: Level) -> dict[str, Any]:
 
 def plain(member: Member) -> dict[str, Any]:
     """All of a member; no coverage where no device has measured blocks, no rungs where there are none."""
-    return {k: v for k, v in dataclasses.asdict(member).items() if k not in ("coverage", "rungs") or v}
+    return {k: v for k, v in member.to_dict().items() if k not in ("coverage", "rungs") or v}
 
 
 def _timeless(rung: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ def finish(
         except KeyboardInterrupt:
             state, sample = "interrupted", None
     listener.stage("writing files", str(folder.path))
-    maker = _MemberMaker(setup, rating, funnel, sample, {proxy.name: proxy for proxy in shown})
+    found = {proxy.name: proxy for proxy in shown}
+    maker = _MemberMaker(setup, rating, funnel, sample, found, folder.path)
     front = maker.members(genomes, records[: len(genomes)])
     others = records[len(genomes) :]
     references = maker.members(known, others[: len(known)], interrupted=state == "interrupted")
@@ -71,10 +73,10 @@ def finish(
     references = [
         _published(m, r.name, r.architecture, r.facts) for m, r in zip(references, published, strict=True)
     ]
-    front = [dataclasses.replace(m, file=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
+    front = [dataclasses.replace(m, written=f"best/{k:02d}-{m.id}.yaml") for k, m in enumerate(front, 1)]
     result = _result(setup, folder, stage, funnel, state, front, references)
     if choice:
-        result = dataclasses.replace(result, choice=dataclasses.replace(choice[0], file="choice.yaml"))
+        result = dataclasses.replace(result, choice=dataclasses.replace(choice[0], written="choice.yaml"))
     _write(setup, folder, stage, funnel, result)
     return result
 
@@ -102,7 +104,9 @@ class _MemberMaker:
         funnel: Funnel,
         sample: ReferenceSample | None,
         shown: Mapping[str, Quality],
+        folder: Path,
     ) -> None:
+        self.folder = folder
         self.setup = setup
         self.rating = rating
         self.funnel = funnel
@@ -167,6 +171,7 @@ class _MemberMaker:
             out_of_domain=tuple(record.get("out_of_domain", ())),
             coverage={d.name: coverage_of(d, measured[d.name], architecture) for d in devices},
             rungs=rungs,
+            folder=self.folder,
         )
 
     def _scores(self, record: Evaluation) -> dict[str, dict[str, Any]]:
@@ -213,7 +218,7 @@ def _result(
         random_hypervolume=stage.random_hypervolume(),
         targets=setup.targets,
         limits=setup.limits,
-        files=tuple(m.file for m in front),
+        files=tuple(m.written for m in front),
         notes=funnel.last.result.notes,
         rungs=funnel.results,
         distinct=len(stage.loop.seen),
@@ -238,7 +243,7 @@ def _write(
     for member in (*result.front, *([result.choice] if result.choice else [])):
         genome = np.array(member.genome, np.uint8)
         architecture = setup.problem.space.decode(genome, metadata(setup, folder, result, member))
-        atomic_write_text(folder.path / member.file, dump_yaml(architecture.to_dict()))
+        atomic_write_text(folder.path / member.written, dump_yaml(architecture.to_dict()))
     folder.write_json("front.json", front_document(setup, stage, result))
     whole = {
         "objectives": list(result.objectives),

@@ -107,6 +107,7 @@ def prepare(
     *,
     measures: bool = True,
     rating: RatingSettings | None = None,
+    space: Space | None = None,
 ) -> Setup:
     """Load space and devices (a run folder's own copies first), price the blocks, draw the pool.
 
@@ -114,6 +115,7 @@ def prepare(
         config: of the run.
         listener: watches.
         folder: of the run; None where it has none yet.
+        space: in place of the one that ``config`` names.
         measures: whether networks will be measured; if not, neither images nor data need to be here.
         rating: what is measured beside the candidates, and how many are scored together.
 
@@ -121,8 +123,8 @@ def prepare(
         InvalidInput: a setting, file or budget is wrong, or a device cannot answer for what is asked.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
-    source = str(folder / "space.yaml") if folder is not None else config.space
-    space = load_space(source)
+    if space is None:
+        space = load_space(str(folder / "space.yaml") if folder is not None else config.space)
     if config.resolution_px is not None:
         space = space.at_resolution(config.resolution_px)
     known = labels_of(config, space, folder)

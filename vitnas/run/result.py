@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from vitnas.arch.schema import Architecture, read_architecture, save_architecture
+from vitnas.figures import format_quantity
 from vitnas.hardware.targets import Coverage, Target, label_of
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import RungResult
+from vitnas.space.files import load_space
+from vitnas.space.space import Space
+
+if TYPE_CHECKING:
+    from vitnas.arch.build import Network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Member:
     """A network of the front, or a published one scored in the same run.
 
     Attributes:
         name: of the architecture; ``space:reference`` for a published network.
-        file: relative to the run folder; empty for a published network.
+        written: its file, relative to the run folder; empty for a network that was not written, such as a
+            published one.
         costs: figure -> value, named as in `vitnas.cost.priced`; latency_ms is None without a device.
         quality: the objective; None where it could not be computed.
         depth: number of blocks.
@@ -38,7 +49,7 @@ class Member:
     costs: Mapping[str, float | int | None]
     quality: float | None
     depth: int
-    file: str = ""
+    written: str = ""
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     health: Mapping[str, Any] = field(default_factory=dict)
     feasible: bool = True
@@ -46,6 +57,71 @@ class Member:
     coverage: Mapping[str, Coverage] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     rungs: Mapping[str, float] = field(default_factory=dict)
+    folder: Path = Path()
+
+    @property
+    def file(self) -> str:
+        """Its file, absolute; empty for a network that was not written."""
+        return str(self.folder.absolute() / self.written) if self.written else ""
+
+    @functools.cached_property
+    def architecture(self) -> Architecture:
+        """The network, closed: with the notes of its file, if it has one."""
+        if self.written:
+            return read_architecture(self.file)
+        found = kept_space(self.folder).decode(np.array(self.genome, np.uint8))
+        return replace(found, name=self.name)
+
+    def build(self, **settings: Any) -> Network:
+        """A plain ``nn.Module`` with fresh weights; settings as of :func:`vitnas.create_model`."""
+        from vitnas.models import create_model
+
+        return create_model(self, **settings)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the network to a file that a trainer loads, such as ``best.yaml``."""
+        save_architecture(self.architecture, path)
+        return Path(path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as plain values; ``file`` is relative to the run folder."""
+        return {"file" if k == "written" else k: v for k, v in asdict(self).items() if k != "folder"}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], folder: Path) -> Member:
+        """Read what ``to_dict`` gave, or a file of the run folder has."""
+        values = {"written" if k == "file" else k: v for k, v in data.items()}
+        values |= {"genome": tuple(data["genome"]), "out_of_domain": tuple(data["out_of_domain"])}
+        values["coverage"] = {k: Coverage(**v) for k, v in data.get("coverage", {}).items()}
+        return cls(**values, folder=folder)
+
+    def __repr__(self) -> str:
+        return f"<Member {self.written or self.name}: {self._figures()}>"
+
+    def _figures(self) -> str:
+        quality = "?" if self.quality is None else f"{self.quality:.4g}"
+        costs = (
+            f"{name.replace('_ms', '').replace('_per_s', '')} {format_quantity(name, value)}"
+            for name, value in self.costs.items()
+            if value is not None and name.startswith(("latency", "throughput", "params"))
+        )
+        return ", ".join((f"quality {quality}", *costs))
+
+
+def kept_space(folder: Path) -> Space:
+    """The space of a run, from the copy in its folder.
+
+    Raises:
+        UnknownName: the copy is gone.
+        InvalidSpace: it cannot be read.
+    """
+    file = folder / "space.yaml"
+    return _kept_space(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
+
+
+@functools.lru_cache(maxsize=4)
+def _kept_space(file: str, written_ns: int) -> Space:
+    return load_space(file)
 
 
 @dataclass(frozen=True)
@@ -106,8 +182,14 @@ class SearchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as ``search --json`` prints it."""
-        extra = {"device_label": self.device_label, "band": self.band, "config": self.config.to_dict()}
-        return asdict(self) | extra
+        return asdict(self) | {
+            "front": [member.to_dict() for member in self.front],
+            "references": [member.to_dict() for member in self.references],
+            "choice": self.choice.to_dict() if self.choice else None,
+            "device_label": self.device_label,
+            "band": self.band,
+            "config": self.config.to_dict(),
+        }
 
 
 @dataclass(frozen=True)

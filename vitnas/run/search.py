@@ -25,6 +25,7 @@ from vitnas.run.rating import Rating, check_qualities, make_box, make_rating
 from vitnas.run.result import SearchResult
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import OPTION, Rung
+from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
@@ -32,6 +33,14 @@ from vitnas.study.mirror import mirror_url, mirrored
 from vitnas.study.url import StorageUrl
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 from vitnas.workers.base import Workers
+
+
+class Interrupted(KeyboardInterrupt):
+    """A search was interrupted before it had found anything; its folder can be gone on with."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"interrupted; go on with `vitnas.load_run({str(path)!r}).resume()`")
+        self.path = path
 
 
 def run_search(
@@ -43,6 +52,7 @@ def run_search(
     mirror: str | None = None,
     listener: Listener | None = None,
     rating: RatingSettings | None = None,
+    space: Space | None = None,
 ) -> SearchResult:
     """Search, and write a run folder.
 
@@ -55,6 +65,7 @@ def run_search(
         mirror: URL of a storage, in which an Optuna study is kept up; nothing depends on it.
         listener: watches.
         rating: what is measured beside the candidates, and how many are scored together.
+        space: in place of the one that ``config`` names.
 
     Returns:
         the result; its state is ``interrupted`` if Ctrl-C ended the search.
@@ -72,7 +83,7 @@ def run_search(
     check_qualities(config)
     if name:
         RunFolder(Path(root) / name).require_free()
-    setup = prepare(config, watcher, rating=rating)
+    setup = prepare(config, watcher, rating=rating, space=space)
     devices = "+".join(device.name for device in setup.devices) or "any"
     stem = f"{setup.problem.space.name}-{devices}"
     path = Path(root) / name if name else new_folder(Path(root), stem)
@@ -93,6 +104,7 @@ def resume_search(
     mirror: str | None = None,
     listener: Listener | None = None,
     rating: RatingSettings | None = None,
+    space: Space | None = None,
 ) -> SearchResult:
     """Go on with a run as if it had never stopped.
 
@@ -106,6 +118,7 @@ def resume_search(
         mirror: as in :func:`run_search`.
         listener: watches.
         rating: as in :func:`run_search`, and as the run began with.
+        space: as in :func:`run_search`.
 
     Raises:
         InvalidInput: a setting of ``config`` is wrong, or is not the run's.
@@ -120,7 +133,7 @@ def resume_search(
         folder.require()
     elif not folder.is_begun:
         check_qualities(config)
-        begins = prepare(config, watcher, rating=rating)
+        begins = prepare(config, watcher, rating=rating, space=space)
     copies = _copies(begins) if begins is not None else {}
     with folder.held():
         if config is not None and begins is not None and not folder.is_begun:
@@ -184,14 +197,13 @@ def _search_on(
         except KeyboardInterrupt:
             if stage is None:
                 folder.update(state="interrupted")
-                raise KeyboardInterrupt(
-                    f"interrupted; go on with: vitnas search --resume {folder.path}"
-                ) from None
+                raise Interrupted(folder.path) from None
             if not funnel.levels:
                 funnel.searched(stage.loop, rating.notes, whole=False)
             result = finish.finish(setup, folder, stage, rating, bench, funnel, "interrupted", listener)
     seconds = before + time.monotonic() - started
-    folder.update(state=result.state, seconds=round(seconds, 3))
+    counts = {name: getattr(result, name) for name in ("asked", "failed", "distinct", "failures")}
+    folder.update(state=result.state, seconds=round(seconds, 3), counts=counts)
     return dataclasses.replace(result, seconds=seconds)
 
 

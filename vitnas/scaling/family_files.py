@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.cost.priced import TABLE_KINDS
 from vitnas.cost.pricer import coverage, trace_architecture
+from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of, describe
 from vitnas.quality.fallback import log_capacity
 from vitnas.scaling.config import DEFAULTS
@@ -18,8 +20,34 @@ from vitnas.scaling.rule import Network, Outcome
 from vitnas.scaling.setup import Setup, stem_of
 from vitnas.space.files import load_space
 from vitnas.store.folder import RunFolder, current_versions
+from vitnas.store.runs import list_runs
 
+COMMAND = "scale"
 MEMBERS = "family"  # of a run folder
+
+
+@dataclass(frozen=True)
+class FamilyResult:
+    """What a run ended with.
+
+    Attributes:
+        path: the run folder.
+        document: ``family.json``: seed, rule, members, published networks, devices, what was missed.
+        seconds: over all lives of the run.
+    """
+
+    path: Path
+    document: dict[str, Any]
+    seconds: float
+
+    @property
+    def missed(self) -> dict[str, str]:
+        """Sizes that the rule did not reach, with the reason."""
+        return dict(self.document["missed"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it, as ``scale --json`` prints it."""
+        return {"path": str(self.path), "seconds": self.seconds, **self.document}
 
 
 def size_text(size: int) -> str:
@@ -178,3 +206,20 @@ def _metadata(
         },
         "recipe": dict(setup.seed.metadata.get("recipe") or {}),
     }
+
+
+def read_family(path: str | Path) -> tuple[FamilyResult, str]:
+    """A family from its folder, and the state of the run; without members where it is not finished.
+
+    Raises:
+        RunError: there is no run, it is of another command, or another version of vitnas wrote it.
+        RunCorrupt: a file cannot be read.
+    """
+    folder = RunFolder(path, COMMAND)
+    folder.open()
+    found = folder.read_json("family.json")
+    document = {"members": [], "missed": {}} if found is None else found
+    if not (isinstance(document, dict) and {"members", "missed"} <= document.keys()):
+        raise RunCorrupt(f"{folder.path / 'family.json'}: no document of a family")
+    seconds = float(folder.manifest.get("seconds") or 0.0)
+    return FamilyResult(folder.path, document, seconds), list_runs(folder.path)[0].state

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import dump_yaml
@@ -19,7 +17,7 @@ from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.scaling import compound, contract, grow
 from vitnas.scaling.children import ScaleBench, step_key
 from vitnas.scaling.config import ScaleConfig
-from vitnas.scaling.family_files import family_document, write_members
+from vitnas.scaling.family_files import COMMAND, FamilyResult, family_document, write_members
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Costs, Judge, Network, Outcome
 from vitnas.scaling.setup import Setup, prepare, stem_of
@@ -30,33 +28,16 @@ from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 
-COMMAND = "scale"
 SEED = "seed.yaml"
 SCORED_AT_END = -1  # step of the members' own scores in the log
 
 
-@dataclass(frozen=True)
-class FamilyResult:
-    """What a run ended with.
+class Interrupted(KeyboardInterrupt):
+    """A scaling was interrupted; its folder can be gone on with."""
 
-    Attributes:
-        path: the run folder.
-        document: ``family.json``: seed, rule, members, published networks, devices, what was missed.
-        seconds: over all lives of the run.
-    """
-
-    path: Path
-    document: dict[str, Any]
-    seconds: float
-
-    @property
-    def missed(self) -> dict[str, str]:
-        """Sizes that the rule did not reach, with the reason."""
-        return dict(self.document["missed"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """All of it, as ``scale --json`` prints it."""
-        return {"path": str(self.path), "seconds": self.seconds, **self.document}
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"interrupted; go on with `vitnas.load_run({str(path)!r}).resume()`")
+        self.path = path
 
 
 def run_scale(
@@ -66,6 +47,7 @@ def run_scale(
     name: str | None = None,
     workers: int | WorkerSettings = 1,
     listener: Listener | None = None,
+    network: Architecture | None = None,
 ) -> FamilyResult:
     """Scale a network into a family, and write a run folder.
 
@@ -75,6 +57,7 @@ def run_scale(
         name: of the run; a free name is made up without one.
         workers: as in :func:`vitnas.run.search.run_search`; the result does not depend on it.
         listener: watches.
+        network: in place of the one that ``config`` names.
 
     Raises:
         InvalidInput: a setting, file or size is wrong, or the rule cannot reach a size.
@@ -85,11 +68,17 @@ def run_scale(
     watcher = listener or Silent()
     if name:
         RunFolder(Path(root) / name, COMMAND).require_free()
-    setup = prepare(config, load_architecture(config.file), load_targets(split_targets(config.target)))
-    judge_without_scores(setup)  # says what cannot be reached before anything is written
+    setup = _prepared(config, network)  # says what cannot be reached before anything is written
     stem = f"{stem_of(config.file)}-{config.rule}"
     folder = RunFolder(Path(root) / name if name else new_folder(Path(root), stem), COMMAND)
     return _begin(config, setup, folder, workers, watcher)
+
+
+def _prepared(config: ScaleConfig, network: Architecture | None) -> Setup:
+    seed = network if network is not None else load_architecture(config.file)
+    setup = prepare(config, seed, load_targets(split_targets(config.target)))
+    judge_without_scores(setup)
+    return setup
 
 
 def _begin(
@@ -112,6 +101,7 @@ def resume_scale(
     config: ScaleConfig | None = None,
     workers: int | WorkerSettings = 1,
     listener: Listener | None = None,
+    network: Architecture | None = None,
 ) -> FamilyResult:
     """Go on with a run as if it had never stopped.
 
@@ -121,6 +111,7 @@ def resume_scale(
             be the run's. None goes on with what is there.
         workers: as in :func:`run_scale`.
         listener: watches.
+        network: as in :func:`run_scale`.
 
     Raises:
         InvalidInput: a setting of ``config`` is wrong, or is not the run's.
@@ -128,9 +119,7 @@ def resume_scale(
     """
     folder = RunFolder(path, COMMAND)
     if config is not None and not folder.is_begun:
-        setup = prepare(config, load_architecture(config.file), load_targets(split_targets(config.target)))
-        judge_without_scores(setup)
-        return _begin(config, setup, folder, workers, listener or Silent())
+        return _begin(config, _prepared(config, network), folder, workers, listener or Silent())
     kept = ScaleConfig.from_dict(folder.open())
     if config is not None:
         require_same(kept.to_dict(), config.to_dict(), folder.path)
@@ -228,8 +217,7 @@ def _go_on(
             outcome = _scored(setup, bench, _run_rule(setup, bench, listener))
         except KeyboardInterrupt:
             folder.update(state="interrupted", seconds=spent())
-            text = f"interrupted; go on with: vitnas scale --resume {folder.path}"
-            raise KeyboardInterrupt(text) from None
+            raise Interrupted(folder.path) from None
         except VitnasError:
             folder.update(state="failed", seconds=spent())
             raise

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.template import parse_template
 from vitnas.arch.yaml_io import Source, read_yaml
-from vitnas.errors import InvalidSpace, UnknownName, unknown
+from vitnas.errors import InvalidInput, InvalidSpace, UnknownName, unknown
 from vitnas.space.space import Reference, Space
 
 
@@ -58,14 +59,44 @@ def recipe_of(space: Space, reference: Mapping[str, Any] | None = None) -> dict[
     return recipe
 
 
-def load_architecture(source: str | Path) -> Architecture:
-    """An architecture from a file, or a published network such as ``efficientformer:s0``.
+class HasArchitecture(Protocol):
+    """What has an architecture, such as a member of a front."""
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network."""
+        ...
+
+
+ArchitectureSource = str | os.PathLike[str] | Architecture | HasArchitecture
+
+
+def load_architecture(source: ArchitectureSource) -> Architecture:
+    """An architecture from whatever names one: every function that takes a network takes these.
+
+    Args:
+        source: a file, a published network such as ``efficientformer:s0``, a member of a front or family, or
+            the architecture itself.
 
     Raises:
         UnknownName: no such file, space or reference.
         InvalidArchitecture: the file is wrong.
+        InvalidInput: ``source`` is none of these.
     """
-    text = str(source)
+    if isinstance(source, Architecture):
+        return source
+    if isinstance(source, str | os.PathLike):
+        return _named(os.fspath(source))
+    held = getattr(source, "architecture", None)
+    if isinstance(held, Architecture):
+        return held
+    raise InvalidInput(
+        "expected an architecture, its file, a published network (SPACE:NAME) or a member of a front, "
+        f"got {type(source).__name__}"
+    )
+
+
+def _named(text: str) -> Architecture:
     if Path(text).suffix in {".yaml", ".yml"}:
         if not Path(text).is_file():
             raise UnknownName(f"no such architecture file: '{text}'")

@@ -34,14 +34,27 @@ def family_report(family: Row) -> RenderableType:
     Args:
         family: the document of ``family.json``.
     """
-    members, references = family["members"], family["references"]
-    rows = sorted((*members, *references), key=lambda row: (row["costs"]["params"], "size" not in row))
-    styles = ["" if "size" in row else "yellow" for row in rows]
-    parts: list[RenderableType] = [FittedTable(_columns(family, rows), styles), Text()]
+    parts: list[RenderableType] = [family_table(family), Text()]
     plot = family_scatter(family)
     if plot is not None:
         parts += [plot, Text()]
-    return Group(*parts, *(Text(line) for line in _notes(family, rows)))
+    return Group(*parts, family_notes(family))
+
+
+def family_table(family: Row) -> RenderableType:
+    """The networks and the published ones, by ascending size."""
+    rows = _rows(family)
+    return FittedTable(_columns(family, rows), ["" if "size" in row else "yellow" for row in rows])
+
+
+def family_notes(family: Row) -> Text:
+    """What must stand beside the figures."""
+    return Text("\n".join(_notes(family, _rows(family))))
+
+
+def _rows(family: Row) -> list[Row]:
+    rows = (*family["members"], *family["references"])
+    return sorted(rows, key=lambda row: (row["costs"]["params"], "size" not in row))
 
 
 def targets_of(family: Row) -> list[Target]:

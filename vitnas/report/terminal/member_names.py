@@ -10,7 +10,7 @@ HEALTHY = "ok"
 
 def is_published(member: Member) -> bool:
     """Whether it comes from the space's references and not from the search."""
-    return not member.file
+    return "reference" in member.facts
 
 
 def is_predicted(member: Member) -> bool:
@@ -19,10 +19,10 @@ def is_predicted(member: Member) -> bool:
 
 
 def short_name(member: Member) -> str:
-    """Name of its file, or what its authors call it."""
-    if not is_published(member):
-        return member.file.rpartition("/")[2].removesuffix(".yaml")
-    return str(member.facts.get("reference") or member.name)
+    """Name of its file, or what its authors call it; its id where it has neither."""
+    if is_published(member):
+        return str(member.facts["reference"])
+    return member.written.rpartition("/")[2].removesuffix(".yaml") or member.id
 
 
 def verdict(member: Member) -> str:

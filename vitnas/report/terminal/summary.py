@@ -84,7 +84,7 @@ def written(result: SearchResult) -> RenderableType:
     if result.rungs:
         rows.insert(2, ("rungs.json", "what every candidate of a rung has scored"))
     if result.choice:
-        rows.insert(0, (result.choice.file, f"what {result.config.strategy} itself would take"))
+        rows.insert(0, (result.choice.written, f"what {result.config.strategy} itself would take"))
     numbers = [file.rpartition("/")[2].partition("-")[0] for file in result.files]
     if numbers:
         span = " to ".join(f"{number}-*.yaml" for number in dict.fromkeys((numbers[0], numbers[-1])))

@@ -34,11 +34,33 @@ SHORT_NAME = 10  # characters of a name where room is scarce
 NAME_ROOM = 48  # characters that the names of all devices may take
 
 
-def front_table(result: SearchResult) -> RenderableType:
-    """The front and the published networks, interleaved by the first cost, with notes below."""
+def front_table(result: SearchResult, *, numbered: bool = False) -> RenderableType:
+    """The front and the published networks, interleaved by the first cost, with notes below.
+
+    Args:
+        result: of the search.
+        numbered: the networks of the front have their positions in ``result.front``, from 0.
+    """
     members = _ordered(result)
-    styles = ["yellow" if is_published(m) else "" for m in members]
-    return Group(FittedTable(_columns(result, members), styles), Text(), *notes(result, members))
+    places = {m.written: str(k) for k, m in enumerate(result.front)}
+    numbers = [places.get(m.written, "") for m in members] if numbered else []
+    return Group(members_table(result, members, numbers), Text(), *notes(result, members))
+
+
+def members_table(
+    result: SearchResult, members: Sequence[Member], numbers: Sequence[str] = ()
+) -> RenderableType:
+    """Networks of a search, a row each.
+
+    Args:
+        result: of the search.
+        members: the networks.
+        numbers: what stands before each; nothing if it is empty.
+    """
+    first = [Column("", numbers)] if numbers else []
+    columns = _columns(result, members)
+    known = [column for column in columns if not column.drop or any(c != "-" for c in column.cells)]
+    return FittedTable([*first, *known], ["yellow" if is_published(m) else "" for m in members])
 
 
 def value(member: Member, objective: str) -> float:
