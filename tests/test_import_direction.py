@@ -50,6 +50,21 @@ MAY_IMPORT = {
     "labelling": {"arch", "space", "quality", "searching", "store", "events", "run"},
     "models": {"arch", "space"},
     "export": {"arch", "space", "models"},
+    "api": {
+        *(
+            "arch",
+            "space",
+            "cost",
+            "hardware",
+            "searching",
+            "workers",
+            "events",
+            "store",
+            "models",
+            "figures",
+        ),
+        *("run", "scaling", "study", "labelling", "scoring", "report", "units"),
+    },
     "report": {"run", "searching", "figures", "units", "arch", "hardware", "quality", "events", "check"},
 }
 ONLY_IN = {

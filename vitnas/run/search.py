@@ -11,7 +11,7 @@ from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.bench.networks import NetworkBench
-from vitnas.errors import RunError
+from vitnas.errors import RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.hardware import targets
 from vitnas.quality.parse import parse_quality
@@ -39,7 +39,7 @@ class Interrupted(KeyboardInterrupt):
     """A search was interrupted before it had found anything; its folder can be gone on with."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"interrupted; go on with `vitnas.load_run({str(path)!r}).resume()`")
+        super().__init__(f"interrupted; go on with {go_on(path)}")
         self.path = path
 
 

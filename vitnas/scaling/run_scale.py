@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import dump_yaml
-from vitnas.errors import InvalidInput, NothingFeasible, RunError, VitnasError
+from vitnas.errors import InvalidInput, NothingFeasible, RunError, VitnasError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
 from vitnas.hardware import targets
@@ -36,7 +36,7 @@ class Interrupted(KeyboardInterrupt):
     """A scaling was interrupted; its folder can be gone on with."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"interrupted; go on with `vitnas.load_run({str(path)!r}).resume()`")
+        super().__init__(f"interrupted; go on with {go_on(path)}")
         self.path = path
 
 
