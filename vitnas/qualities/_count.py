@@ -35,6 +35,10 @@ class Count(Quality):
         """The count (n,) of canonical genomes (n, G)."""
         return self.table.price(genomes)[self.cost]
 
+    def unseen(self, context: FitContext) -> tuple[str, ...]:
+        """None: what a count does not count goes without saying."""
+        return ()
+
     @classmethod
     def caption(cls, name: str, notes: Sequence[str]) -> str:
         """That it is a count."""

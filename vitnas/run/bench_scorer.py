@@ -58,7 +58,7 @@ class BenchScorer:
         lag: asks that are open at once.
     """
 
-    is_dear = True
+    is_expensive = True
 
     def __init__(self, rating: Rating, batch: int, lag: int = 1) -> None:
         self.rating = rating

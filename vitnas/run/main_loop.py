@@ -57,7 +57,7 @@ class SearchStage:
         most = MOST if was_listed else trials  # a run that has seen all does not become a search
         every = None if strategy.counts_repeats else feasible_genomes(setup.problem, most)
         self.trials = trials if every is None else len(every)
-        self.is_exhaustive = every is not None and not scorer.is_dear
+        self.is_exhaustive = every is not None and not scorer.is_expensive
         if every is not None and self.is_exhaustive:
             strategy = Listing(setup.problem, every)
         self.setup = setup
@@ -66,7 +66,7 @@ class SearchStage:
         self.listener = listener
         self.loop = Loop(setup.problem, strategy, scorer, seed, setup.config.ordered, every)
         self.arm: Loop | None = None
-        wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_dear
+        wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_expensive
         if wanted and setup.config.strategy != "random" and not self.is_exhaustive:
             self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1, every=every)
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's

@@ -1,4 +1,4 @@
-"""What the trainings of a run are done with, checked before anything dear begins."""
+"""What the trainings of a run are done with, checked before anything expensive begins."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from vitnas.errors import InvalidInput, RunCorrupt
 from vitnas.searching.rungs import Rung, parse_rungs
 
 DEFAULT_QUALITY = "capacity"
+LABELLED_QUALITY = "fitted"  # of a search that is given labels
 DEFAULT_STRATEGY = "evolution"
 DEFAULT_EPOCHS = 9  # of a brief training: early stopping looks after 1, 3 and 9
 DEFAULT_TRAIN_BATCH = 128

@@ -21,7 +21,7 @@ from vitnas.space.activity import Genomes
 PRICED_PER_TRIAL = {
     False: 4,
     True: 400,
-}  # by whether scores are dear: beyond it, the feasible part is used up
+}  # by whether scores are expensive: beyond it, the feasible part is used up
 EMPTY_ROUNDS = 8  # asks in a row without a new feasible candidate before a strategy gets random ones
 
 
@@ -126,7 +126,7 @@ class Loop:
 
     def _is_exhausted(self, trials: int) -> bool:
         p = self.progress
-        limit = PRICED_PER_TRIAL[self.scorer.is_dear] * max(trials, self.scorer.batch)
+        limit = PRICED_PER_TRIAL[self.scorer.is_expensive] * max(trials, self.scorer.batch)
         p.exhausted = p.asked >= limit or p.empty >= 3 * EMPTY_ROUNDS
         return p.exhausted
 

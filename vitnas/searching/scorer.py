@@ -40,13 +40,13 @@ class Scorer(Protocol):
     Attributes:
         batch: candidates asked for at once.
         lag: asks that may be open at once; above 1 only for strategies that take late results.
-        is_dear: every score is worth a durable line, and known ones are told again without being made again;
+        is_expensive: every score is worth a durable line, and known ones are told again without being made again;
             otherwise scores are recomputed.
     """
 
     batch: int
     lag: int
-    is_dear: bool
+    is_expensive: bool
 
     def start(self, genomes: Genomes, costs: Costs) -> Rated:
         """Begin to rate feasible canonical genomes (n, G) with their costs; does not wait for it."""
@@ -77,7 +77,7 @@ class Known:
 class GenomeScorer:
     """Rates genomes by the million with a vectorised quality; keeps nothing."""
 
-    is_dear = False
+    is_expensive = False
     lag = 1
 
     def __init__(
