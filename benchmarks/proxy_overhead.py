@@ -27,7 +27,9 @@ from torch import Tensor, nn
 from vitnas import plugins
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.quality.measure import load_proxy, loss_of, measure, run_proxies
+from vitnas.quality.measure import measure
+from vitnas.quality.proxies._passes import loss_of, run_proxies
+from vitnas.quality.proxy import load_proxy
 from vitnas.space.files import load_architecture
 
 NETWORKS = ("vit:deit_tiny", "efficientformer:s2")

@@ -17,6 +17,7 @@ import numpy as np
 
 from vitnas.bench.task import NetworkTask
 from vitnas.plugins import find_data
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.files import load_space
 from vitnas.workers import Workers, WorkerSettings, make_workers
 from vitnas.workers.base import Failure
@@ -43,7 +44,7 @@ def proxies(candidates: int, rounds: int) -> dict[str, float]:
     space = load_space(find_data("search_spaces", "efficientformer"))
     genomes = space.sample(candidates, np.random.default_rng(0))
     items = [(genome.tobytes(), -1) for genome in genomes]
-    function = NetworkTask(("naswot",), document=space.document)
+    function = NetworkTask((ProxyQuality("naswot"),), document=space.document)
     seconds = dict.fromkeys(KINDS, 0.0)
     pools = {kind: make_workers(settings) for kind, settings in KINDS.items()}
     try:

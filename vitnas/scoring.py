@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
@@ -18,6 +17,7 @@ from vitnas.errors import InvalidInput
 from vitnas.events import Listener, Silent
 from vitnas.hardware.load import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.searching.budget import with_own_limits
 from vitnas.searching.config import split_targets
 from vitnas.space.files import ArchitectureSource, load_architecture
@@ -75,15 +75,14 @@ def score(
     if workers is not None:
         _check_proxies_given(proxies, {"workers": workers})
     devices = load_targets(split_targets(target))
-    for proxy in proxies:
-        plugins.load_plugin("proxy", proxy)
+    qualities = tuple(map(ProxyQuality, proxies))
     architectures = [load_architecture(file) for file in files]
     if resolution_px is not None:
         architectures = [dataclasses.replace(a, resolution_px=resolution_px) for a in architectures]
     for architecture in architectures:
         check_answers(devices, batch, [architecture.resolution_px])
     task = NetworkTask(
-        tuple(proxies),
+        qualities,
         Draws(seed, repeats, proxy_resolution_px, images, device, proxy_batch),
         also=partial(_priced, devices=devices, batch=batch),
     )
@@ -104,7 +103,9 @@ def _found(
     assert task.also is not None
     total = len(architectures)
     with make_workers(workers) as pool:
-        listener.stage("scoring networks", f"{total} networks, {', '.join(task.names)}")
+        listener.stage(
+            "scoring networks", f"{total} networks, {', '.join(own.name for own in task.qualities)}"
+        )
         jobs = [Job(a.id, task, document) for a, document in zip(architectures, documents, strict=True)]
         found = Bench(pool).measure(jobs, lambda done: listener.count(done, total))
     return [

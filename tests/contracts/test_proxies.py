@@ -13,9 +13,10 @@ import torch
 from vitnas import plugins
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.quality.measure import load_proxy, measure
+from vitnas.quality.measure import measure
 from vitnas.quality.proxies._base import Needs
 from vitnas.quality.proxies._passes import run_proxies
+from vitnas.quality.proxy import load_proxy
 
 PROXIES = sorted(plugins.list_plugins("proxy"))
 SETTINGS = {"batch": 14, "repeats": 1, "resolution_px": 32}

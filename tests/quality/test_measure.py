@@ -9,7 +9,8 @@ import torch
 
 from vitnas.errors import InvalidArchitecture, PluginError, UnknownName
 from vitnas.quality.fallback import log_capacity
-from vitnas.quality.measure import Setting, load_proxy, measure
+from vitnas.quality.measure import Setting, measure
+from vitnas.quality.proxy import load_proxy
 from vitnas.quality.reference import ReferenceSample
 
 PROXY = '''

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitnas.quality.measure import loss_of, run_proxies
+from vitnas.quality.proxies._passes import loss_of, run_proxies
 from vitnas.quality.proxies.gradient_norm import GradientNorm
 from vitnas.quality.proxies.naswot import Naswot
 from vitnas.quality.proxies.snip import Snip

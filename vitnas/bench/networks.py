@@ -6,14 +6,12 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vitnas.arch.schema import Architecture
 from vitnas.bench.bench import Bench, Job, Measuring
 from vitnas.bench.task import Draws, NetworkTask, Record, check_first_pass
 from vitnas.cost.pricer import Plain
 from vitnas.cost.table import Costs, CostTable
 from vitnas.quality.base import Quality
 from vitnas.quality.data.images import Images
-from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.activity import Genomes
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.log import EvaluationLog
@@ -112,15 +110,6 @@ class _GenomeJob(Job):
         return line
 
 
-def network_task(
-    qualities: Sequence[Quality], draws: Draws, also: Callable[[Architecture], Record] | None = None
-) -> NetworkTask:
-    """What measures built networks by some qualities: proxies share their passes."""
-    proxies = tuple(own.name for own in qualities if isinstance(own, ProxyQuality))
-    others = tuple(own for own in qualities if not isinstance(own, ProxyQuality))
-    return NetworkTask(proxies, draws, also=also, qualities=others)
-
-
 class NetworkBench:
     """Measures built networks of a space, with the same workers, log and draws in every way.
 
@@ -163,7 +152,7 @@ class NetworkBench:
         if way not in self._ways:  # a task is one object, so that it travels once
             devices = tuple(self.table.devices)
             also = functools.partial(check_first_pass, devices=devices, seed=self._draws.seed)
-            task = network_task(qualities, self._draws, also if health else None)
+            task = NetworkTask(tuple(qualities), self._draws, also=also if health else None)
             kind = ":".join(["+".join([*sorted(way[0]), *["health"] * health]), *self._drawn])
             self._ways[way] = GenomeBench(self.table, self._bench, kind, task.of_genomes(self.table.space))
         return self._ways[way]

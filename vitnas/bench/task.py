@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean, pstdev
@@ -16,14 +15,12 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
 from vitnas.quality.base import Quality
-from vitnas.quality.proxy import load_proxy
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
 from vitnas.workers.base import Failure
 
 if TYPE_CHECKING:
     from vitnas.quality.data.images import Images
-    from vitnas.quality.measure import Measurement
 
 ALL = -1  # turn of a task that does every repeat
 Record = dict[str, Any]  # what was found of a network
@@ -56,9 +53,9 @@ class Draws:
 
         return load_images(self.images) if self.images else None
 
-    def repeats_of(self, proxy: str) -> int:
-        """How often a network is initialised for a proxy."""
-        return self.repeats or load_proxy(proxy).repeats
+    def repeats_of(self, quality: Quality) -> int:
+        """How often a network is initialised for a quality."""
+        return self.repeats or quality.repeats
 
 
 @dataclass(frozen=True)
@@ -66,18 +63,16 @@ class NetworkTask:
     """What all tasks of a kind share: it goes to each worker once, and an item is a network and a turn.
 
     Attributes:
-        names: of proxies, which are measured in one go.
+        qualities: that rate networks, measured in one go.
         draws: what they depend on.
         document: of the space that items are genomes of; without one they are architecture documents.
         also: what else is to be found of an architecture; then every repeat is done in one turn.
-        qualities: which measure networks themselves, one after the other.
     """
 
-    names: tuple[str, ...]
+    qualities: tuple[Quality, ...] = ()
     draws: Draws = field(default_factory=Draws)
     document: Mapping[str, Any] | None = None
     also: Callable[[Architecture], Record] | None = None
-    qualities: tuple[Quality, ...] = ()
 
     def of_genomes(self, space: Space) -> NetworkTask:
         """The same with genomes of a space as items."""
@@ -101,9 +96,8 @@ class NetworkTask:
 
     @functools.cached_property
     def turns(self) -> tuple[int, ...]:
-        """One, or one for each repeat that the proxies want: a network can keep several workers busy."""
-        wanted = [*map(self.draws.repeats_of, self.names), *(quality.repeats for quality in self.qualities)]
-        repeats = max(wanted, default=1)
+        """One, or one for each repeat that is wanted: a network can keep several workers busy."""
+        repeats = max(map(self.draws.repeats_of, self.qualities), default=1)
         return (ALL,) if self.also or repeats == 1 else tuple(range(repeats))
 
     def __call__(self, item: Item) -> Record:
@@ -122,12 +116,12 @@ class NetworkTask:
         else:
             architecture = Architecture.from_dict(network)
         draws = self.draws
-        names = [name for name in self.names if turn == ALL or draws.repeats_of(name) > turn]
+        asked = [own for own in self.qualities if turn == ALL or draws.repeats_of(own) > turn]
         found: Record = {"id": architecture.id}
-        if names:
+        if asked:
             found |= measure(
                 architecture,
-                names,
+                asked,
                 seed=draws.seed + max(turn, 0),
                 repeats=draws.repeats if turn == ALL else 1,
                 resolution_px=draws.resolution_px,
@@ -135,43 +129,7 @@ class NetworkTask:
                 images=draws.load(),
                 device=draws.device,
             ).to_dict()
-        for quality in self.qualities:
-            seeds = range(quality.repeats) if turn == ALL else range(turn, min(turn + 1, quality.repeats))
-            if seeds:
-                own = measured_by(quality, architecture, [draws.seed + k for k in seeds], draws)
-                _add(found, own.to_dict())
         return found | self.also(architecture) if self.also else found
-
-
-def measured_by(
-    quality: Quality, architecture: Architecture, seeds: Sequence[int], draws: Draws
-) -> Measurement:
-    """What a quality finds that measures networks itself; what it raises is its failure."""
-    from vitnas.quality.measure import Setting, summary
-    from vitnas.quality.proxies._passes import Outcome
-
-    started, images = time.perf_counter(), draws.load()
-
-    def scored(seed: int) -> float:
-        return float(quality.measure(architecture, seed=seed, images=images, device=draws.device))
-
-    outcomes = [Outcome() for _ in seeds]
-    for seed, outcome in zip(seeds, outcomes, strict=True):
-        outcome.keep(quality.name, functools.partial(scored, seed))
-    settings = {quality.name: Setting(architecture.resolution_px, 0, len(seeds))}
-    seconds = time.perf_counter() - started
-    return summary(settings, {quality.name: outcomes}, seed=seeds[0], seconds=seconds)
-
-
-def _add(found: Record, other: Record) -> None:
-    """Take in what was found besides."""
-    for name, value in other.items():
-        if name not in found:
-            found[name] = value
-        elif name == "seconds":
-            found[name] += value
-        elif isinstance(value, dict):
-            found[name] |= value
 
 
 def load_shapes() -> None:

@@ -64,7 +64,7 @@ class TrainBench(GenomeBench):
         where = [device] if device != "cpu" else []
         whole = ["whole"] if not engine.early_stop else []
         same = [TRAIN, engine.data.fingerprint, f"{s.epochs}x{s.batch}", str(s.seed)]
-        super().__init__(table, engine, ":".join([*same, *rate, *where, *whole]), NetworkTask((TRAIN,)))
+        super().__init__(table, engine, ":".join([*same, *rate, *where, *whole]), NetworkTask())
         self.engine = engine
 
     def start(self, genomes: Genomes, costs: Costs | None = None, done: Done | None = None) -> Measuring:

@@ -13,7 +13,7 @@ from vitnas._version import __version__
 from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
 from vitnas.events import Listener
-from vitnas.quality.measure import load_proxy
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 from vitnas.store.log import EvaluationLog
@@ -124,14 +124,17 @@ def measure_scores(
     networks = [space.decode(genome) for genome in genomes]
     images = draws.load()
     if images is not None and networks:  # images of a wrong shape are wrong for all networks
-        batch = max((load_proxy(name).batch for name in proxies), default=1)
+        batch = max((ProxyQuality(name).proxy.batch for name in proxies), default=1)
         images.draw(batch, networks[0].in_channels, draws.resolution_px or 64, draws.seed)
     ids = list(dict.fromkeys(network.id for network in networks))
     items = {network.id: genome.tobytes() for network, genome in zip(networks, genomes, strict=True)}
     with EvaluationLog(folder / FILE) as file:
         log = ScoreLog(file, draws, proxies)
         missing = {own: log.missing(own) for own in ids}
-        tasks = {names: NetworkTask(names, draws).of_genomes(space) for names in set(missing.values())}
+        tasks = {
+            names: NetworkTask(tuple(map(ProxyQuality, names)), draws).of_genomes(space)
+            for names in set(missing.values())
+        }
         jobs = [_ScoreJob(own, tasks[missing[own]], items[own], log) for own in ids]
         known = sum(not names for names in missing.values())
         said = f"{len(ids)} networks, {known} of them known"

@@ -13,7 +13,7 @@ from vitnas.check.score_log import Scored
 from vitnas.cost.table import CostTable
 from vitnas.quality.combined import log_rank_sum, standard_sum
 from vitnas.quality.genomes.formula import CapacityFormula
-from vitnas.quality.measure import load_proxy
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.quality.shape import depths_and_widths
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
@@ -68,7 +68,7 @@ def _timed(name: str, kind: str, compute: Callable[[], NDArray[np.float64]]) -> 
 
 def score_of(name: str, rows: Sequence[Scored]) -> Score:
     """One proxy, turned so that higher is better."""
-    sign = 1.0 if load_proxy(name).higher_is_better else -1.0
+    sign = 1.0 if ProxyQuality(name).higher_is_better else -1.0
     values = np.array([np.nan if row.score is None else sign * row.score for row in rows])
     reasons = [row.failure for row in rows if row.score is None]
     seconds = [row.seconds for row in rows if row.seconds is not None]

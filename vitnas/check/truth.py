@@ -14,7 +14,7 @@ from vitnas.check.agreement import MIN_ROWS
 from vitnas.check.scores import BASELINES, CAPACITY
 from vitnas.errors import InvalidData, InvalidInput, unknown
 from vitnas.quality.combined import COMBINATIONS
-from vitnas.quality.measure import load_proxy
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.quality.shape import stratified
 from vitnas.space.files import load_space
 from vitnas.space.rows import Rows, read_rows
@@ -92,7 +92,7 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
                 continue
             if member not in known and not member.endswith(".py"):
                 raise unknown("proxy", member, known, where="--proxy")
-            load_proxy(member)
+            ProxyQuality(member)
         if len(set(members)) < len(members):
             raise InvalidInput(f"--proxy {name}: names a score twice")
         asked["+".join(members)] = members

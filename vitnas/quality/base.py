@@ -18,6 +18,7 @@ Every proxy is such a quality (`vitnas.quality.proxy`), and so are several quali
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.table import CostTable
+from vitnas.errors import InvalidInput
 from vitnas.quality.labels import Labels
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
@@ -201,8 +203,19 @@ class Quality:
         return scores if self.higher_is_better else -scores
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By name: a worker loads the plug-in, and has the attributes of the driver's object."""
-        return _by_name, (self.name,), self.__getstate__()
+        """By name: a worker loads the plug-in, and has the attributes of the driver's object.
+
+        Raises:
+            InvalidInput: an attribute cannot be pickled.
+        """
+        state = self.__getstate__()
+        try:
+            pickle.dumps(state)
+        except Exception as error:
+            raise InvalidInput(
+                f"quality '{self.name}': its attributes cannot be sent to workers ({error})"
+            ) from None
+        return _by_name, (self.name,), state
 
 
 def _by_name(name: str) -> Quality:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
-from vitnas.quality.measure import loss_of
+from vitnas.quality.proxies._passes import loss_of
 
 CONSTANT_SPREAD = 1e-6  # standard deviation over RMS below which an output says nothing
 EXPLODED_RMS = 1e3  # of activations; images have 1, and sound blocks stay near it

@@ -14,12 +14,11 @@ import torch
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.quality.base import Quality
 from vitnas.quality.data.images import Images
 from vitnas.quality.proxies._base import Proxy
-from vitnas.quality.proxies._passes import Outcome, derived_seed, loss_of, run_proxies
-from vitnas.quality.proxy import load_proxy
-
-__all__ = ["Measurement", "Setting", "fitted_resolution", "load_proxy", "loss_of", "measure", "run_proxies"]
+from vitnas.quality.proxies._passes import Outcome, derived_seed, run_proxies
+from vitnas.quality.proxy import ProxyQuality
 
 FALLBACK_SIDES_PX = (64, 96, 128, 160, 192, 224)
 
@@ -71,7 +70,7 @@ class Measurement:
 
 def measure(
     architecture: Architecture,
-    proxies: Sequence[str],
+    qualities: Sequence[str | Quality],
     *,
     seed: int = 0,
     repeats: int | None = None,
@@ -80,14 +79,15 @@ def measure(
     images: Images | None = None,
     device: str = "cpu",
 ) -> Measurement:
-    """Score a network at initialisation.
+    """Score a network by qualities that rate networks, most of them proxies.
 
     Every proxy gets the resolution, batch and repeats that it declares, unless they are given here, so its
-    score does not depend on which others are asked for. Those that agree share networks and passes.
+    score does not depend on which others are asked for. Those that agree share networks and passes. Other
+    qualities measure the architecture as it is, one after the other.
 
     Args:
         architecture: what to build.
-        proxies: their names.
+        qualities: a name is that of a proxy.
         seed: of weights, images and labels (uniform); repeat k uses seed + k. All are drawn on the CPU, so
             that a seed means the same on every device, and every architecture sees the same images.
         repeats: fresh initialisations.
@@ -103,32 +103,65 @@ def measure(
     """
     started = time.perf_counter()
     target = torch_device(device)
-    classes = {name: load_proxy(name) for name in proxies}
+    everything = [ProxyQuality(own) if isinstance(own, str) else own for own in qualities]
+    classes = {own.name: own.proxy for own in everything if isinstance(own, ProxyQuality)}
     settings = {
         name: Setting(resolution_px or cls.resolution_px, batch or cls.batch, repeats or cls.repeats)
         for name, cls in classes.items()
     }
-    outcomes: dict[str, list[Outcome]] = {name: [] for name in classes}
-    notes: list[str] = []
+    outcomes: dict[str, list[Outcome]] = {own.name: [] for own in everything}
     # the caller's random state stays as it is
     with torch.random.fork_rng(devices=[target] if target.type == "cuda" else []):
-        for side in dict.fromkeys(setting.resolution_px for setting in settings.values()):
-            members = {name: s for name, s in settings.items() if s.resolution_px == side}
-            for k in range(max(s.repeats for s in members.values())):
-                network, sized, noted = build_fitted(architecture, side, seed + k)
-                network = network.to(target)
-                for count in dict.fromkeys(s.batch for s in members.values() if s.repeats > k):
-                    wanted = {
-                        n: classes[n]() for n, s in members.items() if s.batch == count and s.repeats > k
-                    }
-                    outcome = _score(network, sized, wanted, count, seed + k, images, target)
-                    for name in wanted:
-                        outcomes[name].append(outcome)
-            notes += noted
-            for name, setting in members.items():
-                settings[name] = dataclasses.replace(setting, resolution_px=sized.resolution_px)
+        notes = _run_all(architecture, classes, settings, outcomes, seed=seed, images=images, device=target)
+        for quality in everything:
+            if not isinstance(quality, ProxyQuality):
+                times = repeats or quality.repeats
+                settings[quality.name] = Setting(architecture.resolution_px, 0, times)
+                for k in range(times):
+                    outcomes[quality.name].append(
+                        _ask(quality, architecture, seed=seed + k, images=images, device=device)
+                    )
     seconds = time.perf_counter() - started
-    return summary(settings, outcomes, seed=seed, seconds=seconds, notes=tuple(notes))
+    return _summary(settings, outcomes, seed=seed, seconds=seconds, notes=tuple(notes))
+
+
+def _run_all(
+    architecture: Architecture,
+    classes: Mapping[str, type[Proxy]],
+    settings: dict[str, Setting],
+    outcomes: Mapping[str, list[Outcome]],
+    *,
+    seed: int,
+    images: Images | None,
+    device: torch.device,
+) -> list[str]:
+    """Run proxies at their settings, where sides that do not fit are changed; what is to be noted."""
+    notes: list[str] = []
+    for side in dict.fromkeys(setting.resolution_px for setting in settings.values()):
+        same = {name: s for name, s in settings.items() if s.resolution_px == side}
+        for k in range(max(s.repeats for s in same.values())):
+            network, sized, noted = build_fitted(architecture, side, seed + k)
+            network = network.to(device)
+            for count in dict.fromkeys(s.batch for s in same.values() if s.repeats > k):
+                wanted = {n: classes[n]() for n, s in same.items() if s.batch == count and s.repeats > k}
+                outcome = _score(network, sized, wanted, count, seed + k, images, device)
+                for name in wanted:
+                    outcomes[name].append(outcome)
+        notes += noted
+        for name, setting in same.items():
+            settings[name] = dataclasses.replace(setting, resolution_px=sized.resolution_px)
+    return notes
+
+
+def _ask(
+    quality: Quality, architecture: Architecture, *, seed: int, images: Images | None, device: str
+) -> Outcome:
+    """What a quality that measures networks itself finds; what it raises is its failure."""
+    outcome = Outcome()
+    outcome.keep(
+        quality.name, lambda: float(quality.measure(architecture, seed=seed, images=images, device=device))
+    )
+    return outcome
 
 
 def torch_device(name: str) -> torch.device:
@@ -202,13 +235,13 @@ def _score(
     return run_proxies(network, proxies, drawn.to(device), labels.to(device), seed=seed)
 
 
-def summary(
+def _summary(
     settings: Mapping[str, Setting],
     outcomes: Mapping[str, Sequence[Outcome]],
     *,
     seed: int,
     seconds: float,
-    notes: tuple[str, ...] = (),
+    notes: tuple[str, ...],
 ) -> Measurement:
     """Means and spreads over the repeats; a proxy that failed in one of them has no score."""
     failures = {n: o.failures[n] for n, found in outcomes.items() for o in reversed(found) if n in o.failures}

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.bench.evidence import Pending
 from vitnas.cost.table import Costs
 from vitnas.events import Listener
-from vitnas.run.evidence import Pending
 from vitnas.run.prepare import Setup
 from vitnas.run.rating import Rating, given_asks
 from vitnas.searching.scorer import GenomeScorer, Scorer

@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 
-from vitnas.bench.networks import network_task
-from vitnas.bench.task import ALL, Draws
+from vitnas.bench.task import ALL, Draws, NetworkTask
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
 from vitnas.figures import FIGURES
@@ -107,9 +106,9 @@ def _seconds(setup: Setup, quality: QualityName) -> float:
     """Of one network, measured or trained, on one worker."""
     if quality.needs("trainings"):
         return training_seconds(setup)
-    parts = [part for part in quality.fit_parts(fit_context(setup)) if part.rates == "networks"]
+    parts = tuple(part for part in quality.fit_parts(fit_context(setup)) if part.is_expensive)
     draws = Draws(images=setup.config.images, device=setup.config.device)
-    task = network_task(parts, draws).of_genomes(setup.problem.space)
+    task = NetworkTask(parts, draws).of_genomes(setup.problem.space)
     item = (setup.pool[0].tobytes(), ALL)
     task(item)
     started = time.perf_counter()

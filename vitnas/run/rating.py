@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.bench.evidence import Evidence, NoEvidence
 from vitnas.bench.networks import NetworkBench
 from vitnas.errors import InvalidInput, NothingFeasible
 from vitnas.events import Listener
@@ -17,7 +18,6 @@ from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.evidence import Evidence, NoEvidence
 from vitnas.run.prepare import Setup
 from vitnas.run.trainings import train_bench
 from vitnas.run.wanted import qualities_of

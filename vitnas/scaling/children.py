@@ -10,7 +10,7 @@ from typing import Any
 from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
 from vitnas.events import Listener
-from vitnas.quality.measure import load_proxy
+from vitnas.quality.proxy import ProxyQuality
 from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Scores
@@ -67,7 +67,7 @@ class ScaleBench:
     def higher_is_better(self) -> dict[str, bool]:
         """Of everything that decides between children."""
         names = self.config.deciding
-        return {name: load_proxy(name).higher_is_better for name in names} or {CAPACITY: True}
+        return {name: ProxyQuality(name).higher_is_better for name in names} or {CAPACITY: True}
 
     def record(self, *lines: Mapping[str, Any]) -> None:
         """Write lines, except those that are there."""
@@ -90,7 +90,7 @@ class ScaleBench:
         """Scores of each child by proxies; those that failed are left out, and the log says why."""
         config = self.config
         draws = Draws(config.seed, config.setting("repeats"), images=config.images, device=config.device)
-        task = NetworkTask(tuple(proxies), draws)
+        task = NetworkTask(tuple(map(ProxyQuality, proxies)), draws)
         jobs = []
         for child in children:
             head, network = _scored(step, child), child.measured or child.architecture

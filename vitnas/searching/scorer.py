@@ -40,8 +40,8 @@ class Scorer(Protocol):
     Attributes:
         batch: candidates asked for at once.
         lag: asks that may be open at once; above 1 only for strategies that take late results.
-        is_expensive: every score is worth a durable line, and known ones are told again without being made again;
-            otherwise scores are recomputed.
+        is_expensive: every score is worth a durable line, and known ones are told again without being made
+            again; otherwise scores are recomputed.
     """
 
     batch: int
