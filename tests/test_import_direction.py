@@ -55,6 +55,7 @@ MAY_IMPORT = {
             "arch",
             "space",
             "cost",
+            "quality",
             "hardware",
             "searching",
             "workers",

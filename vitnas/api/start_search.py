@@ -19,11 +19,10 @@ from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
 from vitnas.errors import InvalidInput
 from vitnas.run.result import DryRun
-from vitnas.searching.config import SearchConfig
+from vitnas.searching.config import LABELLED_QUALITY, SearchConfig
 from vitnas.space.space import Space
 
 TRAININGS = ("data", "epochs", "train_batch", "learning_rate", "early_stop")
-LEARNS = "fitted"  # the quality that `labels` are for
 Source = str | Any
 
 
@@ -158,10 +157,11 @@ def _preset(values: Mapping[str, Any]) -> Mapping[str, Any]:
 def _learned(values: Mapping[str, Any]) -> dict[str, Any]:
     """Settings that follow from ``labels``.
 
-    Labels are for quality ``fitted``, of the search unless a rung (``then``) has it; those of a run are
-    for its space, device and budgets (all of its budgets, or none if one is given).
+    Labels are for the search, unless a rung (``then``) learns from them; those of a run are for its space,
+    device and budgets (all of its budgets, or none if one is given).
     """
     from vitnas.labelling import inherited
+    from vitnas.quality.parse import parse_quality
 
     if "labels" not in values:
         return {}
@@ -169,5 +169,6 @@ def _learned(values: Mapping[str, Any]) -> dict[str, Any]:
     budgets = dict(settings.pop("budgets", ()))
     if not any(name in values for name in LIMITS):
         settings |= {option.replace("-", "_"): limit for option, limit in budgets.items()}
-    learns = any(rung.rpartition(":")[0].strip() == LEARNS for rung in values.get("then", ()))
-    return settings if learns else {"quality": LEARNS, **settings}
+    rungs = [rung.rpartition(":")[0] for rung in values.get("then", ())]
+    learns = any(parse_quality(rung).needs("labels") for rung in rungs if rung)
+    return settings if learns else {"quality": LABELLED_QUALITY, **settings}
