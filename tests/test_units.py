@@ -19,13 +19,13 @@ from vitnas.units import parse_count, parse_duration, parse_pairs
     ],
 )
 def test_counts(text: str, value: int) -> None:
-    assert parse_count(text, "--trials") == value
+    assert parse_count(text, "`trials`") == value
 
 
 @pytest.mark.parametrize("text", ["", "0", "-3", "1.5", "k", "2MB", "nan", "1e400", "0.0001k", "_1"])
 def test_wrong_counts(text: str) -> None:
-    with pytest.raises(InvalidInput, match="--trials"):
-        parse_count(text, "--trials")
+    with pytest.raises(InvalidInput, match="`trials`"):
+        parse_count(text, "`trials`")
 
 
 @pytest.mark.parametrize(
@@ -33,18 +33,18 @@ def test_wrong_counts(text: str) -> None:
     [("90", 90.0), ("90s", 90.0), ("2m", 120.0), ("1h", 3600.0), ("1h30m", 5400.0), ("1.5 min", 90.0)],
 )
 def test_durations(text: str, seconds: float) -> None:
-    assert parse_duration(text, "--time") == seconds
+    assert parse_duration(text, "`time`") == seconds
 
 
 @pytest.mark.parametrize("text", ["", "0", "-3s", "abc", "2d", "1h30", "s", "1 2", "9" * 400])
 def test_wrong_durations(text: str) -> None:
-    with pytest.raises(InvalidInput, match="--time"):
-        parse_duration(text, "--time")
+    with pytest.raises(InvalidInput, match="`time`"):
+        parse_duration(text, "`time`")
 
 
 def test_pairs() -> None:
     given = ("size=3", "learning-rate = 1e-2", "is_greedy=True", "kind=near=far")
-    found = parse_pairs(given, "--strategy-option")
+    found = parse_pairs(given, "`strategy_options`")
     assert found == {"size": 3, "learning_rate": 0.01, "is_greedy": True, "kind": "near=far"}
     assert [type(value) for value in found.values()] == [int, float, bool, str]
 

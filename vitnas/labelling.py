@@ -125,7 +125,7 @@ def _known(run: Path, setup: Setup) -> Labels | None:
 def _free(run: Path, out: str | Path | None) -> Path:
     if out is not None:
         if (Path(out) / TABLE).exists():
-            raise RunError(f"{Path(out) / TABLE} exists already: take another --out, or remove it")
+            raise RunError(f"{Path(out) / TABLE} exists already: take another `out`, or remove it")
         return Path(out)
     number, place = 1, run / FOLDER
     while place.exists():

@@ -70,10 +70,9 @@ def score(
         InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution;
             the images cannot be used, or something is said of proxies without any.
     """
-    draws = {"repeats": repeats, "resolution_px": proxy_resolution_px, "batch": proxy_batch}
-    _check_proxies_given(proxies, {**draws, "images": images, "device": None if device == "cpu" else device})
-    if workers is not None:
-        _check_proxies_given(proxies, {"workers": workers})
+    draws = {"repeats": repeats, "proxy_resolution_px": proxy_resolution_px, "proxy_batch": proxy_batch}
+    beside = {"images": images, "device": None if device == "cpu" else device, "workers": workers}
+    _check_proxies_given(proxies, {**draws, **beside})
     devices = load_targets(split_targets(target))
     qualities = tuple(map(ProxyQuality, proxies))
     architectures = [load_architecture(file) for file in files]
@@ -150,7 +149,7 @@ def _check_proxies_given(proxies: Sequence[str], settings: dict[str, Any]) -> No
     """
     given = [name for name, value in settings.items() if value is not None]
     if given and not proxies:
-        raise InvalidInput(f"{given[0]} is for proxies: name one with --proxy (see 'vitnas proxies')")
+        raise InvalidInput(f"`{given[0]}` is for proxies: name one with `proxies` (see 'vitnas proxies')")
 
 
 def _about_devices(

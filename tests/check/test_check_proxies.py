@@ -225,7 +225,7 @@ def test_even_bands_hold_all_rows():
 
 @pytest.mark.parametrize("text", ["15M", "19M-15M", "a-b", ",", "1M-2M-3M", "0-15M"])
 def test_bands_that_are_none(text):
-    with pytest.raises(InvalidInput, match="--bands"):
+    with pytest.raises(InvalidInput, match="`bands`"):
         read_bands(text)
 
 
@@ -240,7 +240,7 @@ def test_wrong_settings(truth, tmp_path):
     refused(InvalidInput, "names a score twice", proxies=("weights+weights",))
     refused(UnknownName, "did you mean 'top1'", label="top-1")
     refused(UnknownName, "did you mean 'log-rank'", combine="logrank")
-    refused(InvalidInput, "--limit 5", limit=5)
+    refused(InvalidInput, "`limit` 5", limit=5)
     assert not (tmp_path / "none").exists()
     short = truth.with_name("short.csv")
     short.write_text("\n".join(truth.read_text().splitlines()[:10]))
@@ -258,5 +258,5 @@ def test_images_of_a_wrong_shape_stop_the_check_before_any_network(truth, tmp_pa
 
 
 def test_one_writer_a_folder(truth, tmp_path):
-    with RunLock(tmp_path), pytest.raises(RunLocked, match="another --out"):
+    with RunLock(tmp_path), pytest.raises(RunLocked, match="another `out`"):
         check_proxies(settings(truth), out=tmp_path)

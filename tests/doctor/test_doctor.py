@@ -113,7 +113,7 @@ def test_a_node_that_does_not_answer(cluster):
 @pytest.mark.parametrize(
     ("problem", "what"),
     [
-        (ClusterError("--ray auto: nobody answers"), "--ray auto: nobody answers"),
+        (ClusterError("`ray` auto: nobody answers"), "`ray` auto: nobody answers"),
         (missing_extra("ray", "ray"), "the package 'ray' is missing"),
     ],
 )

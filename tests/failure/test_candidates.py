@@ -22,7 +22,7 @@ WAYS = {  # workers, and what the fates lead to
         {
             **FAILS,
             "kill": "killed two workers (signal 9: most likely for want of memory)",
-            "hang": "did not finish within 10 s (--candidate-timeout)",
+            "hang": "did not finish within 10 s, the time limit of a candidate",
         },
     ),
     # batches of four: others share the batch of one that kills its worker

@@ -101,7 +101,7 @@ def test_the_held_out_predictions_stand_beside_the_profile(tmp_path: Path) -> No
         (Headings(metric="speed"), UnknownName, "unknown metric 'speed' (known: latency, throughput)"),
         (Headings(batch=0), InvalidInput, "batch 0 is none; it must be at least 1"),
         (Headings(batch=8), InvalidData, ":2: column 'batch': 64, but the profile is of batch 8"),
-        (Headings(), InvalidData, "but the profile is of batch 1; leave the row out, or give --batch"),
+        (Headings(), InvalidData, "but the profile is of batch 1; leave the row out, or give `batch`"),
     ],
 )
 def test_bad_headings(headings: Headings, kind: type[VitnasError], message: str, tmp_path: Path) -> None:

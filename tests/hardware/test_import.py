@@ -93,7 +93,7 @@ def test_what_nobody_states_is_said(kit):
     kit.write()
     conditions = kit.take(device=None, os=None).made.profile.conditions
     assert conditions.device == conditions.os == "not stated"
-    assert any("--device and --os" in text for text in kit.warnings)
+    assert any("`device` and `os`" in text for text in kit.warnings)
 
 
 def test_blocks_of_another_kit_are_refused_by_name(kit):
@@ -109,7 +109,7 @@ def test_blocks_of_another_kit_are_refused_by_name(kit):
 @pytest.mark.parametrize(("factor", "unit", "word"), [(1e-3, "s", "too fast"), (1e3, "us", "too slow")])
 def test_another_unit_is_refused_until_it_is_said(kit, factor, unit, word):
     kit.write({key: ms * factor for key, ms in kit.times.items()})
-    with pytest.raises(InvalidData, match=f"{word} for milliseconds: .*Say the unit with --unit"):
+    with pytest.raises(InvalidData, match=f"{word} for milliseconds: .*Say the unit with `unit`"):
         kit.take()
     result = kit.take(unit=unit)
     assert result.made.profile.table.empty_ms == pytest.approx(EMPTY_MS)
@@ -244,7 +244,7 @@ def test_an_edited_kit_is_refused(kit):
     with pytest.raises(InvalidData, match="its spaces give other models than it lists"):
         kit.take()
     with pytest.raises(
-        InvalidData, match=r"is no kit: it holds no kit.json; name the kit's folder with --kit"
+        InvalidData, match=r"is no kit: it holds no kit.json; name the kit's folder with `kit`"
     ):
         kit.take(kit=kit.folder / "models")
     (kit.folder / "kit.json").write_text('{"format": 9}')
@@ -257,16 +257,16 @@ def test_a_device_of_another_kind_is_not_overwritten(kit):
     result = kit.take()
     kit.take()  # an imported one may be imported again
     result.path.write_text(result.path.read_text().replace("kind: imported", "kind: measured"))
-    with pytest.raises(InvalidInput, match="was not imported; choose another --name"):
+    with pytest.raises(InvalidInput, match="was not imported; choose another `name`"):
         kit.take()
 
 
 def test_settings_are_checked(kit):
-    with pytest.raises(InvalidInput, match="--name: 'a/b' is no name of a file"):
+    with pytest.raises(InvalidInput, match="`name`: 'a/b' is no name of a file"):
         kit.take(name="a/b")
-    with pytest.raises(UnknownName, match="--unit: unknown unit 'min'"):
+    with pytest.raises(UnknownName, match="`unit`: unknown unit 'min'"):
         kit.take(unit="min")
-    with pytest.raises(UnknownName, match="--dtype: unknown dtype 'fp16'"):
+    with pytest.raises(UnknownName, match="`dtype`: unknown dtype 'fp16'"):
         kit.take(dtype="fp16")
 
 

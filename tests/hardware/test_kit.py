@@ -175,9 +175,9 @@ def test_a_folder_of_something_else_is_left_alone(settings, use, tmp_path):
 
 
 def test_settings_are_checked(settings, tmp_path):
-    with pytest.raises(InvalidInput, match="--copies: expected at least 1, got 0"):
+    with pytest.raises(InvalidInput, match="`copies`: expected at least 1, got 0"):
         settings(copies=0)
-    with pytest.raises(InvalidInput, match="--blocks: expected at least 5"):
+    with pytest.raises(InvalidInput, match="`blocks`: expected at least 5"):
         settings(blocks=2)
     with pytest.raises(UnknownName, match="did you mean 'coreml'"):
         write_kit(settings(runtime="core-ml"), Silent())

@@ -27,7 +27,7 @@ from vitnas.hardware.kit.results import InvalidResults, one_each, read_results
             "id;latency_ms\nempty;1,23\n",
             ":1: 'id' and 'latency_ms': the columns are missing; the columns must be",
         ),
-        ("id,latency_us\nempty,1\n", "rename 'latency_us' to latency_ms and say --unit us"),
+        ("id,latency_us\nempty,1\n", "rename 'latency_us' to latency_ms and say `unit` us"),
         ("id,time\nempty,1\n", "'latency_ms': the column is missing; found: id, time"),
         ("", "are missing; found: nothing"),
         ("id,latency_ms\n", "no row holds a time"),

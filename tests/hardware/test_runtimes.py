@@ -112,7 +112,7 @@ def test_a_gpu_refuses_threads_and_says_what_it_is(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
     said = _pytorch.Place(1).conditions("eager")
     assert (said.device, said.compute_units, said.dtype, said.threads) == ("Some GPU", "GPU", "float16", 0)
-    with pytest.raises(InvalidInput, match="--threads 4"):
+    with pytest.raises(InvalidInput, match="`threads` 4"):
         _pytorch.Place(4)
 
 

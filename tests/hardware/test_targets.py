@@ -143,7 +143,7 @@ def test_the_limit_is_named_in_the_dry_run_and_gives_way_to_an_option(devices):
     assert found.objectives == ("quality", "macs", "params")
     own = dry_run(SearchConfig("tiny", "board", budgets=(("max-activation-memory", "1MB"),)))
     assert list(own.budgets) == ["peak_bytes <= 976.6 KiB", "all"]
-    with pytest.raises(NothingFeasible, match=r"limit of board.*--max-activation-memory sets another limit"):
+    with pytest.raises(NothingFeasible, match=r"limit of board.*`max_activation_memory` sets another limit"):
         dry_run(SearchConfig("tiny", "board", batch=64))
 
 
@@ -170,14 +170,14 @@ def test_a_search_at_another_resolution_finds_networks_for_it(devices):
 @pytest.mark.parametrize(
     ("target", "changes", "error", "said"),
     [
-        ("phone,phone", {}, InvalidInput, "--target: 'phone' stands twice"),
+        ("phone,phone", {}, InvalidInput, "`target`: 'phone' stands twice"),
         ("phone,hardware_profiles/phone.yaml", {}, InvalidInput, "'phone' stands twice"),
         ("phone,lapptop", {}, UnknownName, "did you mean 'laptop'?"),
         ("phone,", {}, InvalidInput, "a name is missing"),
         ("phone", {"batch": 8}, InvalidInput, "phone holds latency at batch 1, not 8"),
         ("phone,gpu", {"batch": 1}, InvalidInput, "gpu holds throughput at batch 256, not 1"),
         ("laptop", {"resolution_px": 96}, InvalidInput, "laptop holds latency at 64 px, not 96 px"),
-        (None, {"resolution_px": 50}, InvalidInput, "--resolution-px 50: "),
+        (None, {"resolution_px": 50}, InvalidInput, "`resolution_px` 50: "),
         ("gpu", {"budgets": (("max-latency", "1ms"),)}, InvalidInput, "gpu holds throughput, not latency"),
         ("board", {"objectives": ("latency",)}, InvalidInput, "board holds limits only"),
     ],

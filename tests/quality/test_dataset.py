@@ -176,7 +176,7 @@ def test_wrong_files_are_one_line(tmp_path, arrays, said):
 
 
 def test_what_cannot_be_opened(tmp_path):
-    with pytest.raises(InvalidInput, match="--data: no such folder or file"):
+    with pytest.raises(InvalidInput, match="`data`: no such folder or file"):
         load_dataset(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
     with pytest.raises(InvalidInput, match="no classes in it"):

@@ -165,10 +165,10 @@ def test_combined_qualities_of_genomes_keep_their_scores(folder):
     ("quality", "combine", "error", "said"),
     [
         ("naswot+tokenentropy", None, UnknownName, "did you mean 'token_entropy'?"),
-        ("naswot+naswot", None, InvalidInput, "--quality naswot+naswot: 'naswot' stands twice"),
+        ("naswot+naswot", None, InvalidInput, "`quality` naswot+naswot: 'naswot' stands twice"),
         ("naswot+token-entropy+token_entropy", None, InvalidInput, "stands twice"),
         ("naswot+", None, InvalidInput, "a name is missing in 'naswot+'"),
-        ("naswot", "standard", InvalidInput, "--combine standard: 'naswot' is one score"),
+        ("naswot", "standard", InvalidInput, "`combine` standard: 'naswot' is one score"),
         (PAIR, "logrank", UnknownName, "did you mean 'log-rank'?"),
     ],
 )

@@ -82,10 +82,10 @@ def test_changed_labels_are_refused(labels):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": None, "label": None}, "--quality fitted needs --labels"),
-        ({"quality": "capacity"}, "--labels is for --quality fitted; 'capacity' learns from none"),
-        ({"labels": None, "quality": "capacity"}, "--label names a column of --labels"),
-        ({"label": None}, r"several columns may be labels \(top1, epochs\); name one with --label"),
+        ({"labels": None, "label": None}, "`quality` fitted needs `labels`"),
+        ({"quality": "capacity"}, "`labels` is for `quality` fitted; 'capacity' learns from none"),
+        ({"labels": None, "quality": "capacity"}, "`label` names a column of `labels`"),
+        ({"label": None}, r"several columns may be labels \(top1, epochs\); name one with `label`"),
         ({"label": "top"}, "unknown label 'top'; did you mean 'top1'"),
         ({"labels": "none.csv"}, "none.csv: cannot be read as a table"),
         ({"labels": "runs"}, "'runs' is neither a table of labels nor a run folder"),

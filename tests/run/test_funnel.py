@@ -116,14 +116,14 @@ def test_a_front_that_is_too_small_goes_in_whole_and_it_is_said(folder):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"then": ("naswto:9",)}, "--then naswto:9: unknown quality 'naswto'; did you mean 'naswot'?"),
-        ({"then": ("naswot+:9",)}, "--then naswot+:9: a name is missing"),
-        ({"then": ("naswot+naswot:9",)}, "--then naswot+naswot:9: 'naswot' stands twice"),
-        ({"then": ("train:9",)}, "--then train:9 needs --data"),
-        ({"then": ("train+depth:9",)}, "--then train+depth:9: 'train' is combined with nothing"),
-        ({"then": ("depth:9",), "objectives": ("params", "macs")}, "--then depth:9: a rung chooses by its"),
-        ({"then": ("fitted:9",)}, "--then fitted:9 needs --labels"),
-        ({"then": ("depth:9",), "combine": "log-rank"}, "--combine log-rank: 'capacity' is one score"),
+        ({"then": ("naswto:9",)}, "`then` naswto:9: unknown quality 'naswto'; did you mean 'naswot'?"),
+        ({"then": ("naswot+:9",)}, "`then` naswot+:9: a name is missing"),
+        ({"then": ("naswot+naswot:9",)}, "`then` naswot+naswot:9: 'naswot' stands twice"),
+        ({"then": ("train:9",)}, "`then` train:9 needs `data`"),
+        ({"then": ("train+depth:9",)}, "`then` train+depth:9: 'train' is combined with nothing"),
+        ({"then": ("depth:9",), "objectives": ("params", "macs")}, "`then` depth:9: a rung chooses by its"),
+        ({"then": ("fitted:9",)}, "`then` fitted:9 needs `labels`"),
+        ({"then": ("depth:9",), "combine": "log-rank"}, "`combine` log-rank: 'capacity' is one score"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(folder, changes, said):

@@ -45,7 +45,7 @@ class Shuffled(Serial):
 
     def answer(self, task, genome):
         if genome.sum() % 7 == 0:
-            return Failure("did not finish within 1 s (--candidate-timeout)")
+            return Failure("did not finish within 1 s, the time limit of a candidate")
         record = {"id": task.space.decode(genome).id, "failures": {}, "seconds": 0.5}
         record["scores"] = {own.name: float(genome.sum()) for own in task.qualities}
         return record | ({"health": {"verdict": "ok", "reasons": []}} if task.also else {})
@@ -111,7 +111,7 @@ def test_a_state_spares_the_replay(search, monkeypatch):
 def test_unordered_runs_say_so_and_end(search):
     result = search("run", 1, trials=40, in_flight=12, ordered=False)
     assert result.trials == 40 and UNORDERED in result.notes
-    assert any("--unordered" in str(line) for line in notes(result, result.front))
+    assert any("(unordered)" in str(line) for line in notes(result, result.front))
     manifest = json.loads((Path("runs") / "run" / "manifest.json").read_text())
     assert manifest["config"]["ordered"] is False and manifest["config"]["in_flight"] == 12
     assert search("run", resume=50).trials == 50
@@ -128,8 +128,8 @@ def test_failures_are_counted_by_kind(search):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"in_flight": 8}, "--in-flight: quality 'capacity' builds no networks"),
-        ({"ordered": False}, "--unordered"),
+        ({"in_flight": 8}, "`in_flight`: quality 'capacity' builds no networks"),
+        ({"ordered": False}, "`unordered`"),
     ],
 )
 def test_settings_that_nothing_would_obey_are_refused(folder, changes, said):
@@ -141,9 +141,9 @@ def test_settings_that_nothing_would_obey_are_refused(folder, changes, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"in_flight": 2}, "3 workers, but 2 candidates in flight: some will idle; --in-flight 12"),
-        ({"in_flight": 12, "strategy": "optuna-tpe"}, "--in-flight: strategy 'optuna-tpe' learns from all"),
-        ({"ordered": False, "strategy": "reinforce"}, "--unordered: strategy 'reinforce' learns from all"),
+        ({"in_flight": 2}, "3 workers, but 2 candidates in flight: some will idle; `in_flight` 12"),
+        ({"in_flight": 12, "strategy": "optuna-tpe"}, "`in_flight`: strategy 'optuna-tpe' learns from all"),
+        ({"ordered": False, "strategy": "reinforce"}, "`unordered`: strategy 'reinforce' learns from all"),
     ],
 )
 def test_what_has_less_effect_than_hoped_is_said(folder, monkeypatch, changes, said):

@@ -177,17 +177,17 @@ def test_other_images_are_refused_on_resuming(tune, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"data": None}, "--quality train needs --data"),
-        ({"quality": "capacity"}, "--data is for trainings, and quality 'capacity' trains nothing"),
-        ({"quality": "macs", "data": None}, "--epochs is for trainings"),
+        ({"data": None}, "`quality` train needs `data`"),
+        ({"quality": "capacity"}, "`data` is for trainings, and quality 'capacity' trains nothing"),
+        ({"quality": "macs", "data": None}, "`epochs` is for trainings"),
         (
             {"quality": "params", "data": None, "epochs": None, "train_batch": None, "early_stop": False},
-            "--no-early-stop is for trainings",
+            "`early_stop` is for trainings",
         ),
         ({"quality": "train+naswot"}, "'train' is combined with nothing"),
         ({"quality": "trane"}, "did you mean 'train'?"),
-        ({"learning_rate": -1.0}, "--learning-rate: expected a number above 0, got -1"),
-        ({"data": "nowhere"}, "--data: no such folder or file: nowhere"),
+        ({"learning_rate": -1.0}, "`learning_rate`: expected a number above 0, got -1"),
+        ({"data": "nowhere"}, "`data`: no such folder or file: nowhere"),
     ],
 )
 def test_wrong_settings_are_one_line(tune, changes, said):

@@ -59,7 +59,7 @@ def test_a_bound_that_leaves_a_size_far_away_is_named(small, judge):
 
 
 def test_sizes_out_of_reach(small, judge):
-    with pytest.raises(InvalidInput, match=r"--to 100: .* reaches \d+(\.\d+)? K? ?parameters at the least"):
+    with pytest.raises(InvalidInput, match=r"`to` 100: .* reaches \d+(\.\d+)? K? ?parameters at the least"):
         check_reach(small, (100, 60_000), judge(), FINE)
     narrow = CompoundSettings(width_ratio=1.0, depth_ratio=1.01)
     with pytest.raises(InvalidInput, match="at the most with these ratios"):

@@ -94,7 +94,7 @@ class Stops(Silent):
 @pytest.mark.parametrize("after", [1, 2])
 def test_an_interrupted_growth_ends_with_the_same_family(proxies, after):
     whole = job.run_scale(asvit(), root="whole", name="run")
-    with pytest.raises(KeyboardInterrupt, match="vitnas scale --resume"):
+    with pytest.raises(KeyboardInterrupt, match="load_run"):
         job.run_scale(asvit(), root="parts", name="run", listener=Stops(after))
     assert json.loads((proxies / "parts/run/manifest.json").read_text())["state"] == "interrupted"
     parts = job.resume_scale("parts/run")
@@ -139,7 +139,7 @@ def test_compound_keeps_the_resolution_where_a_device_knows_few(proxies, devices
     assert "phone does not answer for 32 px" in result.document["notes"][0]
     assert all(m["costs"]["latency_ms"] > 0 and m["scores"]["deep"] for m in result.document["members"])
     settings = {"resolution_ratio": 1.15}
-    with pytest.raises(InvalidInput, match="or keep the resolution with --resolution-ratio 1"):
+    with pytest.raises(InvalidInput, match="or keep the resolution with `resolution_ratio` 1"):
         job.run_scale(ScaleConfig(SEED, "compound", (10**6,), target="phone", settings=settings), name="no")
 
 
@@ -197,10 +197,10 @@ def test_a_run_that_changed_or_is_another_command_s_is_refused(proxies):
     ("changes", "said"),
     [
         ({"rule": "asvti"}, "did you mean 'asvit'"),
-        ({"settings": {"shrink": 0.9}}, "--shrink is a setting of --rule contract"),
-        ({"settings": {"proxy_width": 0.0}}, "--proxy-width: expected above 0"),
-        ({"sizes": ()}, "--to: expected ascending sizes"),
-        ({"seed": -1}, "--seed"),
+        ({"settings": {"shrink": 0.9}}, "`shrink` is a setting of `rule` contract"),
+        ({"settings": {"proxy_width": 0.0}}, "`proxy_width`: expected above 0"),
+        ({"sizes": ()}, "`to`: expected ascending sizes"),
+        ({"seed": -1}, "`seed`"),
         ({"rule": "compound", "settings": {"depth_ratio": 1, "width_ratio": 1}}, "both 1"),
     ],
 )
@@ -212,5 +212,5 @@ def test_wrong_settings(changes, said):
 def test_sizes_as_people_write_them():
     assert parse_sizes("5M, 12.5M,26M") == (5_000_000, 12_500_000, 26_000_000)
     for text in ("", "5M,,6M", "6M,5M", "5M,5M", "-1M", "5X"):
-        with pytest.raises(InvalidInput, match="--to"):
+        with pytest.raises(InvalidInput, match="`to`"):
             parse_sizes(text)

@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_said_in_one_line(option: str, text: str, says: s
 
 
 def test_the_option_stands_in_the_message() -> None:
-    with pytest.raises(InvalidBudget, match=r"^--max-params: "):
+    with pytest.raises(InvalidBudget, match=r"^`max_params`: "):
         parse_budget("--max-params", "13 parsecs")
 
 
@@ -98,9 +98,9 @@ def test_without_budgets_everything_is_within() -> None:
 
 def test_contradictory_budgets_are_refused() -> None:
     low, high = parse_budget("min-params", "20M"), parse_budget("max-params", "13M")
-    with pytest.raises(InvalidBudget, match=r"--min-params 20.0 M lies above --max-params 13.0 M"):
+    with pytest.raises(InvalidBudget, match=r"`min_params` 20.0 M lies above `max_params` 13.0 M"):
         check_budgets([high, low])
-    with pytest.raises(InvalidBudget, match=r"--max-params is given twice"):
+    with pytest.raises(InvalidBudget, match=r"`max_params` is given twice"):
         check_budgets([high, high])
     fine = (parse_budget("min-params", "13M"), high, parse_budget("max-latency", "1ms"))
     assert check_budgets(fine) == fine

@@ -180,7 +180,7 @@ def test_failures_are_counted_by_kind_and_new_candidates_alone(problem):
 @pytest.mark.parametrize(
     ("reason", "kind"),
     [
-        ("did not finish within 30 s (--candidate-timeout)", "hung"),
+        ("did not finish within 30 s, the time limit of a candidate", "hung"),
         ("killed by the system for want of memory", "killed for memory"),
         ("killed two workers (exit code 3)", "killed two workers"),
         ("ValueError: divisible by three", "ValueError"),

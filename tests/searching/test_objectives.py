@@ -49,13 +49,17 @@ def test_objectives_are_resolved_for_the_devices(
 @pytest.mark.parametrize(
     ("devices", "asked", "said"),
     [
-        ((), ("latency",), "latency needs a device: name one with --target"),
+        ((), ("latency",), "latency needs a device: name one with `target`"),
         ((), ("throughput",), "throughput needs a device"),
         ((A,), ("latecy",), "unknown objective 'latecy'; did you mean 'latency'?"),
-        ((A, B), ("latency@c",), "--objective latency@c: unknown target 'c'"),
+        ((A, B), ("latency@c",), "`objectives` latency@c: unknown target 'c'"),
         ((A, B), ("latency", "latency@a"), "an objective stands twice in latency, latency@a"),
         ((GPU,), ("latency",), "gpu holds throughput, not latency; take the objective throughput"),
-        ((A, GPU), ("throughput@a",), "a holds latency, not throughput; take the objective latency or --max"),
+        (
+            (A, GPU),
+            ("throughput@a",),
+            "a holds latency, not throughput; take the objective latency or `max_l",
+        ),
         ((BOARD,), ("latency",), "board holds limits only, not latency; choose another device"),
         ((A, B), ("params@a",), "'params' is the same on every device; leave 'a' out"),
         ((A,), ("quality@a",), "'quality' is the same on every device"),
@@ -109,7 +113,7 @@ def test_budgets_hold_on_all_devices_or_on_each() -> None:
     ("option", "text", "devices", "error", "said"),
     [
         ("max-latency", "1ms", (), InvalidInput, "latency needs a device"),
-        ("max-latency", "1ms", (GPU,), InvalidInput, "--max-latency: gpu holds throughput, not latency"),
+        ("max-latency", "1ms", (GPU,), InvalidInput, "`max_latency`: gpu holds throughput, not latency"),
         ("min-throughput", "5k", (A,), InvalidInput, "a holds latency, not throughput"),
         ("max-latency", "1ms", (BOARD,), InvalidInput, "board holds limits only"),
         (
@@ -117,7 +121,7 @@ def test_budgets_hold_on_all_devices_or_on_each() -> None:
             "aa=1ms",
             (A, B),
             UnknownName,
-            "--max-latency: unknown target 'aa'; did you mean 'a'?",
+            "`max_latency`: unknown target 'aa'; did you mean 'a'?",
         ),
         ("max-latency", "a=1ms,2ms", (A, B), InvalidBudget, "'2ms' is no DEVICE=LIMIT"),
         ("max-latency", "a=", (A, B), InvalidBudget, "'a=' is no DEVICE=LIMIT"),
@@ -136,7 +140,7 @@ def test_wrong_budgets_are_one_line(
 
 
 def test_a_limit_twice_for_one_device_is_refused() -> None:
-    with pytest.raises(InvalidBudget, match="--max-latency is given twice for a"):
+    with pytest.raises(InvalidBudget, match="`max_latency` is given twice for a"):
         check_budgets(parse_budgets("max-latency", "a=1ms,a=2ms", Figures((A, B))))
 
 

@@ -26,16 +26,16 @@ def test_rungs_are_a_quality_and_a_number() -> None:
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        (["naswot"], "--then naswot: how many networks does it take? write QUALITY:N, such as naswot:1000"),
-        (["naswot:"], "--then naswot:: how many networks does it take?"),
-        ([":16"], "--then :16: what does it score with?"),
-        ([""], "--then : how many networks does it take?"),
-        (["naswot:0"], "--then naswot:0: '0' is not a whole number of at least 1"),
+        (["naswot"], "`then` naswot: how many networks does it take? write QUALITY:N, such as naswot:1000"),
+        (["naswot:"], "`then` naswot:: how many networks does it take?"),
+        ([":16"], "`then` :16: what does it score with?"),
+        ([""], "`then` : how many networks does it take?"),
+        (["naswot:0"], "`then` naswot:0: '0' is not a whole number of at least 1"),
         (["naswot:-3"], "'-3' is not a whole number"),
         (["naswot:1.5"], "'1.5' is not a whole number"),
         (["naswot:many"], "'many' is not a whole number"),
-        (["capacity:10"], "--then capacity:10: 'capacity' has scored its candidates already; leave it out"),
-        (["naswot:9", "naswot:4"], "--then naswot:4: 'naswot' has scored"),
+        (["capacity:10"], "`then` capacity:10: 'capacity' has scored its candidates already; leave it out"),
+        (["naswot:9", "naswot:4"], "`then` naswot:4: 'naswot' has scored"),
         (["token-entropy+naswot:9", "naswot+token_entropy:4"], "has scored its candidates already"),
     ],
 )

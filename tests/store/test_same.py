@@ -15,7 +15,7 @@ CONFIG = SearchConfig("tiny", budgets=(("max-params", "60k"),), objectives=("qua
 
 def check(**changes):
     given = dataclasses.replace(CONFIG, **changes)
-    require_same(CONFIG.to_dict(), given.to_dict(), Path("runs/a"), changeable=("--trials", "--time"))
+    require_same(CONFIG.to_dict(), given.to_dict(), Path("runs/a"), changeable=("trials", "time"))
 
 
 def test_the_same_command_and_what_may_change():
@@ -26,18 +26,18 @@ def test_the_same_command_and_what_may_change():
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"seed": 1, "front": 3}, "the run has --seed 0, this command --seed 1"),
-        ({"target": "phone"}, "the run has no --target, this command --target phone"),
-        ({"budgets": ()}, "the run has --max-params 60k, this command no --max-params"),
+        ({"seed": 1, "front": 3}, "the run has `seed` 0, this command `seed` 1"),
+        ({"target": "phone"}, "the run has no `target`, this command `target` phone"),
+        ({"budgets": ()}, "the run has `max_params` 60k, this command no `max_params`"),
         (
             {"budgets": (("max-params", "61k"),)},
-            "the run has --max-params 60k, this command --max-params 61k",
+            "the run has `max_params` 60k, this command `max_params` 61k",
         ),
         (
             {"objectives": ("quality",)},
-            "the run has --objective quality,params, this command --objective quality",
+            "the run has `objectives` quality,params, this command `objectives` quality",
         ),
-        ({"random_arm": False}, "the run has no --random-arm, this command --random-arm switched off"),
+        ({"random_arm": False}, "the run has no `random_arm`, this command `random_arm` switched off"),
     ],
 )
 def test_the_first_setting_that_differs_is_named(changes, said):

@@ -100,18 +100,18 @@ def test_a_search_with_a_mirror_is_the_same_search(searched_runs: Path) -> None:
 
 def test_a_mirror_that_fails_says_so_once(run: RunFolder, setup: Setup) -> None:
     heard = Heard()
-    url = StorageUrl("sqlite:////nowhere/to/be/found.db", "--mirror")
+    url = StorageUrl("sqlite:////nowhere/to/be/found.db", "`mirror`")
     with Mirror(url, setup, run, heard, pace=HURRY) as beside:
         wait_for(lambda: heard.warnings)
         time.sleep(0.1)  # it tries again
     assert not beside._thread.is_alive()
     (said,) = heard.warnings
-    assert said.startswith("--mirror: sqlite:////nowhere/to/be/found.db: unable to open database file; ")
-    assert said.endswith(f"'vitnas study {run.path} --storage URL' adds the rest")
+    assert said.startswith("`mirror`: sqlite:////nowhere/to/be/found.db: unable to open database file; ")
+    assert said.endswith(f"'vitnas study {run.path}' adds the rest")
 
 
 def test_no_password_in_what_it_says(run: RunFolder, setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = StorageUrl("postgresql+psycopg://me:s3cret@host/db", "--mirror")
+    url = StorageUrl("postgresql+psycopg://me:s3cret@host/db", "`mirror`")
 
     def fails(*_: Any) -> None:
         raise RuntimeError(f"cannot reach {url.text}")
@@ -165,5 +165,5 @@ def test_an_interrupted_search_is_brought_over(run: RunFolder, setup: Setup) -> 
 
 def test_a_wrong_url_is_refused_before_the_search() -> None:
     assert mirror_url(None) is None
-    with pytest.raises(StorageError, match="--mirror: this is no URL of a database"):
+    with pytest.raises(StorageError, match="`mirror`: this is no URL of a database"):
         mirror_url("study.db")

@@ -152,7 +152,7 @@ def test_a_wrong_password_is_one_line_without_it(server: str, spec: StudySpec) -
     with pytest.raises(StorageError, match='password authentication failed for user "vitnas"') as raised:
         StudyWriter(StorageUrl(f"postgresql+psycopg://vitnas:wr0ng-word@{server}"), spec)
     said = str(raised.value)
-    assert said.startswith(f"--storage: postgresql+psycopg://vitnas:***@{server}: ")
+    assert said.startswith(f"`storage`: postgresql+psycopg://vitnas:***@{server}: ")
     assert "wr0ng-word" not in said and "\n" not in said
 
 

@@ -99,7 +99,7 @@ def test_failed_candidates_are_failed_trials(runs: Path) -> None:
     known = {bytes(r["genome"]) for r in read_log(log)}
     new = [g for g in space.sample(40, np.random.default_rng(9)) if g.tobytes() not in known][:4]
     said = [
-        {"failure": "did not finish within 30 s (--candidate-timeout)"},
+        {"failure": "did not finish within 30 s, the time limit of a candidate"},
         {"scores": {}, "failures": {"naswot": "killed two workers (exit code 3)"}},
         {"scores": {"naswot": None}},
         {"scores": {"token_entropy": 2.0}},  # only checked: no quality, and no reason for it
@@ -113,7 +113,7 @@ def test_failed_candidates_are_failed_trials(runs: Path) -> None:
     failed = [trials[g.tobytes().hex()] for g in new[:3]]
     assert [t.state.name for t in failed] == ["FAIL"] * 3 and failed[0].values is None
     assert [t.user_attrs["failure"] for t in failed] == [
-        "did not finish within 30 s (--candidate-timeout)",
+        "did not finish within 30 s, the time limit of a candidate",
         "killed two workers (exit code 3)",
         "the score is no finite number",
     ]
@@ -142,7 +142,7 @@ def test_a_limit_takes_some_of_the_front_and_more_of_it_later(runs: Path) -> Non
     more = write_study(runs / "ranked", "sqlite:///study.db")
     assert more.left_out == 0 and more.added == more.trials - few.trials > 0
     by_genome(study_of("ranked"))
-    with pytest.raises(InvalidInput, match="--limit: expected at least 0"):
+    with pytest.raises(InvalidInput, match="`limit`: expected at least 0"):
         write_study(runs / "ranked", "sqlite:///study.db", limit=-1)
 
 

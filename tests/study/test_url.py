@@ -46,8 +46,8 @@ def test_messages_are_scrubbed_in_every_spelling() -> None:
 
 @pytest.mark.parametrize("text", ["study.db", "", f"me:{SECRET}@host", f"postgresql://me:{SECRET}@host:x/db"])
 def test_what_is_no_url_is_not_repeated(text: str) -> None:
-    with pytest.raises(StorageError, match="--mirror: this is no URL of a database") as raised:
-        StorageUrl(text, "--mirror")
+    with pytest.raises(StorageError, match="`mirror`: this is no URL of a database") as raised:
+        StorageUrl(text, "`mirror`")
     assert SECRET not in "".join(traceback.format_exception(raised.value))
 
 

@@ -121,11 +121,11 @@ def test_a_study_of_something_else_is_refused(
     url: StorageUrl, spec: StudySpec, trials: list[StudyTrial]
 ) -> None:
     StudyWriter(url, spec).add(trials)
-    with pytest.raises(StorageError, match=r"--storage: the study 'run-1' in sqlite.* is of another run"):
+    with pytest.raises(StorageError, match=r"`storage`: the study 'run-1' in sqlite.* is of another run"):
         StudyWriter(url, dataclasses.replace(spec, run="f" * 16))
     other = optuna.create_study(storage=url.text, study_name="mine", directions=["maximize", "minimize"])
     other.add_trial(load(url).trials[0])
-    with pytest.raises(StorageError, match="was not written by vitnas; take another --name"):
+    with pytest.raises(StorageError, match="was not written by vitnas; take another `name`"):
         StudyWriter(url, dataclasses.replace(spec, name="mine"))
     with pytest.raises(StorageError, match="has other objectives"):
         StudyWriter(url, dataclasses.replace(spec, metrics=(("quality", "maximize"),)))

@@ -78,7 +78,7 @@ def test_a_task_that_hangs_is_ended_and_the_others_go_on():
     with Processes(2, timeout_s=0.5) as workers:
         results = dict(workers.map(time.sleep, [0.0, 60.0, 0.0, 0.0]))
     failure = results.pop(1)
-    assert failure == Failure("did not finish within 0.5 s (--candidate-timeout)")
+    assert failure == Failure("did not finish within 0.5 s, the time limit of a candidate")
     assert results == {0: None, 2: None, 3: None}
 
 

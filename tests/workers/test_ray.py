@@ -39,7 +39,7 @@ def workers_on(cluster, **settings):
 def test_tasks_that_hang_or_kill_are_found_among_others(cluster, helper):
     with workers_on(cluster, timeout_s=1.5, batch=5) as workers:
         results = dict(workers.map(helper.poison, range(20)))
-    assert results.pop(11) == Failure("did not finish within 1.5 s (--candidate-timeout)")
+    assert results.pop(11) == Failure("did not finish within 1.5 s, the time limit of a candidate")
     assert results.pop(7).reason.startswith("killed two workers (")
     assert results == {k: k * k for k in range(20) if k not in (7, 11)}
 
@@ -128,7 +128,7 @@ def test_nobody_listens():
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with pytest.raises(
-        ClusterError, match=rf"--ray 127.0.0.1:{port}: Connection refused; is the head running"
+        ClusterError, match=rf"`ray` 127.0.0.1:{port}: Connection refused; is the head running"
     ):
         make_workers(WorkerSettings(ray=f"127.0.0.1:{port}"))
 
@@ -184,7 +184,7 @@ def test_another_ray_or_python_is_named():
     )
     said = joining._why("auto", RuntimeError(text))
     assert said == (
-        "--ray auto: the cluster has Ray 2.49.0 on Python 3.11.8, this machine Ray 2.60.0 on Python 3.11.7: "
+        "`ray` auto: the cluster has Ray 2.49.0 on Python 3.11.8, this machine Ray 2.60.0 on Python 3.11.7: "
         "they must be the same"
     )
 

@@ -12,12 +12,12 @@ from vitnas.workers.processes import usable_cores
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"number": 0}, "--workers: expected at least 1, got 0"),
-        ({"cpus_per_worker": 0}, "--cpus-per-worker: expected more than 0, got 0"),
-        ({"cpus_per_worker": float("nan")}, "--cpus-per-worker"),
-        ({"gpus_per_worker": -1, "ray": "local"}, "--gpus-per-worker: expected at least 0, got -1"),
-        ({"gpus_per_worker": 0.5}, "--gpus-per-worker needs --ray"),
-        ({"timeout_s": 0}, "--candidate-timeout: expected more than 0 s"),
+        ({"number": 0}, "`workers`: expected at least 1, got 0"),
+        ({"cpus_per_worker": 0}, "`cpus_per_worker`: expected more than 0, got 0"),
+        ({"cpus_per_worker": float("nan")}, "`cpus_per_worker`"),
+        ({"gpus_per_worker": -1, "ray": "local"}, "`gpus_per_worker`: expected at least 0, got -1"),
+        ({"gpus_per_worker": 0.5}, "`gpus_per_worker` needs `ray`"),
+        ({"timeout_s": 0}, "`candidate_timeout`: expected more than 0 s"),
         ({"batch": 0, "ray": "local"}, "at least 1 task"),
         ({"batch": 8}, "a batch size is for Ray"),
     ],

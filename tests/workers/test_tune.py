@@ -75,7 +75,7 @@ def test_the_weak_are_ended_and_whatever_goes_wrong_is_told(cluster, tmp_path, c
         assert (found[name].values, found[name].failure) == ([1.0], ""), "held against those before it"
     assert (found["raises"].values, found["raises"].failure) == ([9.0], "ValueError: of no use")
     assert found["dies"].failure == "killed 3 workers (its process ended: want of memory, or a crash)"
-    assert found["hangs"].failure == "did not finish within 5 s (--candidate-timeout)"
+    assert found["hangs"].failure == "did not finish within 5 s, the time limit of a candidate"
     assert found["dies_once"].values == [10.0 * epoch for epoch in range(1, EPOCHS + 1)]
     assert not (tmp_path / "tune").exists(), "what Tune writes is gone"
     assert capfd.readouterr() == ("", ""), "Ray has nothing to say"

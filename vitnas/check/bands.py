@@ -69,13 +69,13 @@ def read_bands(text: str) -> list[tuple[float, float]]:
     for piece in filter(None, (p.strip() for p in text.split(","))):
         ends = piece.split("-")
         if len(ends) != 2:
-            raise InvalidInput(f"--bands: '{piece}' is not LOW-HIGH, such as 15M-19M")
-        low, high = (parse_quantity("params", end, where="--bands") for end in ends)
+            raise InvalidInput(f"`bands`: '{piece}' is not LOW-HIGH, such as 15M-19M")
+        low, high = (parse_quantity("params", end, where="`bands`") for end in ends)
         if low >= high:
-            raise InvalidInput(f"--bands: '{piece}' ends before it begins")
+            raise InvalidInput(f"`bands`: '{piece}' ends before it begins")
         bands.append((low, high))
     if not bands:
-        raise InvalidInput("--bands names no band; write LOW-HIGH, such as 15M-19M")
+        raise InvalidInput("`bands` names no band; write LOW-HIGH, such as 15M-19M")
     return bands
 
 

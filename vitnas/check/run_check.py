@@ -64,7 +64,7 @@ def check_proxies(
     if bands is None:
         bands = even_bands(params, len(truth.sample))
     folder.mkdir(parents=True, exist_ok=True)
-    with RunLock(folder, option="--out"), make_workers(workers) as pool:
+    with RunLock(folder, option="`out`"), make_workers(workers) as pool:
         scores = _measure(settings, asked, truth, counts, folder, pool, listener or Silent())
         compared = Comparison(truth, parts(truth.groups, params, bands), settings.draws.seed)
         entries = [compared.entry(score) for score in scores]

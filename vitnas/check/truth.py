@@ -82,7 +82,7 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
         InvalidInput: a sum of a score with itself.
     """
     if settings.combine not in COMBINATIONS:
-        raise unknown("combination", settings.combine, COMBINATIONS, where="--combine")
+        raise unknown("combination", settings.combine, COMBINATIONS, where="`combine`")
     known = plugins.list_plugins("proxy")
     asked: dict[str, tuple[str, ...]] = {}
     for name in settings.proxies or known:
@@ -91,10 +91,10 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
             if member in (*BASELINES, CAPACITY) and len(members) > 1:
                 continue
             if member not in known and not member.endswith(".py"):
-                raise unknown("proxy", member, known, where="--proxy")
+                raise unknown("proxy", member, known, where="`proxies`")
             ProxyQuality(member)
         if len(set(members)) < len(members):
-            raise InvalidInput(f"--proxy {name}: names a score twice")
+            raise InvalidInput(f"`proxies` {name}: names a score twice")
         asked["+".join(members)] = members
     return asked
 
@@ -121,7 +121,7 @@ def read_truth(settings: CheckSettings) -> Truth:
     sample = np.arange(len(kept))
     if settings.limit is not None:
         if settings.limit < MIN_ROWS:
-            raise InvalidInput(f"--limit {settings.limit}: a rank correlation takes {MIN_ROWS} at least")
+            raise InvalidInput(f"`limit` {settings.limit}: a rank correlation takes {MIN_ROWS} at least")
         rng = np.random.default_rng(settings.draws.seed)
         sample = stratified(space, rows.genomes[kept], groups, settings.limit, rng)
     return Truth(space, rows, label, labels[kept], len(rows) - len(kept), kept, sample)

@@ -10,6 +10,7 @@ import typer
 from vitnas.cli import _common
 from vitnas.cli import options as o
 from vitnas.cli._option import Option, takes
+from vitnas.cli._settings import in_options
 
 if TYPE_CHECKING:
     from vitnas.doctor.diagnose import Diagnosis, Finding
@@ -102,7 +103,8 @@ def _folder(folder: FolderReport) -> str:
 
 def _say(finding: Finding) -> None:
     mark = "mend" if finding.must else "note"
-    _paragraph("; ".join(filter(None, (f"{mark}: {finding.where}: {finding.what}", finding.mend))), indent="")
+    text = "; ".join(filter(None, (f"{mark}: {finding.where}: {finding.what}", finding.mend)))
+    _paragraph(in_options(text), indent="")
 
 
 def _paragraph(text: str, indent: str = INDENT) -> None:

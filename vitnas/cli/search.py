@@ -114,6 +114,9 @@ def _finish(result: SearchResult, as_json: bool) -> None:
         from vitnas.report.terminal.summary import report
 
         _common.console().print(report(result))
+        for file in result.files[:1]:
+            first = file.rpartition("/")[2].partition("-")[0]
+            typer.echo(f"next: vitnas export {result.path}/best/{first}-*.yaml --to onnx")
     go_on = f"vitnas search --resume {shlex.quote(str(result.path))}"
     if result.state == "interrupted":
         typer.echo(f"interrupted; this is the front so far. Go on with: {go_on}", err=True)

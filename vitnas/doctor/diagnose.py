@@ -169,7 +169,7 @@ def _sharing(where: str, seen: dict[str, Any], folder: FolderReport) -> list[Fin
     path = folder.path
     if not seen["shared"]:
         text = f"{path} is not this machine's: a search that loses its driver goes on only on this machine"
-        mend = "give --out a folder on storage that all nodes mount at the same place"
+        mend = "give `out` a folder on storage that all nodes mount at the same place"
         return [Finding(where, text, mend)]
     if not seen["writable"]:
         text = f"{path} cannot be written ({seen['problem']})"

@@ -47,11 +47,11 @@ class FolderReport:
     def problems(self) -> list[tuple[str, str, bool]]:
         """What is wrong, what to do about it, and whether it must be done."""
         if not self.writable:
-            mend = "let your user write there, or give another --out"
+            mend = "let your user write there, or give another `out`"
             return [(f"cannot be written: {self.problem}", mend, True)]
         found = []
         if not self.lockable:
-            found.append((f"cannot be locked: {self.problem}", "give another --out", True))
+            found.append((f"cannot be locked: {self.problem}", "give another `out`", True))
         elif not self.system_locks:
             text = "its file system has no locks; two drivers are kept apart by signs of life"
             found.append((text, "nothing, or storage with locks (NFS 4)", False))

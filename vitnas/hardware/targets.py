@@ -79,7 +79,7 @@ def load_targets(names: Sequence[str], folder: Path | None = None) -> tuple[Prof
     stems = [Path(name).stem for name in names]
     for stem in stems:
         if stems.count(stem) > 1:
-            raise InvalidInput(f"--target: '{stem}' stands twice in {','.join(names)}")
+            raise InvalidInput(f"`target`: '{stem}' stands twice in {','.join(names)}")
     if folder is not None:
         names = [str(folder / FOLDER / f"{stem}.yaml") for stem in stems]
     return tuple(load_device(name) for name in names)

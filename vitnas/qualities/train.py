@@ -58,7 +58,7 @@ def _notes(context: FitContext) -> list[str]:
     if early_stop:
         notes.append(
             "weak trainings were stopped early (ASHA): which ones depends on timing, so another run may end "
-            "with another front (with --no-early-stop it does not)"
+            "with another front (without early stopping it does not)"
         )
     classes = space.decode(context.pool[0]).classes
     if classes != data.classes:

@@ -111,12 +111,12 @@ def parse_quality(text: str, combine: str | None = None, *, where: str = "") -> 
     """
     names = split_quality(text, where=where)
     if combine is not None and combine not in COMBINATIONS:
-        raise unknown("combination", combine, COMBINATIONS, where="--combine")
+        raise unknown("combination", combine, COMBINATIONS, where="`combine`")
     classes = tuple(quality_class(name, where=where) for name in names)
     alone = next((n for n, cls in zip(names, classes, strict=True) if cls.rates == "trainings"), None)
     if alone is not None and len(names) > 1:
         raise InvalidInput(
-            f"{where or f'--quality {text}'}: '{alone}' is combined with nothing; write it alone"
+            f"{where or f'`quality` {text}'}: '{alone}' is combined with nothing; write it alone"
         )
     return QualityName(names, combine or COMBINATIONS[0], classes)
 
@@ -129,11 +129,11 @@ def split_quality(text: str, *, where: str = "") -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in text.split("+"))
     if not all(names):
-        raise InvalidInput(f"{where or '--quality'}: a name is missing in '{text}' (write one, or A+B)")
+        raise InvalidInput(f"{where or '`quality`'}: a name is missing in '{text}' (write one, or A+B)")
     same = [name.replace("-", "_") for name in names]
     twice = next((name for k, name in enumerate(same) if name in same[:k]), None)
     if twice is not None:
-        raise InvalidInput(f"{where or f'--quality {text}'}: '{twice}' stands twice")
+        raise InvalidInput(f"{where or f'`quality` {text}'}: '{twice}' stands twice")
     return names
 
 

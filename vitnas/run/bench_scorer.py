@@ -20,7 +20,7 @@ OPEN_ASKS = (4, 16)  # at once, for few and many candidates in flight
 UNORDERED_ASKS = (4, 64)  # an ask is told whole: smaller ones waste less
 SMALL_ASK = 8  # up to here fewer asks are open, beyond it more
 UNORDERED = (
-    "scores were told as they came (--unordered): the same settings may lead to another front the next time"
+    "scores were told as they came (unordered): the same settings may lead to another front the next time"
 )
 
 
@@ -119,6 +119,6 @@ def _warn(setup: Setup, rating: Rating, workers: int, in_flight: int, late: bool
     elif workers > in_flight * rating.quality.repeats:
         listener.warn(
             f"{workers} workers, but {in_flight} candidates in flight: some will idle; "
-            f"--in-flight {4 * workers} keeps them busy (it is a setting of the search: the front will be "
+            f"`in_flight` {4 * workers} keeps them busy (it is a setting of the search: the front will be "
             "another)"
         )

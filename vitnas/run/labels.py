@@ -79,8 +79,7 @@ def label_files(source: str | Path) -> list[Path]:
         if not is_run(path):
             raise InvalidData(f"'{path}' is neither a table of labels nor a run folder")
         raise InvalidData(
-            f"the run {path} has no labels; 'vitnas label {path} -n 50' says what to label, "
-            f"'vitnas label {path} --add FILE.csv' adds them"
+            f"the run {path} has no labels; 'vitnas label {path}' says what to label, and adds them"
         )
     return files
 
@@ -103,7 +102,7 @@ def _only_label(rows: Rows) -> str:
     if not rows.labels:
         raise InvalidInput(f"{rows.source}: no column holds labels; expected a column of numbers")
     raise InvalidInput(
-        f"{rows.source}: several columns may be labels ({', '.join(rows.labels)}); name one with --label"
+        f"{rows.source}: several columns may be labels ({', '.join(rows.labels)}); name one with `label`"
     )
 
 
@@ -118,15 +117,15 @@ def labels_of(config: SearchConfig, space: Space, folder: Path | None) -> Labels
     if config.labels is None:
         if learns:
             raise InvalidInput(
-                f"{learns} needs --labels, a table of architectures with known accuracies or a "
-                "run with labels; 'vitnas label RUN -n 50' says which to label"
+                f"{learns} needs `labels`, a table of architectures with known accuracies or a "
+                "run with labels; 'vitnas label RUN' says which to label"
             )
         if config.label is not None:
-            raise InvalidInput("--label names a column of --labels, which is not given")
+            raise InvalidInput("`label` names a column of `labels`, which is not given")
         return None
     if not learns:
         names = ", ".join(config.qualities)
-        raise InvalidInput(f"--labels is for --quality fitted; '{names}' learns from none")
+        raise InvalidInput(f"`labels` is for `quality` fitted; '{names}' learns from none")
     if folder is None:
         return read_labels(config.labels, space, config.label).require()
     copy = read_labels(folder / LABELS, space)

@@ -171,7 +171,7 @@ def _table(
     except InvalidSpace as problem:
         if config.resolution_px is None:
             raise
-        raise InvalidInput(f"--resolution-px {config.resolution_px}: {problem}") from None
+        raise InvalidInput(f"`resolution_px` {config.resolution_px}: {problem}") from None
 
 
 def _pool(problem: SearchProblem, seed: int) -> Genomes:
@@ -187,7 +187,7 @@ def _why_nothing(problem: SearchProblem) -> str:
         low, high = extremes(problem.table, budget.cost)
         if (budget.excess(np.array([low, high])) > 0).all():
             reach = f"{format_quantity(budget.cost, low)} to {format_quantity(budget.cost, high)}"
-            other = f"; --{budget.option} sets another limit" if budget.device else ""
+            other = f"; `{budget.option.replace('-', '_')}` sets another limit" if budget.device else ""
             nothing = f"no architecture of '{problem.space.name}' meets {budget}"
             return f"{nothing}: the space reaches {reach}{other}"
     texts = " and ".join(str(b) for b in problem.budgets)

@@ -25,5 +25,5 @@ def preset(name: str) -> Mapping[str, Any]:
         UnknownName: no such preset.
     """
     if name not in PRESETS:
-        raise unknown("preset", name, PRESETS, where="--preset")
+        raise unknown("preset", name, PRESETS, where="`preset`")
     return PRESETS[name]

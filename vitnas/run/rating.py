@@ -80,19 +80,19 @@ def check_qualities(config: SearchConfig) -> None:
     searched, *rungs = qualities_of(config).values()
     if config.combine is not None and all(len(quality.names) == 1 for quality in (searched, *rungs)):
         raise InvalidInput(
-            f"--combine {config.combine}: '{config.quality}' is one score "
-            "(write --quality A+B, or leave it out)"
+            f"`combine` {config.combine}: '{config.quality}' is one score "
+            "(write `quality` A+B, or leave it out)"
         )
     given = given_asks(config)
     if given and not searched.is_expensive:
         raise InvalidInput(f"{given[0]}: quality '{config.quality}' builds no networks; leave it out")
     if searched.rates == "trainings" and not config.ordered:
-        raise InvalidInput("--unordered: trainings are told a round at a time; leave it out")
+        raise InvalidInput("`unordered`: trainings are told a round at a time; leave it out")
 
 
 def given_asks(config: SearchConfig) -> list[str]:
     """Settings about scoring at once that were given."""
-    given = {"--in-flight": config.in_flight is not None, "--unordered": not config.ordered}
+    given = {"`in_flight`": config.in_flight is not None, "`unordered`": not config.ordered}
     return [option for option, is_given in given.items() if is_given]
 
 

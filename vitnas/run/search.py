@@ -39,7 +39,7 @@ class Interrupted(KeyboardInterrupt):
     """A search was interrupted before it had found anything; its folder can be gone on with."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"interrupted; go on with {go_on(path)}")
+        super().__init__(f"interrupted; go on with: {go_on(path)}")
         self.path = path
 
 
@@ -142,7 +142,7 @@ def resume_search(
         kept = SearchConfig.from_dict(folder.open())
         if config is not None:
             trials, time_s = config.trials or trials, config.time_s
-            require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("--trials", "--time"))
+            require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("trials", "time"))
         if trials is not None:
             kept = dataclasses.replace(kept, trials=trials)
         kept = dataclasses.replace(kept, time_s=time_s)

@@ -38,7 +38,7 @@ def training_data(config: SearchConfig, space: Space) -> Dataset | None:
         return None
     if config.data is None:
         raise InvalidInput(
-            f"{needed_by} needs --data: labelled images, as a folder CLASS/*.jpg or an .npz file"
+            f"{needed_by} needs `data`: labelled images, as a folder CLASS/*.jpg or an .npz file"
         )
     if trains:
         _check_training(config, space)
@@ -51,19 +51,17 @@ def training_data(config: SearchConfig, space: Space) -> Dataset | None:
 def _check_training(config: SearchConfig, space: Space) -> None:
     rate = config.learning_rate
     if rate is not None and not (rate > 0 and math.isfinite(rate)):
-        raise InvalidInput(f"--learning-rate: expected a number above 0, got {rate:g}")
+        raise InvalidInput(f"`learning_rate`: expected a number above 0, got {rate:g}")
     require_tune()
     recipe_of_training(recipe_of(space))
 
 
 def _refuse_settings(config: SearchConfig, settings: Sequence[str]) -> None:
     for name in settings:
-        value = getattr(config, name)
-        if value is not None:
-            option = {("early_stop", False): "no-early-stop"}.get((name, value), name.replace("_", "-"))
+        if getattr(config, name) is not None:
             raise InvalidInput(
-                f"--{option} is for trainings, and quality '{'+'.join(config.qualities)}' trains nothing "
-                "(--quality train, or a rung --then train:16)"
+                f"`{name}` is for trainings, and quality '{'+'.join(config.qualities)}' trains nothing "
+                "(`quality` train, or a rung `then` train:16)"
             )
 
 

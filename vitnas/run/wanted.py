@@ -14,7 +14,7 @@ def qualities_of(config: SearchConfig) -> dict[str, QualityName]:
         UnknownName: neither a quality nor a proxy; suggests the closest one.
         InvalidInput: parts that cannot be combined.
     """
-    settings = {f"--quality {config.quality}": config.quality}
+    settings = {f"`quality` {config.quality}": config.quality}
     settings |= {f"{OPTION} {rung}": rung.quality for rung in config.rungs}
     return {where: parse_quality(text, config.combine, where=where) for where, text in settings.items()}
 

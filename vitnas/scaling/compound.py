@@ -205,7 +205,7 @@ def check_reach(seed: Architecture, sizes: Sequence[int], judge: Judge, settings
     if sizes[0] < smallest:
         reach = format_quantity("params", smallest)
         raise InvalidInput(
-            f"--to {asked}: compound scaling of {ladder.seed.name} reaches {reach} parameters at the least "
+            f"`to` {asked}: compound scaling of {ladder.seed.name} reaches {reach} parameters at the least "
             f"(one block a segment, widths of {ladder.settings.multiple})"
         )
     top = sizes[-1]
@@ -218,6 +218,6 @@ def check_reach(seed: Architecture, sizes: Sequence[int], judge: Judge, settings
     last = ladder.at(HIGH)
     if last is not None and last.params < top:
         raise InvalidInput(
-            f"--to {format_quantity('params', top)}: compound scaling of {ladder.seed.name} reaches "
+            f"`to` {format_quantity('params', top)}: compound scaling of {ladder.seed.name} reaches "
             f"{format_quantity('params', last.params)} parameters at the most with these ratios"
         )

@@ -79,15 +79,15 @@ class ScaleConfig:
 
     def __post_init__(self) -> None:
         if self.rule not in RULES:
-            raise unknown("rule", self.rule, RULES, where="--rule")
+            raise unknown("rule", self.rule, RULES, where="`rule`")
         for name, value in self.settings.items():
             _check_setting(self.rule, name, value)
         if not self.sizes or list(self.sizes) != sorted(set(self.sizes)) or self.sizes[0] < 1:
-            raise InvalidInput(f"--to: expected ascending sizes of at least 1, got {list(self.sizes)}")
+            raise InvalidInput(f"`to`: expected ascending sizes of at least 1, got {list(self.sizes)}")
         if self.seed < 0:
-            raise InvalidInput(f"--seed: expected at least 0, got {self.seed}")
+            raise InvalidInput(f"`seed`: expected at least 0, got {self.seed}")
         if self.rule == "compound" and all(self.setting(f"{n}_ratio") == 1 for n in ("depth", "width")):
-            raise InvalidInput("--depth-ratio and --width-ratio are both 1: then no network has another size")
+            raise InvalidInput("`depth_ratio` and `width_ratio` are both 1: then no network has another size")
 
     def setting(self, name: str) -> Any:
         """A setting of the rule, its default where the user gave none."""
@@ -130,15 +130,14 @@ class ScaleConfig:
 
 
 def _check_setting(rule: str, name: str, value: Any) -> None:
-    option = f"--{name.replace('_', '-')}"
     if name not in RANGES:
-        raise unknown(f"setting of --rule {rule}", name, DEFAULTS[rule])
+        raise unknown(f"setting of `rule` {rule}", name, DEFAULTS[rule])
     if name not in DEFAULTS[rule]:
         rules = " or ".join(r for r in RULES if name in DEFAULTS[r])
-        raise InvalidInput(f"{option} is a setting of --rule {rules}, not of {rule}")
+        raise InvalidInput(f"`{name}` is a setting of `rule` {rules}, not of {rule}")
     text, low, high = RANGES[name]
     if not (math.isfinite(value) and low <= value <= high):
-        raise InvalidInput(f"{option}: expected {text}, got {value}")
+        raise InvalidInput(f"`{name}`: expected {text}, got {value}")
 
 
 def parse_sizes(text: str) -> tuple[int, ...]:
@@ -149,9 +148,9 @@ def parse_sizes(text: str) -> tuple[int, ...]:
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(parts):
-        raise InvalidInput(f"--to: a size is missing in '{text}' (write 5M,12M,26M)")
-    sizes = tuple(round(parse_quantity("params", part, where="--to")) for part in parts)
+        raise InvalidInput(f"`to`: a size is missing in '{text}' (write 5M,12M,26M)")
+    sizes = tuple(round(parse_quantity("params", part, where="`to`")) for part in parts)
     for smaller, larger in itertools.pairwise(sizes):
         if smaller >= larger:
-            raise InvalidInput(f"--to: sizes ascend, but {text} does not (write 5M,12M,26M)")
+            raise InvalidInput(f"`to`: sizes ascend, but {text} does not (write 5M,12M,26M)")
     return sizes

@@ -236,14 +236,14 @@ def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: Co
     name = start.architecture.name
     if sizes[-1] > start.params * (1 + SLACK):
         raise InvalidInput(
-            f"--to {format_quantity('params', sizes[-1])}: contraction only goes down, and {name} has "
+            f"`to` {format_quantity('params', sizes[-1])}: contraction only goes down, and {name} has "
             f"{_has(start)}; ask for smaller sizes, or start from a larger network"
         )
     least = smallest_of(start.architecture, judge, settings.multiple)
     params = float(least["params"] or 0)
     if sizes[0] < params:
         raise InvalidInput(
-            f"--to {format_quantity('params', sizes[0])}: contraction of {name} reaches "
+            f"`to` {format_quantity('params', sizes[0])}: contraction of {name} reaches "
             f"{format_quantity('params', params)} parameters at the least"
         )
     broken = first_broken(judge.bounds, least)

@@ -99,7 +99,7 @@ def check_seed(seed: Network, sizes: Sequence[int], bounds: Sequence[Bound]) -> 
     if seed.params > sizes[0] * (1 + SLACK):
         start, asked = (format_quantity("params", v) for v in (seed.params, sizes[0]))
         return (
-            f"--to {asked}: growing starts from {start} parameters, that of {seed.architecture.name}, and "
+            f"`to` {asked}: growing starts from {start} parameters, that of {seed.architecture.name}, and "
             "only goes up; ask for larger sizes, or start from a smaller network"
         )
     broken = first_broken(bounds, seed.costs)

@@ -36,7 +36,7 @@ class Interrupted(KeyboardInterrupt):
     """A scaling was interrupted; its folder can be gone on with."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"interrupted; go on with {go_on(path)}")
+        super().__init__(f"interrupted; go on with: {go_on(path)}")
         self.path = path
 
 
@@ -175,7 +175,7 @@ def _check_resolution(setup: Setup, resolution_px: int) -> None:
     try:
         check_answers(setup.devices, setup.config.batch, [resolution_px])
     except InvalidInput as problem:
-        raise InvalidInput(f"{problem}, or keep the resolution with --resolution-ratio 1") from None
+        raise InvalidInput(f"{problem}, or keep the resolution with `resolution_ratio` 1") from None
 
 
 def _growth(config: ScaleConfig) -> grow.GrowthSettings:

@@ -80,7 +80,7 @@ def parse_budget(option: str, text: str | float) -> Budget:
         InvalidBudget: an unknown option, or a value with a wrong unit or sign.
     """
     cost, at_least = _read_option(option)
-    return Budget(cost, parse_quantity(cost, text, where=f"--{option.removeprefix('--')}"), at_least)
+    return Budget(cost, parse_quantity(cost, text, where=_setting(option)), at_least)
 
 
 def parse_budgets(option: str, text: str, figures: Figures) -> list[Budget]:
@@ -94,7 +94,7 @@ def parse_budgets(option: str, text: str, figures: Figures) -> list[Budget]:
         InvalidBudget: as in `parse_budget`.
     """
     figure, at_least = _read_option(option)
-    where = f"--{option.removeprefix('--')}"
+    where = _setting(option)
     return [
         Budget(cost, parse_quantity(figure, value, where=where), at_least)
         for device, value in _by_device(text, where)
@@ -115,6 +115,11 @@ def _by_device(text: str, where: str) -> Iterator[tuple[str, str]]:
 
 def _option(figure: Figure, bound: str) -> str:
     return f"{bound}-{figure.budget.replace('_', '-')}"
+
+
+def _setting(option: str) -> str:
+    """As messages name it: `max_latency`."""
+    return f"`{option.removeprefix('--').replace('-', '_')}`"
 
 
 def _read_option(option: str) -> tuple[str, bool]:
@@ -151,13 +156,15 @@ def check_budgets(budgets: Iterable[Budget]) -> tuple[Budget, ...]:
     for budget in budgets:
         if (budget.cost, budget.at_least) in limits:
             device = split_cost(budget.cost)[1]
-            raise InvalidBudget(f"--{budget.option} is given twice{f' for {device}' if device else ''}")
+            whose = f" for {device}" if device else ""
+            raise InvalidBudget(f"{_setting(budget.option)} is given twice{whose}")
         limits[budget.cost, budget.at_least] = budget
     for (cost, at_least), low in limits.items():
         high = limits.get((cost, False)) if at_least else None
         if high is not None and low.limit > high.limit:
             low_text, high_text = (format_quantity(cost, b.limit) for b in (low, high))
             raise InvalidBudget(
-                f"--{low.option} {low_text} lies above --{high.option} {high_text}: nothing can meet both"
+                f"{_setting(low.option)} {low_text} lies above {_setting(high.option)} {high_text}: "
+                "nothing can meet both"
             )
     return tuple(limits.values())

@@ -38,7 +38,7 @@ def split_targets(target: str | None) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in target.split(",")) if target else ()
     if not all(names):
-        raise InvalidInput(f"--target: a name is missing in '{target}' (write one device, or A,B)")
+        raise InvalidInput(f"`target`: a name is missing in '{target}' (write one device, or A,B)")
     return names
 
 
@@ -116,8 +116,7 @@ class SearchConfig:
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and (value < least or value != value):
-                option = name.removesuffix("_s").replace("_", "-")
-                raise InvalidInput(f"--{option}: expected at least {least}, got {value}")
+                raise InvalidInput(f"`{name.removesuffix('_s')}`: expected at least {least}, got {value}")
         parse_rungs(self.then, self.quality)
 
     @property

@@ -57,7 +57,7 @@ def _resolved(objective: str, figures: Figures) -> list[str]:
         raise unknown("objective", objective, known)
     if name == QUALITY and not device:
         return [QUALITY]
-    return [_name(cost) for cost in held(known[name], device, figures, f"--objective {objective}")]
+    return [_name(cost) for cost in held(known[name], device, figures, f"`objectives` {objective}")]
 
 
 def _name(cost: str) -> str:
@@ -84,7 +84,7 @@ def held(figure: str, device: str, figures: Figures, where: str) -> tuple[str, .
         )
     if not names:
         wanted = FIGURES[figure].objective
-        raise InvalidInput(f"{wanted} needs a device: name one with --target (see 'vitnas devices')")
+        raise InvalidInput(f"{wanted} needs a device: name one with `target` (see 'vitnas devices')")
     raise InvalidInput(f"{where}: {_refusal(FIGURES[figure].objective, device, figures)}")
 
 
@@ -94,5 +94,5 @@ def _refusal(wanted: str, device: str, figures: Figures) -> str:
     others = [figure for d in asked for figure in times() if figure.objective == d.metric]
     instead = "choose another device"
     if others:
-        instead = f"take the objective {others[0].objective} or --{others[0].bound}-{others[0].budget}"
+        instead = f"take the objective {others[0].objective} or `{others[0].bound}_{others[0].budget}`"
     return f"{', '.join(f'{text}, not {wanted}' for text in holds)}; {instead} (see 'vitnas devices')"

@@ -10,7 +10,7 @@ from vitnas.errors import InvalidInput
 from vitnas.searching.objectives import QUALITY
 from vitnas.units import parse_count
 
-OPTION = "--then"
+OPTION = "`then`"
 FORM = "write QUALITY:N, such as naswot:1000"
 
 
@@ -65,7 +65,7 @@ def check_choosable(rungs: Sequence[Rung], objectives: Sequence[str]) -> None:
     if rungs and QUALITY not in objectives:
         raise InvalidInput(
             f"{OPTION} {rungs[0]}: a rung chooses by its quality, which is not among the objectives "
-            f"({', '.join(objectives)}); add --objective quality"
+            f"({', '.join(objectives)}); add `objectives` quality"
         )
 
 

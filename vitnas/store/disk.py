@@ -78,7 +78,7 @@ def reported(path: Path, action: str) -> Iterator[None]:
     except OSError as problem:
         why = problem.strerror or str(problem)
         hint = (
-            "" if action == "read" else "; nothing recorded is lost: put that right and go on with --resume"
+            "" if action == "read" else "; nothing recorded is lost: put that right and go on with `resume`"
         )
         raise RunError(f"cannot {action} {path}: {why}{hint}") from problem
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas._version import __version__
-from vitnas.errors import RunCorrupt, RunError
+from vitnas.errors import RunCorrupt, RunError, go_on
 from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
 from vitnas.store.layout import layout_text, require_layout
 from vitnas.store.lock import RunLock
@@ -133,7 +133,7 @@ class RunFolder:
         """
         if self.is_begun:
             raise RunError(
-                f"{self.path} holds a run already: go on with --resume {self.path}, or take another --name"
+                f"{self.path} holds a run already: go on with {go_on(self.path)}, or take another `name`"
             )
 
     def open(self) -> dict[str, Any]:

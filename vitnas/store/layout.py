@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas._version import __version__
-from vitnas.errors import RunCorrupt, RunError
+from vitnas.errors import RunCorrupt, RunError, go_on
 
 LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
 
@@ -52,7 +52,7 @@ def require_layout(manifest: Any, file: Path, command: str) -> None:
     other, found = layout_of(manifest, file)
     number = LAYOUTS[command]
     if other != command:
-        hint = f"go on with vitnas {other} --resume {file.parent}" if other in LAYOUTS else "it is newer"
+        hint = f"go on with {go_on(file.parent)}" if other in LAYOUTS else "it is newer"
         raise RunError(f"{file}: a run of 'vitnas {other}', not of 'vitnas {command}': {hint}")
     if found == number:
         return

@@ -61,7 +61,7 @@ class RunLock:
     """
 
     def __init__(
-        self, folder: str | Path, name: str = NAME, option: str = "--name", timing: Timing = TIMING
+        self, folder: str | Path, name: str = NAME, option: str = "`name`", timing: Timing = TIMING
     ) -> None:
         self.path = Path(folder) / name
         self.timing = timing
@@ -170,7 +170,7 @@ class RunLock:
                 if _clock() - self._renewed > self.timing.stale_s / 2:
                     self._lost = RunError(
                         f"cannot keep the lock of the folder {folder}: {problem.strerror}; nothing recorded "
-                        "is lost: put that right and go on with --resume"
+                        "is lost: put that right and go on with `resume`"
                     )
                 return
             self._renewed = _clock()

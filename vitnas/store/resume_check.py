@@ -8,15 +8,7 @@ from typing import Any
 
 from vitnas.errors import InvalidInput
 
-# a setting's option, where it is not called alike
-OPTIONS = {
-    "objectives": "--objective",
-    "time_s": "--time",
-    "file": "FILE",
-    "sizes": "--to",
-    "proxies": "--proxy",
-    "strategy_options": "--strategy-option",
-}
+NAMES = {"time_s": "time", "sizes": "to"}  # of settings, where the keyword is another
 GROUPS = ("budgets", "settings")  # of settings, each with an option of its own
 
 
@@ -29,38 +21,39 @@ def require_same(
         kept: the run's settings, as its manifest has them.
         given: the command's, in the same form.
         path: the run folder.
-        changeable: settings that may differ.
+        changeable: keywords of settings that may differ.
 
     Raises:
         InvalidInput: names the first setting that differs, and both values.
     """
     ours, theirs = _flat(kept), _flat(given)
-    for option in (*theirs, *(name for name in ours if name not in theirs)):
-        if option in changeable or ours.get(option) == theirs.get(option):
+    for name in (*theirs, *(name for name in ours if name not in theirs)):
+        if name in changeable or ours.get(name) == theirs.get(name):
             continue
         raise InvalidInput(
-            f"{path}: the run has {_said(option, ours.get(option))}, this command "
-            f"{_said(option, theirs.get(option))}: give the run's settings, or another folder to --resume"
+            f"{path}: the run has {_said(name, ours.get(name))}, this command "
+            f"{_said(name, theirs.get(name))}: give the run's settings, or another folder to `resume`"
         )
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Option -> value, in the order of the settings; what is not set is left out."""
+    """Keyword -> value, in the order of the settings; what is not set is left out."""
     found: dict[str, Any] = {}
     for name, value in settings.items():
         entries = value.items() if name in GROUPS and isinstance(value, Mapping) else [(name, value)]
         for key, entry in entries:
             plain = list(entry) if isinstance(entry, tuple) else entry
             if plain is not None and plain not in ([], {}):
-                found[OPTIONS.get(key, "--" + key.replace("_", "-"))] = plain
+                found[NAMES.get(key, key.replace("-", "_"))] = plain
     return found
 
 
-def _said(option: str, value: Any) -> str:
+def _said(name: str, value: Any) -> str:
+    setting = f"`{name}`"
     if value is None:
-        return f"no {option}"
+        return f"no {setting}"
     if isinstance(value, Mapping):
-        value = [f"{name}={own}" for name, own in value.items()]
+        value = [f"{key}={own}" for key, own in value.items()]
     if isinstance(value, bool):
-        return option if value else f"{option} switched off"
-    return f"{option} {','.join(map(str, value)) if isinstance(value, list) else value}"
+        return setting if value else f"{setting} switched off"
+    return f"{setting} {','.join(map(str, value)) if isinstance(value, list) else value}"

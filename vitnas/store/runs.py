@@ -78,7 +78,7 @@ def list_runs(folder: str | Path) -> list[RunInfo]:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise InvalidInput(f"no folder '{root}' (runs are in --out of the search: vitnas runs FOLDER)")
+        raise InvalidInput(f"no folder '{root}' (name that of your searches: vitnas runs FOLDER)")
     found = [root] if _is_run(root) else [path for path in root.iterdir() if _is_run(path)]
     now = functools.cache(lambda: _server_time(root))
     runs = [_info(path, now) for path in found]

@@ -20,7 +20,7 @@ from vitnas.study.url import StorageUrl
 
 FRONT = 1000  # networks of a front of thousands, evenly chosen; more would not get over in that time
 AT_ONCE = 1 << 16  # bytes of the log
-OPTION = "--mirror"
+OPTION = "`mirror`"
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Mirror:
         """Say once that the study lacks something, and how it gets it."""
         if not self._said.acquire(blocking=False):
             return
-        again = f"vitnas study {self.folder.path} --storage URL"
+        again = f"vitnas study {self.folder.path}"
         where = "" if reason.startswith(OPTION) else f"{OPTION}: {self.url}: "
         with contextlib.suppress(Exception):  # a listener that fails is its own affair
             self.listener.warn(f"{where}{reason}; the search goes on, and afterwards '{again}' adds the rest")

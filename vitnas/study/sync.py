@@ -78,7 +78,7 @@ def write_study(
     from vitnas.study.writer import StudyWriter
 
     if limit is not None and limit < 0:
-        raise InvalidInput(f"--limit: expected at least 0, got {limit}")
+        raise InvalidInput(f"`limit`: expected at least 0, got {limit}")
     url = StorageUrl(storage)
     watcher = listener or Silent()
     folder = RunFolder(run)

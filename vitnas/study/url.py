@@ -26,7 +26,7 @@ class StorageUrl:
         StorageError: it is no URL of a database on disk or a server. The message does not repeat it.
     """
 
-    def __init__(self, text: str, option: str = "--storage") -> None:
+    def __init__(self, text: str, option: str = "`storage`") -> None:
         from sqlalchemy.engine import make_url
         from sqlalchemy.exc import SQLAlchemyError
 

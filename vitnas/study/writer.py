@@ -130,11 +130,11 @@ class StudyWriter:
         where = f"{self.url.option}: the study '{self.spec.name}' in {self.url}"
         run = study.user_attrs.get(RUN)
         if run is None and study.get_trials(deepcopy=False):
-            raise StorageError(f"{where} was not written by vitnas; take another --name")
+            raise StorageError(f"{where} was not written by vitnas; take another `name`")
         if run not in (None, self.spec.run):
-            raise StorageError(f"{where} is of another run; take another --name")
+            raise StorageError(f"{where} is of another run; take another `name`")
         if [d.name.lower() for d in study.directions] != [d for _, d in self.spec.metrics]:
-            raise StorageError(f"{where} has other objectives; take another --name")
+            raise StorageError(f"{where} has other objectives; take another `name`")
 
     def _read_genomes(self) -> set[str]:
         return {str(t.user_attrs.get(GENOME)) for t in self._study.get_trials(deepcopy=False)}

@@ -49,7 +49,7 @@ def make_workers(workers: int | WorkerSettings) -> Workers:
     """
     if isinstance(workers, int):
         if workers < 1:
-            raise InvalidInput(f"--workers: expected at least 1, got {workers}")
+            raise InvalidInput(f"`workers`: expected at least 1, got {workers}")
         return Serial() if workers == 1 else Processes(workers)
     if workers.ray is not None:
         require_workers(workers)

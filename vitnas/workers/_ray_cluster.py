@@ -122,8 +122,8 @@ def number_of_workers(settings: WorkerSettings) -> int:
     if not sum(rooms):
         raise ClusterError(
             f"the cluster has {totals.get('CPU', 0):g} CPUs and {totals.get('GPU', 0):g} GPUs: no node has "
-            f"room for a worker of {shares['CPU']:g} and {shares['GPU']:g} (--cpus-per-worker, "
-            "--gpus-per-worker); give --workers to wait for nodes that come later"
+            f"room for a worker of {shares['CPU']:g} and {shares['GPU']:g} (`cpus_per_worker`, "
+            "`gpus_per_worker`); give `workers` to wait for nodes that come later"
         )
     return sum(rooms)
 
@@ -152,18 +152,18 @@ def check_versions(greeting: Mapping[str, str]) -> None:
 def _host_and_port(address: str) -> tuple[str, int]:
     if "://" in address:
         raise InvalidInput(
-            f"--ray {address}: a search would end with the client's connection; run vitnas on a node of the "
-            "cluster with --ray auto, or hand it in with 'ray job submit'"
+            f"`ray` {address}: a search would end with the client's connection; run vitnas on a node of the "
+            "cluster with `ray` auto, or hand it in with 'ray job submit'"
         )
     host, _, port = address.rpartition(":")
     if not host or not port.isdigit():
-        raise InvalidInput(f"--ray {address}: expected local, auto or an address such as 10.0.0.1:6379")
+        raise InvalidInput(f"`ray` {address}: expected local, auto or an address such as 10.0.0.1:6379")
     return host, int(port)
 
 
 def _require_answer(host: str, port: int, answer_s: float) -> None:
     """Ray itself would try for minutes. Its head speaks HTTP/2, and answers a greeting by one."""
-    place = f"--ray {host}:{port}"
+    place = f"`ray` {host}:{port}"
     try:
         with socket.create_connection((host, port), timeout=answer_s) as connection:
             connection.settimeout(answer_s)
@@ -218,17 +218,17 @@ def _why(address: str, error: Exception) -> str:
     if "Version mismatch" in text and len(found) == 2:
         (ray_there, python_there), (ray_here, python_here) = found
         return (
-            f"--ray {address}: the cluster has Ray {ray_there} on Python {python_there}, this machine "
+            f"`ray` {address}: the cluster has Ray {ray_there} on Python {python_there}, this machine "
             f"Ray {ray_here} on Python {python_here}: they must be the same"
         )
     if "AuthToken" in text or "Failed to connect to Ray cluster" in text:
         return (
-            f"--ray {address}: the cluster does not let this machine in; if it asks for a token, set "
+            f"`ray` {address}: the cluster does not let this machine in; if it asks for a token, set "
             "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN_PATH=FILE as on its head"
         )
     if "Could not find any running Ray instance" in text:
-        return "--ray auto: no cluster runs on this machine; start one ('ray start --head'), or --ray local"
-    return f"--ray {address}: {text[:300]}"
+        return "`ray` auto: no cluster runs on this machine; start one ('ray start --head'), or `ray` local"
+    return f"`ray` {address}: {text[:300]}"
 
 
 def check_start(error: RayError) -> None:

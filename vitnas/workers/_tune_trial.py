@@ -89,7 +89,7 @@ def _unseen(folder: Path) -> str:
     if folder.is_dir():
         return ""
     return (
-        f"node {platform.node()} does not see {folder}: put the run on storage that all nodes share (--out)"
+        f"node {platform.node()} does not see {folder}: put the run on storage that all nodes share (`out`)"
     )
 
 

@@ -116,7 +116,7 @@ class Workers(ABC):
 
 def hung(timeout_s: float) -> str:
     """The reason of a task that took too long."""
-    return f"did not finish within {timeout_s:g} s (--candidate-timeout)"
+    return f"did not finish within {timeout_s:g} s, the time limit of a candidate"
 
 
 def killed(how: str) -> str:

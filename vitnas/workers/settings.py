@@ -34,17 +34,17 @@ class WorkerSettings:
 
     def __post_init__(self) -> None:
         if self.number is not None and self.number < 1:
-            raise InvalidInput(f"--workers: expected at least 1, got {self.number}")
+            raise InvalidInput(f"`workers`: expected at least 1, got {self.number}")
         if not (self.cpus_per_worker > 0 and math.isfinite(self.cpus_per_worker)):
-            raise InvalidInput(f"--cpus-per-worker: expected more than 0, got {self.cpus_per_worker:g}")
+            raise InvalidInput(f"`cpus_per_worker`: expected more than 0, got {self.cpus_per_worker:g}")
         if not (self.gpus_per_worker >= 0 and math.isfinite(self.gpus_per_worker)):
-            raise InvalidInput(f"--gpus-per-worker: expected at least 0, got {self.gpus_per_worker:g}")
+            raise InvalidInput(f"`gpus_per_worker`: expected at least 0, got {self.gpus_per_worker:g}")
         if self.timeout_s is not None and not self.timeout_s > 0:
-            raise InvalidInput(f"--candidate-timeout: expected more than 0 s, got {self.timeout_s:g} s")
+            raise InvalidInput(f"`candidate_timeout`: expected more than 0 s, got {self.timeout_s:g} s")
         if self.batch is not None and self.batch < 1:
             raise InvalidInput(f"a batch has at least 1 task, got {self.batch}")
         if self.ray is None and self.gpus_per_worker:
-            raise InvalidInput("--gpus-per-worker needs --ray, which hands out GPUs: add --ray local")
+            raise InvalidInput("`gpus_per_worker` needs `ray`, which hands out GPUs: add `ray` local")
         if self.ray is None and self.batch is not None:
             raise InvalidInput("a batch size is for Ray: processes take one task at a time")
 

@@ -85,7 +85,7 @@ def test_an_interrupted_measurement_goes_on(settings, fake, watched, tmp_path):
 
 def test_settings_of_a_begun_measurement_cannot_change(settings, fake, watched):
     measure_profile(settings(), watched())
-    with pytest.raises(InvalidInput, match="begun with batch 1, not 2; choose another --name, or --fresh"):
+    with pytest.raises(InvalidInput, match="begun with batch 1, not 2; choose another `name`, or `fresh`"):
         measure_profile(settings(batch=2), watched())
     again = watched()
     measure_profile(settings(batch=2, fresh=True), again)
@@ -133,7 +133,7 @@ def test_a_device_that_was_not_measured_is_not_overwritten(settings, fake, watch
     (tmp_path / "out").mkdir()
     shipped = Path(__file__).parents[3] / "hardware_profiles" / "iphone12.yaml"
     (tmp_path / "out" / "lap.yaml").write_text(shipped.read_text())
-    with pytest.raises(InvalidInput, match="was not measured here; choose another --name"):
+    with pytest.raises(InvalidInput, match="was not measured here; choose another `name`"):
         measure_profile(settings(), watched())
     assert "iphone12" in (tmp_path / "out" / "lap.yaml").read_text()
 
@@ -150,9 +150,9 @@ def test_a_broken_log_is_an_error(settings, fake, watched, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"threads": 0}, "--threads: expected at least 1, got 0"),
-        ({"runs": 1}, "--runs: expected at least 5, got 1"),
-        ({"name": "a/b"}, "--name: 'a/b' is no name"),
+        ({"threads": 0}, "`threads`: expected at least 1, got 0"),
+        ({"runs": 1}, "`runs`: expected at least 5, got 1"),
+        ({"name": "a/b"}, "`name`: 'a/b' is no name"),
         ({"spaces": ()}, "name a space"),
     ],
 )

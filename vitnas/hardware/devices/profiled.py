@@ -67,17 +67,17 @@ class ProfileDevice:
         """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""
         if batch is not None and batch != self.batch and self.metric != "none":
             held = f"{self.name} holds {self.metric} at batch {self.batch}, not {batch}"
-            return f"{held}; {self._advice('--batch', batch)}"
+            return f"{held}; {self._advice('`batch`', batch)}"
         least, most = self.profile.resolution_px
         if resolution_px is not None and most and not least <= resolution_px <= most:
             span = f"{least} px" if least == most else f"{least} to {most} px"
             return (
                 f"{self.name} holds {self.metric} at {span}, not {resolution_px} px; "
-                f"{self._advice('--resolution-px', resolution_px)}"
+                f"{self._advice('`resolution_px`', resolution_px)}"
             )
         return ""
 
-    def _advice(self, option: str, value: int) -> str:
+    def _advice(self, setting: str, value: int) -> str:
         if self.kind == "fitted":
             return "its rows have none: choose another device (see 'vitnas devices')"
-        return f"measure a device for it: vitnas profile measure --space SPACE {option} {value} --name NAME"
+        return f"measure a device for it by 'vitnas profile measure' with {setting} {value}"

@@ -34,7 +34,7 @@ def conditions_of(
     known |= {**_beside(results), **given}
     missing = [name for name in ("device", "os") if not known.get(name)]
     if missing:
-        options = " and ".join(f"--{name}" for name in missing)
+        options = " and ".join(f"`{name}`" for name in missing)
         warn(f"nobody states {' and '.join(missing)} of these latencies; say it with {options}")
     texts = {name: str(known.get(name) or NOT_SAID) for name in ("device", "runtime", "os", "compute_units")}
     return conditions_today(

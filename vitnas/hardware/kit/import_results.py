@@ -69,13 +69,13 @@ class ImportSettings:
 
     def __post_init__(self) -> None:
         if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
-            raise InvalidInput(f"--name: '{self.name}' is no name of a file")
+            raise InvalidInput(f"`name`: '{self.name}' is no name of a file")
         if self.unit is not None and self.unit not in UNITS:
-            raise unknown("unit", self.unit, UNITS, where="--unit")
+            raise unknown("unit", self.unit, UNITS, where="`unit`")
         if self.dtype is not None and self.dtype not in BYTES_OF_DTYPE:
-            raise unknown("dtype", self.dtype, BYTES_OF_DTYPE, where="--dtype")
+            raise unknown("dtype", self.dtype, BYTES_OF_DTYPE, where="`dtype`")
         if self.threads is not None and self.threads < 0:
-            raise InvalidInput(f"--threads: expected at least 0, got {self.threads}")
+            raise InvalidInput(f"`threads`: expected at least 0, got {self.threads}")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def import_results(
     """
     path = settings.out / f"{settings.name}.yaml"
     if path.is_file() and read_profile(path).kind != "imported":
-        raise InvalidInput(f"{path} is a device that was not imported; choose another --name")
+        raise InvalidInput(f"{path} is a device that was not imported; choose another `name`")
     folder = settings.kit or settings.results.parent
     manifest = read_manifest(folder)
     read = read_results(settings.results, unit=settings.unit or "ms")
@@ -183,9 +183,9 @@ def _check_unit(
     raw = {key: result.latency_ms for key, result in results.items()}
     problem = unit_problem(plan, probes, raw, EMPTY)
     if problem and settings.unit is None:
-        raise InvalidData(f"{settings.results}: {problem} Say the unit with --unit s, ms or us")
+        raise InvalidData(f"{settings.results}: {problem} Say the unit with `unit` s, ms or us")
     if problem:
-        warn(f"even with --unit {settings.unit} {problem}")
+        warn(f"even with `unit` {settings.unit} {problem}")
 
 
 def _times(

@@ -126,7 +126,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest(**{**data, "spaces": tuple(data["spaces"]), "probes": probes})
     except OSError:
         raise InvalidData(
-            f"{folder} is no kit: it holds no {FILE}; name the kit's folder with --kit"
+            f"{folder} is no kit: it holds no {FILE}; name the kit's folder with `kit`"
         ) from None
     except InvalidData:
         raise

@@ -87,7 +87,7 @@ def _check_header(path: Path, header: list[str]) -> None:
         hint = "; the columns must be separated by ',' and decimals written with a point"
     for unit in ("s", "us", "sec", "seconds"):
         if "latency_ms" in missing and f"latency_{unit}" in header:
-            hint = f"; rename 'latency_{unit}' to latency_ms and say --unit {unit.removesuffix('ec')[:2]}"
+            hint = f"; rename 'latency_{unit}' to latency_ms and say `unit` {unit.removesuffix('ec')[:2]}"
     found = ", ".join(header) or "nothing"
     wanted = " and ".join(f"'{column}'" for column in missing)
     are = "columns are" if len(missing) > 1 else "column is"
@@ -182,7 +182,7 @@ def refuse_unknown(path: Path, results: Mapping[str, Result], known: Collection[
     """
     problems = [
         f"{path}:{result.line}: '{key}' is no model of {kit}; is it of another kit or space? "
-        "Leave the row out, or name the right kit with --kit"
+        "Leave the row out, or name the right kit with `kit`"
         for key, result in results.items()
         if key not in known
     ]

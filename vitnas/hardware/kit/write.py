@@ -65,9 +65,9 @@ class KitSettings:
         for field, least in (("batch", 1), ("copies", 1), ("networks", 0), ("blocks", 5)):
             value = getattr(self, field)
             if value is not None and value < least:
-                raise InvalidInput(f"--{field}: expected at least {least}, got {value}")
+                raise InvalidInput(f"`{field}`: expected at least {least}, got {value}")
         if not self.spaces:
-            raise InvalidInput("name a space with --space (see 'vitnas spaces')")
+            raise InvalidInput("name a space with `space` (see 'vitnas spaces')")
 
 
 class KitListener(Protocol):
@@ -132,7 +132,7 @@ def _names(spaces: Iterable[Space]) -> list[str]:
     names = [space.name for space in spaces]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise InvalidInput(f"--space: two spaces are named '{twice}'; a kit tells them apart by name")
+        raise InvalidInput(f"`space`: two spaces are named '{twice}'; a kit tells them apart by name")
     return names
 
 
@@ -157,7 +157,7 @@ def _manifest(
 def _claim(folder: Path, manifest: Manifest) -> Manifest | None:
     """Begin a kit in an empty folder, or return the manifest of the same one that was begun there."""
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / FILE).exists())):
-        raise InvalidInput(f"--out: {folder} holds something else than a kit; name a new folder")
+        raise InvalidInput(f"`out`: {folder} holds something else than a kit; name a new folder")
     if not (folder / FILE).exists():
         (folder / MODELS).mkdir(parents=True, exist_ok=True)
         (folder / SPACES).mkdir(exist_ok=True)
@@ -168,10 +168,10 @@ def _claim(folder: Path, manifest: Manifest) -> Manifest | None:
         old, new = getattr(before, field.name), getattr(manifest, field.name)
         if field.name != "probes" and old != new:
             raise InvalidInput(
-                f"--out: {folder} holds a kit with {field.name} {old}, not {new}; name a new folder"
+                f"`out`: {folder} holds a kit with {field.name} {old}, not {new}; name a new folder"
             )
     if [p.id for p in before.probes] != [p.id for p in manifest.probes]:
-        raise InvalidInput(f"--out: {folder} holds a kit of other blocks or networks; name a new folder")
+        raise InvalidInput(f"`out`: {folder} holds a kit of other blocks or networks; name a new folder")
     return before
 
 

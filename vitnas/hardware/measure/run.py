@@ -64,11 +64,11 @@ class MeasureSettings:
     def __post_init__(self) -> None:
         for field, least in (("threads", 1), ("batch", 1), ("networks", 0), ("runs", 5), ("copies", 1)):
             if getattr(self, field) < least:
-                raise InvalidInput(f"--{field}: expected at least {least}, got {getattr(self, field)}")
+                raise InvalidInput(f"`{field}`: expected at least {least}, got {getattr(self, field)}")
         if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
-            raise InvalidInput(f"--name: '{self.name}' is no name of a file")
+            raise InvalidInput(f"`name`: '{self.name}' is no name of a file")
         if not self.spaces:
-            raise InvalidInput("name a space with --space (see 'vitnas spaces')")
+            raise InvalidInput("name a space with `space` (see 'vitnas spaces')")
 
 
 class Listener(Watcher, Protocol):
@@ -240,7 +240,7 @@ def _time(
 
 def _refuse_overwriting(path: Path) -> None:
     if path.is_file() and read_profile(path).kind != "measured":
-        raise InvalidInput(f"{path} is a device that was not measured here; choose another --name")
+        raise InvalidInput(f"{path} is a device that was not measured here; choose another `name`")
 
 
 def _description(settings: MeasureSettings, runtime: Runtime) -> str:

@@ -135,5 +135,5 @@ class Session:
             if before != now:
                 raise InvalidInput(
                     f"{self.path}: this measurement was begun with {name} {before}, not {now}; "
-                    "choose another --name, or --fresh to begin anew"
+                    "choose another `name`, or `fresh` to begin anew"
                 )

@@ -59,7 +59,7 @@ class FittedProfile:
             missed = f"families left out are missed by {100 * mape:.0f} % on average"
             return f"{missed}: these rows do not carry a fit"
         if mape >= macs_only:
-            return f"MACs alone miss by {100 * macs_only:.0f} % only: another --hardware may fit better"
+            return f"MACs alone miss by {100 * macs_only:.0f} % only: another `hardware` may fit better"
         return ""
 
 
@@ -130,7 +130,7 @@ def _refuse_other_batches(rows: Sequence[LatencyRow], batch: int, path: str | Pa
         if row.batch not in (None, batch):
             raise InvalidData(
                 f"{path}:{row.line}: column 'batch': {row.batch}, but the profile is of batch {batch}; "
-                f"leave the row out, or give --batch"
+                f"leave the row out, or give `batch`"
             )
 
 

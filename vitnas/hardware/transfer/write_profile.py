@@ -119,10 +119,10 @@ def _old(path: Path, source_path: Path) -> Profile | None:
     if not path.exists():
         return None
     if path.samefile(source_path):
-        raise InvalidInput(f"{path} is what is to be carried; choose another --name")
+        raise InvalidInput(f"{path} is what is to be carried; choose another `name`")
     old = read_profile(path)
     if not old.source.startswith(CARRIED):
-        raise InvalidInput(f"{path} exists and was not made by calibrating; choose another --name or --out")
+        raise InvalidInput(f"{path} exists and was not made by calibrating; choose another `name` or `out`")
     return old
 
 

@@ -80,7 +80,7 @@ def load_dataset(path: str | Path) -> Dataset:
     """
     place = Path(path)
     if not place.exists():
-        raise InvalidInput(f"--data: no such folder or file: {place}")
+        raise InvalidInput(f"`data`: no such folder or file: {place}")
     found = _from_folder(place) if place.is_dir() else _from_npz(place)
     if found.classes < 2:
         raise InvalidData(f"{place}: images of one class alone; there is nothing to tell apart")

@@ -79,9 +79,7 @@ def take_in(run: Path, folder: Path) -> list[Path]:
         target.write_text(_text(document), encoding="utf-8")
         written.append(target)
     if not written:
-        raise InvalidInput(
-            f"{run}: holds no finished check of proxies; make one with: vitnas proxies check --out {run} ..."
-        )
+        raise InvalidInput(f"{run}: holds no finished check of proxies; make one with 'vitnas proxies check'")
     return written
 
 

@@ -101,7 +101,7 @@ def _about_order(result: SearchResult) -> str:
     """That the run cannot be repeated, where it cannot."""
     if result.config.ordered:
         return ""
-    return "scores were told as they came (--unordered): another run with these settings may end elsewhere."
+    return "scores were told as they came (unordered): another run with these settings may end elsewhere."
 
 
 def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterable[str]:

@@ -90,6 +90,4 @@ def written(result: SearchResult) -> RenderableType:
         span = " to ".join(f"{number}-*.yaml" for number in dict.fromkeys((numbers[0], numbers[-1])))
         rows.insert(0, ("best/", f"{count(len(numbers))} architectures, {span}"))
     lines = [f"wrote {result.path}/", *(f"  {name:<17}  {what}" for name, what in rows)]
-    if numbers:
-        lines.append(f"next: vitnas export {result.path}/best/{numbers[0]}-*.yaml --to onnx")
     return Text("\n".join(lines))

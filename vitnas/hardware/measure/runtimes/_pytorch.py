@@ -27,7 +27,7 @@ class Place:
         self.threads = 0 if self.on_gpu else threads
         if self.on_gpu and threads != 1:
             raise InvalidInput(
-                f"--threads {threads} means nothing on a GPU; leave it out, or hide the GPU "
+                f"`threads` {threads} means nothing on a GPU; leave it out, or hide the GPU "
                 "with CUDA_VISIBLE_DEVICES="
             )
 

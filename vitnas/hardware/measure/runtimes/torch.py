@@ -48,7 +48,7 @@ class Torch:
         except Exception as problem:  # the compiler raises anything
             for sign, needed in NO_COMPILER.items():
                 if sign in f"{type(problem).__name__} {problem}":
-                    raise InvalidInput(f"torch.compile needs {needed}, or choose another --runtime") from None
+                    raise InvalidInput(f"torch.compile needs {needed}, or choose another `runtime`") from None
             raise CannotConvert(f"it cannot be compiled: {first_line(problem)}") from None
         return timed
 
