@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vitnas.ops._layers import DropPath
+from vitnas.ops._layers import DropPath, hidden_width
+from vitnas.ops._tokens import EPSILON
 from vitnas.ops.attention_mlp import TokenMlp
 
 
@@ -12,26 +13,32 @@ class PreNormBlock(nn.Module):
     """Attention and MLP on tokens, each behind a norm and beside the identity (ViT, arXiv 2010.11929).
 
     Args:
+        op: name of the operator, for errors.
         attention: maps (B, N, width) to the same shape.
-        norms: before the attention and before the MLP.
         width: channels.
-        hidden: channels of the MLP.
+        expansion: hidden channels of the MLP over ``width``.
         drop_path: share of samples whose branches are dropped in training.
+        epsilon: of the norms.
+
+    Raises:
+        InvalidArchitecture: the expansion leaves no channel, or no such share can be dropped.
     """
 
     def __init__(
         self,
+        op: str,
         attention: nn.Module,
-        norms: tuple[nn.LayerNorm, nn.LayerNorm],
         width: int,
-        hidden: int,
+        expansion: float,
         drop_path: float,
+        *,
+        epsilon: float = EPSILON,
     ) -> None:
         super().__init__()
-        self.norm1 = norms[0]
+        self.norm1 = nn.LayerNorm(width, eps=epsilon)
         self.attention = attention
-        self.norm2 = norms[1]
-        self.mlp = TokenMlp(width, hidden)
+        self.norm2 = nn.LayerNorm(width, eps=epsilon)
+        self.mlp = TokenMlp(width, hidden_width(op, width, expansion))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:

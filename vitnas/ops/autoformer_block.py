@@ -5,10 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import hidden_width, require_positive, require_same_width
-from vitnas.ops._prenorm import PreNormBlock, split_heads
+from vitnas.ops._prenorm import split_heads
 from vitnas.ops._relative import RelativePosition
-from vitnas.ops._tokens import layer_norm, require_tokens
+from vitnas.ops.transformer_block import TransformerBlock
 
 
 class RelativeAttention(nn.Module):
@@ -36,45 +35,19 @@ class RelativeAttention(nn.Module):
         return y
 
 
-class AutoformerBlock(PreNormBlock):
+class AutoformerBlock(TransformerBlock):
     """Pre-norm attention with relative positions, and an MLP, on tokens (AutoFormer, arXiv 2107.00651).
 
     A pair of places has a vector for its row offset and one for its column offset, up to 14 each way, which
     are added to its key and, from tables of their own, to its value. Heads share the tables: 4 * 30 *
     ``head_dim`` parameters a block.
 
-    Args:
-        inputs: tokens of ``width`` channels, with or without a class token.
-        width: channels.
-        expansion: hidden channels of the MLP over ``width``.
-        heads: attention heads.
-        head_dim: channels of a head's query, key and value (64 in AutoFormer, whatever the width).
-        drop_path: share of samples whose branches are dropped in training.
-
-    Raises:
-        InvalidArchitecture: a feature map, another width, or an argument that is not positive.
+    Its arguments are those of `TransformerBlock`; a head has 64 channels in AutoFormer, whatever the width.
     """
 
-    roles = {"expansion": "expansion", "heads": "heads", "head_dim": "value_dim"}
+    op = "autoformer_block"
 
-    def __init__(
-        self,
-        inputs: Features,
-        width: int,
-        *,
-        expansion: float = 4.0,
-        heads: int = 3,
-        head_dim: int = 64,
-        drop_path: float = 0.0,
-    ) -> None:
-        require_tokens("autoformer_block", inputs)
-        require_same_width("autoformer_block", inputs, width)
-        require_positive("autoformer_block", heads=heads, head_dim=head_dim)
-        hidden = hidden_width("autoformer_block", width, expansion)
-        super().__init__(
-            RelativeAttention(inputs, heads=heads, head_dim=head_dim),
-            (layer_norm(width), layer_norm(width)),
-            width,
-            hidden,
-            drop_path,
-        )
+    @staticmethod
+    def attend(inputs: Features, heads: int, head_dim: int) -> nn.Module:
+        """The attention."""
+        return RelativeAttention(inputs, heads=heads, head_dim=head_dim)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import require_positive, require_same_width
 from vitnas.ops._prenorm import PreNormBlock
-from vitnas.ops._tokens import layer_norm, require_tokens
+from vitnas.ops._tokens import require_tokens
 from vitnas.ops.transformer_block import SelfAttention
 
 
@@ -46,11 +46,5 @@ class SplitHeadBlock(PreNormBlock):
             raise InvalidArchitecture(
                 f"split_head_block shares its width among the heads, but {heads} heads do not divide {width}"
             )
-        hidden = hidden_width("split_head_block", width, expansion)
-        super().__init__(
-            SelfAttention(width, heads=heads, head_dim=width // heads),
-            (layer_norm(width), layer_norm(width)),
-            width,
-            hidden,
-            drop_path,
-        )
+        attention = SelfAttention(width, heads=heads, head_dim=width // heads)
+        super().__init__("split_head_block", attention, width, expansion, drop_path)

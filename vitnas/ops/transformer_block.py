@@ -6,9 +6,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import require_positive, require_same_width
 from vitnas.ops._prenorm import PreNormBlock, split_heads
-from vitnas.ops._tokens import layer_norm, require_tokens
+from vitnas.ops._tokens import require_tokens
 
 
 class SelfAttention(nn.Module):
@@ -51,6 +51,7 @@ class TransformerBlock(PreNormBlock):
     """
 
     roles = {"expansion": "expansion", "heads": "heads", "head_dim": "value_dim"}
+    op = "transformer_block"
 
     def __init__(
         self,
@@ -62,14 +63,12 @@ class TransformerBlock(PreNormBlock):
         head_dim: int = 64,
         drop_path: float = 0.0,
     ) -> None:
-        require_tokens("transformer_block", inputs)
-        require_same_width("transformer_block", inputs, width)
-        require_positive("transformer_block", heads=heads, head_dim=head_dim)
-        hidden = hidden_width("transformer_block", width, expansion)
-        super().__init__(
-            SelfAttention(width, heads=heads, head_dim=head_dim),
-            (layer_norm(width), layer_norm(width)),
-            width,
-            hidden,
-            drop_path,
-        )
+        require_tokens(self.op, inputs)
+        require_same_width(self.op, inputs, width)
+        require_positive(self.op, heads=heads, head_dim=head_dim)
+        super().__init__(self.op, self.attend(inputs, heads, head_dim), width, expansion, drop_path)
+
+    @staticmethod
+    def attend(inputs: Features, heads: int, head_dim: int) -> nn.Module:
+        """The attention."""
+        return SelfAttention(inputs.channels, heads=heads, head_dim=head_dim)

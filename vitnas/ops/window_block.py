@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import hidden_width, require_positive, require_same_width
+from vitnas.ops._layers import require_positive, require_same_width
 from vitnas.ops._prenorm import PreNormBlock, split_heads
 from vitnas.ops._tokens import require_places
 
@@ -89,11 +89,5 @@ class WindowBlock(PreNormBlock):
             )
         if heads > width:
             raise InvalidArchitecture(f"window_block: {heads} heads for {width} channels: at most one each")
-        hidden = hidden_width("window_block", width, expansion)
-        super().__init__(
-            WindowAttention(width, inputs.side_px, splits=splits, heads=heads),
-            (nn.LayerNorm(width), nn.LayerNorm(width)),
-            width,
-            hidden,
-            drop_path,
-        )
+        attention = WindowAttention(width, inputs.side_px, splits=splits, heads=heads)
+        super().__init__("window_block", attention, width, expansion, drop_path, epsilon=1e-5)
