@@ -27,7 +27,7 @@ from vitnas.hardware.measure.probe import Probe
 from vitnas.hardware.measure.reduce import Times, make_table_profile
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile, times_of
 from vitnas.hardware.measure.session import Session
-from vitnas.hardware.roofline.fit import fit_roofline
+from vitnas.hardware.roofline.fitting import fit_roofline
 from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
 from vitnas.hardware.roofline.roofline import BASE, Networks

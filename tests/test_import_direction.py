@@ -49,7 +49,6 @@ MAY_IMPORT = {
     "scoring": {"arch", "space", "cost", "events", "hardware", "quality", "workers", "searching", "bench"},
     "labelling": {"arch", "space", "quality", "searching", "store", "events", "run"},
     "models": {"arch", "space"},
-    "export": {"arch", "space", "models"},
     "api": {
         *(
             "arch",
@@ -67,6 +66,7 @@ MAY_IMPORT = {
         *("run", "scaling", "study", "labelling", "scoring", "report", "units"),
     },
     "report": {"run", "searching", "figures", "units", "arch", "hardware", "quality", "events", "check"},
+    "export": {"arch", "space", "models", "hardware"},
 }
 ONLY_IN = {
     "optuna": {"strategies", "study"},
@@ -82,7 +82,7 @@ ONLY_IN = {
     "torchvision": {"hardware"},
     "typer": {"cli"},
     "moocore": {"searching"},
-    "ray": {"workers"},
+    "ray": {"workers", "doctor"},
     "safetensors": {"export"},
     "PIL": {"quality"},
     "pandas": {"api"},
@@ -99,6 +99,8 @@ def imports(path: Path) -> set[str]:
             found.add(node.module)
             if node.module == "vitnas":
                 found |= {f"vitnas.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_extra":
+            found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
     return found
 
 

@@ -24,8 +24,10 @@ VitnasError
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class VitnasError(Exception):
@@ -116,6 +118,18 @@ def _unknown_message(kind: str, name: str, options: Iterable[str], where: str) -
 def go_on(run: str | Path) -> str:
     """How to go on with a run, for a message: a call, which the command line shows as a command."""
     return f"`vitnas.load_run({str(run)!r}).resume()`"
+
+
+def import_extra(package: str, extra: str) -> Any:
+    """Import an optional package.
+
+    Raises:
+        MissingExtra: it is not installed; names the extra.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError:
+        raise missing_extra(package, extra) from None
 
 
 def missing_extra(package: str, extra: str) -> MissingExtra:

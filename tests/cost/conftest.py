@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from vitnas.hardware.devices.fitted import FittedDevice
-from vitnas.hardware.devices.limits import LimitsDevice
 from vitnas.hardware.devices.measured import MeasuredDevice
+from vitnas.hardware.devices.profiled import ProfiledDevice
 from vitnas.hardware.load import load_device
 from vitnas.hardware.profile.block_table import BlockTable
 from vitnas.hardware.profile.schema import Calibration, Prediction
@@ -30,7 +30,7 @@ def make_device() -> Make:
         table: BlockTable | None = None,
         limits: dict[str, float] | None = None,
         slower: float = 1.0,
-    ) -> FittedDevice | LimitsDevice:
+    ) -> ProfiledDevice:
         profile = replace(
             phone,
             metric=metric,
@@ -39,7 +39,7 @@ def make_device() -> Make:
             coefficients={key: slower * value for key, value in phone.coefficients.items()},
         )
         if metric == "none":
-            return LimitsDevice(replace(profile, kind="limits"), name)
+            return ProfiledDevice(replace(profile, kind="limits"), name)
         if table is None:
             return FittedDevice(profile, name)
         calibrated = replace(

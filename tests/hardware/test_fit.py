@@ -10,8 +10,9 @@ from vitnas.hardware.load import load_device
 from vitnas.hardware.profile.read import load_profile, read_profile
 from vitnas.hardware.published.fit_profile import Headings, fit_profile
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
-from vitnas.hardware.roofline.fit import PRIOR, Sample, fit, fit_coefficients, make_samples
+from vitnas.hardware.roofline.fitting import PRIOR, Sample, fit, fit_coefficients, make_samples
 from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
+from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks
 
 SHIPPED_ROWS = Path(__file__).parents[2] / "hardware_profiles" / "iphone12.csv"
@@ -58,10 +59,13 @@ def test_the_prior_takes_its_scale_from_the_rows() -> None:
 def test_the_held_out_error_is_about_the_noise() -> None:
     result = fit(synthetic_samples(np.array([PRIOR[name] for name in COEFFICIENTS]), 60, noise=0.1))
     assert 0.06 < result.error.mape < 0.12
-    low, high = result.interval_80
+    truth = np.array([sample.row.latency_ms for sample in result.samples])
+    families = [sample.family for sample in result.samples]
+    error = held_out_error(result.held_out_ms, truth, families, method="leave one family out")
+    low, high = error.interval_80
     assert low < 1 < high
-    assert {rows for rows, _ in result.by_family().values()} == {6}
-    assert len(result.by_family()) == 10
+    assert {rows for rows, _ in error.families.values()} == {6}
+    assert len(error.families) == 10
 
 
 def test_an_outlier_pulls_little() -> None:

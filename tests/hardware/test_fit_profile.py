@@ -16,7 +16,7 @@ from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.hardware.published.fit_profile import Headings, fit_profile
 from vitnas.hardware.published.latency_rows import read_rows
 from vitnas.hardware.published.published_networks import network_trace
-from vitnas.hardware.roofline.fit import fit_macs_only, fit_roofline
+from vitnas.hardware.roofline.fitting import fit_macs_only, fit_roofline
 from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
 from vitnas.hardware.roofline.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS

@@ -100,9 +100,7 @@ def test_a_kit_lists_every_block_and_network(settings, use, tmp_path):
     probes = {probe.id: probe for probe in read_manifest(folder).probes}
     for probe in plan.probes:
         assert probes[probe.id].shape == tuple(probe.example().shape)
-        assert probes[probe.id].content == (
-            probe.architecture.to_dict() if probe.architecture else probe.fields()
-        )
+        assert probes[probe.id].content == probe.content()
     assert (folder / "results.csv").read_text() == "id,latency_ms,iqr_ms,runs\n"
     assert (folder / "spaces" / "tiny.yaml").read_text() == SPACE
     assert "@" not in (folder / "README.md").read_text() and not result.kept

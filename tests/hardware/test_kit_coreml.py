@@ -11,7 +11,7 @@ from torch import nn
 
 from vitnas.arch.features import Features
 from vitnas.hardware.kit import write
-from vitnas.hardware.kit.coreml import CoremlExporter
+from vitnas.hardware.kit.coreml_exporter import CoremlExporter
 from vitnas.hardware.measure.probe import block_probe
 from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.hardware.profile.block_table import block_fields, block_id

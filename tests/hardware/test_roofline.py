@@ -10,7 +10,7 @@ from vitnas.cost.trace import Kernel, trace
 from vitnas.hardware.devices.fitted import FittedDevice
 from vitnas.hardware.load import load_device
 from vitnas.hardware.published.published_networks import timm_trace
-from vitnas.hardware.roofline.fit import PRIOR
+from vitnas.hardware.roofline.fitting import PRIOR
 from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, kernels_ms
 

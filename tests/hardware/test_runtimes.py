@@ -10,6 +10,7 @@ from torch import nn
 
 from vitnas import plugins
 from vitnas.errors import InvalidInput, MissingExtra
+from vitnas.hardware.measure.onnx_file import onnx_bytes
 from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.hardware.measure.runtimes import _pytorch
 
@@ -67,8 +68,8 @@ def test_an_operator_that_onnx_lacks_is_named(name):
 
 def test_openvino_keeps_float32_and_its_threads():
     pytest.importorskip("openvino")
-    timed = runtime("openvino", 2).prepare(nn.Conv2d(8, 8, 3), torch.randn(1, 8, 16, 16))
-    compiled = timed._request.get_compiled_model()
+    model = onnx_bytes(nn.Conv2d(8, 8, 3), torch.randn(1, 8, 16, 16))
+    compiled = runtime("openvino", 2).compiled(model)
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 2
     assert compiled.get_property("NUM_STREAMS") == 1
     assert compiled.get_property("INFERENCE_PRECISION_HINT").to_string() == "f32"

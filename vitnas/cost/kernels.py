@@ -28,17 +28,15 @@ class KernelKind(StrEnum):
     other = "other"
 
 
-COMPUTE_KINDS = frozenset(
-    {
-        KernelKind.conv,
-        KernelKind.pointwise,
-        KernelKind.linear,
-        KernelKind.grouped,
-        KernelKind.depthwise,
-        KernelKind.matmul,
-    }
+COMPUTE_KINDS = (
+    KernelKind.conv,
+    KernelKind.pointwise,
+    KernelKind.linear,
+    KernelKind.grouped,
+    KernelKind.depthwise,
+    KernelKind.matmul,
 )
-"""Kinds that do MACs: the ones `Trace.macs` and `Trace.activations` count."""
+"""Kinds that do MACs: the ones `Trace.macs` and `Trace.activations` count. The order is a roofline's."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.doctor.folder_check import FolderReport, examined
-from vitnas.errors import ClusterError, MissingExtra, missing_extra
+from vitnas.errors import ClusterError, MissingExtra, import_extra
 from vitnas.workers import node_report
 from vitnas.workers.node_report import Node
 
@@ -106,10 +106,9 @@ def diagnose(ray: str | None = None, out: str | Path = "runs") -> Diagnosis:
 
 
 def _ask(address: str, arguments: tuple[Any, ...]) -> list[Node]:
-    try:
-        from vitnas.workers.ray_nodes import ask_nodes
-    except ImportError:
-        raise missing_extra("ray", "ray") from None
+    import_extra("ray", "ray")
+    from vitnas.workers.ray_nodes import ask_nodes
+
     return ask_nodes(address, *arguments)
 
 

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import io
-import logging
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +13,10 @@ from torch import Tensor, nn
 from vitnas.errors import missing_extra
 from vitnas.export import Exported
 from vitnas.export._proof import exported_program, prepared, proven
+from vitnas.hardware.measure.runtime import quiet
 from vitnas.space.files import ArchitectureSource, load_architecture
 
 TOLERANCE = 1e-4
-_TALKATIVE = ("torch.onnx", "onnxscript", "onnx_ir")
 
 
 def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module | None = None) -> Exported:
@@ -45,7 +41,7 @@ def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module |
     architecture = load_architecture(source)
     network = prepared(architecture, model)
     program, dynamic = exported_program(network, architecture)
-    with _quiet():
+    with quiet():
         converted: Any = torch.onnx.export(
             program, input_names=["images"], output_names=["logits"], dynamo=True, verbose=False
         )
@@ -70,18 +66,3 @@ def _in_onnx_runtime(path: Path) -> Callable[[Tensor], Tensor]:
         return torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0])
 
     return logits
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the converter's progress and its advice to its own developers off the console."""
-    levels = {name: logging.getLogger(name).level for name in _TALKATIVE}
-    for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

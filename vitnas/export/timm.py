@@ -12,7 +12,7 @@ from torch import nn
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.errors import VitnasError, missing_extra
+from vitnas.errors import VitnasError, import_extra
 from vitnas.export import Exported, _timm_efficientformer, _timm_vit
 from vitnas.export._timm_parts import Words, cannot
 from vitnas.export.weights import convert_timm_state
@@ -68,10 +68,7 @@ def export_timm(source: ArchitectureSource) -> TimmSpec:
     """
     architecture = load_architecture(source)
     name, kwargs = _words(architecture)
-    try:
-        import timm
-    except ImportError:
-        raise missing_extra("timm", "timm") from None
+    timm = import_extra("timm", "timm")
     with torch.device("meta"):
         ours, theirs = build(architecture), timm.create_model(name, pretrained=False, **kwargs)
     wanted = {key: tuple(value.shape) for key, value in ours.state_dict().items()}

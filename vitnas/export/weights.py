@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vitnas.arch.resize import OFFSET_BIASES, POSITIONS, resize
-from vitnas.errors import InvalidData, missing_extra, unknown
+from vitnas.errors import InvalidData, import_extra, unknown
 
 State = dict[str, Tensor]
 
@@ -196,10 +196,7 @@ def _read(source: Any, pretrained: bool) -> tuple[str, Mapping[str, Tensor]]:
 
 
 def _timm_model(name: str, pretrained: bool) -> nn.Module:
-    try:
-        import timm
-    except ImportError:
-        raise missing_extra("timm", "timm") from None
+    timm = import_extra("timm", "timm")
     if not timm.is_model(name):
         raise unknown("timm model", name, timm.list_models(["efficientformer*", "deit*", "vit*"]))
     model: nn.Module = timm.create_model(name, pretrained=pretrained)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from vitnas.hardware.devices.fitted import FittedDevice
-from vitnas.hardware.devices.limits import LimitsDevice
 from vitnas.hardware.devices.measured import MeasuredDevice
+from vitnas.hardware.devices.profiled import ProfiledDevice
 from vitnas.hardware.profile.block_table import read_table
 from vitnas.hardware.profile.read import read_profile
 from vitnas.plugins import find_data
 
-ProfiledDevice = FittedDevice | MeasuredDevice | LimitsDevice
+__all__ = ["ProfiledDevice", "load_device"]
 
 
 def load_device(name_or_path: str) -> ProfiledDevice:
@@ -24,7 +24,7 @@ def load_device(name_or_path: str) -> ProfiledDevice:
     path = find_data("hardware_profiles", name_or_path)
     profile, name = read_profile(path), Path(name_or_path).stem
     if profile.kind == "limits":
-        return LimitsDevice(profile, name)
+        return ProfiledDevice(profile, name)
     if profile.table is not None:
         return MeasuredDevice(profile, read_table(path.parent / profile.table.file), name)
     return FittedDevice(profile, name)

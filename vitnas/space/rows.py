@@ -21,7 +21,7 @@ from vitnas.arch.schema import read_architecture
 from vitnas.arch.values import Gene
 from vitnas.errors import InvalidArchitecture, InvalidData, _unknown_message, unknown
 from vitnas.space.activity import Genomes
-from vitnas.space.columns import Columns, GeneColumn
+from vitnas.space.gene_columns import Columns, GeneColumn
 from vitnas.space.space import Space
 
 GENOME, FILE, ID = "genome", "file", "id"

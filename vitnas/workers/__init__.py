@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 
-from vitnas.errors import InvalidInput, missing_extra
+from vitnas.errors import InvalidInput, import_extra
 from vitnas.workers.base import Failure, Workers
 from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
@@ -27,10 +26,7 @@ def require_workers(workers: int | WorkerSettings) -> None:
     os.environ.setdefault(
         "RAY_DISABLE_FAILURE_SIGNAL_HANDLER", "1"
     )  # which prints a stack when a run is ended
-    try:
-        importlib.import_module("ray")
-    except ImportError:
-        raise missing_extra("ray", "ray") from None
+    import_extra("ray", "ray")
     from vitnas.workers import _ray_cluster
 
     _ray_cluster.require(workers)

@@ -10,16 +10,15 @@ from functools import cached_property
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
-from vitnas.hardware.devices.profiled import ProfileDevice
+from vitnas.hardware.devices.profiled import ProfiledDevice
 from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.roofline import BASE, kernels_ms
-from vitnas.space.slots import Context
 
 _SLACK = 0.01  # a profile's ranges are rounded, and the network at the edge is inside
 _WATCHED_KINDS = frozenset({KernelKind.move, KernelKind.pool, KernelKind.resize, KernelKind.other})
 
 
-class FittedDevice(ProfileDevice):
+class FittedDevice(ProfiledDevice):
     """A `vitnas.cost.device.Device` that prices kernels."""
 
     @cached_property
@@ -27,14 +26,6 @@ class FittedDevice(ProfileDevice):
         """12 hex digits of what prices depend on: equal fingerprints, equal prices."""
         priced = json.dumps([self.dtype, self.metric, sorted(self.profile.coefficients.items())])
         return hashlib.sha256(priced.encode()).hexdigest()[:12]
-
-    def block_ms(self, block: Context, kernels: Sequence[Kernel]) -> float:
-        """Price of a block of ours: that of its kernels."""
-        return self.kernels_ms(kernels)
-
-    def covers(self, block: Context) -> bool:
-        """No block was measured."""
-        return False
 
     def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
         """Price of these kernels without the constant part of a network, in milliseconds."""

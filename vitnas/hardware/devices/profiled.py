@@ -1,10 +1,14 @@
-"""What all devices of profiles share: who they are, what they were asked and can answer."""
+"""A device of a profile: who it is, what it can answer, and its limits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 
+from vitnas.cost.kernels import Kernel
+from vitnas.cost.trace import Trace
 from vitnas.hardware.profile.schema import Profile
+from vitnas.space.slots import Context
 
 ORIGINS = {
     "fitted": "fitted, not measured",
@@ -14,8 +18,8 @@ ORIGINS = {
 }
 
 
-class ProfileDevice:
-    """The part of a `vitnas.cost.device.Device` that stands in its profile.
+class ProfiledDevice:
+    """A `vitnas.cost.device.Device` of a profile. This one has no prices: every time is nan.
 
     Attributes:
         name: what the user types, e.g. ``iphone12`` (``profile.name`` is the full, versioned name).
@@ -54,7 +58,7 @@ class ProfileDevice:
     @property
     def band(self) -> float:
         """Relative error to print behind ``±``; nan if the profile does not say."""
-        return self.profile.error.band if self.profile.error else float("nan")
+        return self.profile.error.band if self.profile.error else math.nan
 
     @property
     def label(self) -> str:
@@ -62,6 +66,31 @@ class ProfileDevice:
         band = f", ±{100 * self.band:.0f} %" if self.profile.error else ""
         what = f", throughput in batches of {self.batch}" if self.metric == "throughput" else ""
         return f"{self.profile.name} ({ORIGINS[self.kind]}{band}{what})"
+
+    @property
+    def fingerprint(self) -> str:
+        """12 hex digits of what prices depend on: equal fingerprints, equal prices."""
+        return self.kind
+
+    def block_ms(self, block: Context, kernels: Sequence[Kernel]) -> float:
+        """Price of a block of ours, in milliseconds."""
+        return self.kernels_ms(kernels)
+
+    def covers(self, block: Context) -> bool:
+        """Whether the block was measured."""
+        return False
+
+    def kernels_ms(self, kernels: Sequence[Kernel]) -> float:
+        """Price of these kernels without the constant part of a network, in milliseconds."""
+        return math.nan
+
+    def base_ms(self) -> float:
+        """What every network pays once, in milliseconds."""
+        return math.nan
+
+    def out_of_domain(self, trace: Trace) -> list[str]:
+        """Why a prediction for this network would be a guess; empty if it would not."""
+        return []
 
     def refusal(self, batch: int | None, resolution_px: int | None) -> str:
         """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""

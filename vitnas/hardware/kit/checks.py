@@ -115,13 +115,8 @@ def mixed_units(plan: Plan, times: Times, dtype: str) -> tuple[str, list[str]]:
     predictor = fit_predictor(times.blocks, plan.traces, BYTES_OF_DTYPE[dtype])
     ratios = {}
     for key, true_ms in times.networks.items():
-        total = sum(
-            times.blocks[b].latency_ms
-            if b in times.blocks
-            else predictor.block_ms(b.op, plan.traces[b].kernels)
-            for b in plan.chains[key]
-        )
-        ratios[key] = true_ms / (total + times.empty_ms) if total + times.empty_ms > 0 else float("nan")
+        total = predictor.chain_ms(plan.chains[key], times.blocks, plan.traces) + times.empty_ms
+        ratios[key] = true_ms / total if total > 0 else float("nan")
     middle = float(np.median(list(ratios.values())))
     if not 0.05 < middle < 20:
         return (

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from vitnas.errors import unknown
 
 EXPORTERS = {
-    "coreml": "vitnas.hardware.kit.coreml.CoremlExporter",
-    "onnx": "vitnas.hardware.kit.onnx.OnnxExporter",
+    "coreml": "vitnas.hardware.kit.coreml_exporter.CoremlExporter",
+    "onnx": "vitnas.hardware.kit.onnx_exporter.OnnxExporter",
 }
 
 

@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidData
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
-from vitnas.hardware.profile.block_table import block_fields
 
 FORMAT = 1
 FILE = "kit.json"
@@ -92,14 +90,8 @@ def kit_probe(probe: Probe, exporter: Exporter) -> KitProbe:
         file=f"{MODELS}/{probe.id}{exporter.suffix}",
         copies=probe.copies,
         shape=tuple(probe.example().shape),
-        content=_content(probe.architecture, probe),
+        content=probe.content(),
     )
-
-
-def _content(architecture: Architecture | None, probe: Probe) -> dict[str, Any]:
-    if architecture is not None:
-        return architecture.to_dict()
-    return block_fields(probe.block) if probe.block is not None else {}
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:

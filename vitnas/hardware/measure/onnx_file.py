@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-import logging
-import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vitnas.errors import missing_extra
-from vitnas.hardware.measure.runtime import CannotConvert
+from vitnas.errors import import_extra
+from vitnas.hardware.measure.runtime import CannotConvert, first_line, quiet
 
 OPSET = 18
 INPUT, OUTPUT = "x", "y"
@@ -29,17 +25,12 @@ def onnx_bytes(module: nn.Module, example: Tensor) -> bytes:
         MissingExtra: the package onnx is not installed.
         CannotConvert: the exporter knows an operator not; the message is its first line.
     """
-    try:
-        import onnx  # noqa: F401
-    except ImportError:
-        raise missing_extra("onnx", "onnx") from None
-    module = module.eval()
-    with _quiet(), torch.no_grad():
+    import_extra("onnx", "onnx")
+    with quiet(), torch.no_grad():
         try:
-            return _export(module, example)
+            return _export(module.eval(), example)
         except Exception as problem:  # the exporters raise anything
-            lines = str(problem).strip().splitlines() or [type(problem).__name__]
-            raise CannotConvert(f"it cannot be exported to ONNX: {lines[0]}") from None
+            raise CannotConvert(f"it cannot be exported to ONNX: {first_line(problem)}") from None
 
 
 def _export(module: nn.Module, example: Tensor) -> bytes:
@@ -52,16 +43,3 @@ def _export(module: nn.Module, example: Tensor) -> bytes:
         written: bytes = program.model_proto.SerializeToString()
         return written
     return file.getvalue()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

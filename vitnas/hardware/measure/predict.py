@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.kernels import Kernel, KernelKind
+from vitnas.cost.kernels import COMPUTE_KINDS, Kernel, KernelKind
 from vitnas.cost.trace import Trace
 from vitnas.hardware.profile.block_table import Measured
 from vitnas.hardware.profile.schema import Prediction
-from vitnas.hardware.roofline.fit import PRIOR, fit_roofline
-from vitnas.hardware.roofline.kernel_features import COMPUTE_CLASSES, RooflineFeatures, roofline_features
+from vitnas.hardware.roofline.fitting import PRIOR, fit_roofline
+from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.roofline import (
     ACTIVATIONS,
     BASE,
@@ -55,6 +55,14 @@ class BlockPredictor:
         """Milliseconds of a block, on the scale of the table."""
         price = kernels_ms(roofline_features(kernels, self.bytes_per_element), self.coefficients)
         return self.summary.factors.get(op, 1.0) * price
+
+    def chain_ms(
+        self, blocks: Sequence[Context], table: Mapping[Context, Measured], traces: Mapping[Context, Trace]
+    ) -> float:
+        """Sum over blocks, measured where the table has them and predicted elsewhere."""
+        return sum(
+            table[b].latency_ms if b in table else self.block_ms(b.op, traces[b].kernels) for b in blocks
+        )
 
 
 def fit_predictor(
@@ -120,10 +128,10 @@ def _fit(samples: _Samples) -> tuple[NDArray[np.float64], dict[str, float]]:
 def _tied(values: NDArray[np.float64], features: Sequence[RooflineFeatures]) -> dict[str, float]:
     """Coefficients with one rate for all dense work: the mean of its classes, weighted by their MACs."""
     known = dict(zip(COEFFICIENTS, values.tolist(), strict=True))
-    gmacs = np.zeros(len(COMPUTE_CLASSES))
+    gmacs = np.zeros(len(COMPUTE_KINDS))
     for f in features:
         np.add.at(gmacs, f.kinds, f.gmacs * f.counts)
-    share = {RATES[k]: gmacs[k] for k, kind in enumerate(COMPUTE_CLASSES) if kind in DENSE}
+    share = {RATES[k]: gmacs[k] for k, kind in enumerate(COMPUTE_KINDS) if kind in DENSE}
     total = sum(share.values())
     if total > 0:
         mean = np.exp(sum(part * np.log(known[name]) for name, part in share.items()) / total)

@@ -60,8 +60,10 @@ class Probe:
             shape = self.block.inputs.shape(self.batch) if self.block else (1, 8)
         return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
-    def fields(self) -> dict[str, Any]:
-        """Plain values, from which `block_probe` is remade."""
+    def content(self) -> dict[str, Any]:
+        """What it is made of, as plain values."""
+        if self.architecture is not None:
+            return self.architecture.to_dict()
         return block_fields(self.block) if self.block else {}
 
 

@@ -7,6 +7,7 @@ scale; the other half and the published ones are predicted without having been u
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,15 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.cost.device import BYTES_OF_DTYPE
-from vitnas.cost.trace import Trace
 from vitnas.errors import InvalidData
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
-from vitnas.hardware.measure.predict import BlockPredictor, fit_predictor
+from vitnas.hardware.measure.predict import fit_predictor
 from vitnas.hardware.profile.block_table import Measured
 from vitnas.hardware.profile.schema import Calibration, Conditions, Error, Profile, TableSummary
 from vitnas.hardware.published.compare_file import HeldOut
-from vitnas.hardware.roofline.fit import fit_macs_only
-from vitnas.hardware.roofline.metrics import summarize
+from vitnas.hardware.roofline.fitting import fit_macs_only
+from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.space.slots import Context
 
 LEAST_BLOCKS = 5
@@ -72,7 +72,7 @@ def make_table_profile(
             f"{len(table)} of {len(plan.traces)} blocks were measured; a profile takes {LEAST_BLOCKS} or more"
         )
     predictor = fit_predictor(table, plan.traces, BYTES_OF_DTYPE[conditions.dtype])
-    sums = {key: _sum(plan.chains[key], table, predictor, plan.traces) for key in times.networks}
+    sums = {key: predictor.chain_ms(plan.chains[key], table, plan.traces) for key in times.networks}
     used = [key for key in times.networks if plan.roles[key] == CALIBRATION]
     calibration = calibrate(
         np.array([sums[key] for key in used]),
@@ -113,17 +113,6 @@ def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, bas
     return Calibration(float(base), float(scale), len(true_ms))
 
 
-def _sum(
-    blocks: Sequence[Context],
-    table: Mapping[Context, Measured],
-    predictor: BlockPredictor,
-    traces: Mapping[Context, Trace],
-) -> float:
-    return sum(
-        table[b].latency_ms if b in table else predictor.block_ms(b.op, traces[b].kernels) for b in blocks
-    )
-
-
 def _held_out(
     plan: Plan, networks: Mapping[str, float], sums: Mapping[str, float], calibration: Calibration
 ) -> tuple[HeldOut, ...]:
@@ -153,25 +142,13 @@ def _macs_only_ms(
 
 
 def _error(held_out: Sequence[HeldOut], macs_only_ms: NDArray[np.float64] | None) -> Error:
-    predicted = np.array([row.predicted_ms for row in held_out])
     truth = np.array([row.true_ms for row in held_out])
-    summary = summarize(predicted.tolist(), truth.tolist()).to_dict()
-    low, high = np.quantile(truth / predicted, [0.1, 0.9])
-    families: dict[str, tuple[int, float]] = {}
-    for family in sorted({row.family for row in held_out}):
-        chosen = np.array([row.family == family for row in held_out])
-        miss = np.abs(predicted[chosen] / truth[chosen] - 1)
-        families[family] = (int(chosen.sum()), float(miss.mean()))
-    return Error(
+    return held_out_error(
+        np.array([row.predicted_ms for row in held_out]),
+        truth,
+        [row.family for row in held_out],
         method="whole networks that neither table nor calibration saw",
-        noise=float("nan"),
-        band=float(summary["mape"]),
-        interval_80=(float(low), float(high)),
-        families=families,
-        macs_only_mape=(
-            float("nan") if macs_only_ms is None else float(np.abs(macs_only_ms / truth - 1).mean())
-        ),
-        **{key: value for key, value in summary.items() if key != "n"},
+        macs_only_mape=math.nan if macs_only_ms is None else float(np.abs(macs_only_ms / truth - 1).mean()),
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any
+from typing import Any
 
 from vitnas.errors import InvalidInput, RunCorrupt
+from vitnas.store.log import EvaluationLog, read_log
 
 FORMAT = 1
 
@@ -38,7 +38,7 @@ class Visit:
 
 
 class Session:
-    """An append-only file of visits.
+    """A log of visits.
 
     Args:
         path: of the log; what stands there is read.
@@ -54,9 +54,15 @@ class Session:
         self.settings = dict(settings)
         self.visits: list[Visit] = []
         self.spaces: list[str] = []
-        self._file: IO[str] | None = None
-        if path.is_file():
-            self._read()
+        self._log: EvaluationLog | None = None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # half a line at the end is told of when it is cut off
+            records = read_log(path) if path.is_file() else []
+        for number, record in enumerate(records, start=1):
+            try:
+                self._take(record, number)
+            except (KeyError, TypeError, AttributeError) as problem:
+                raise RunCorrupt(f"{path}: line {number} is none of a measurement: {problem}") from None
 
     def by_probe(self) -> dict[str, list[Visit]]:
         """The visits of each probe."""
@@ -79,50 +85,26 @@ class Session:
 
     def __enter__(self) -> Session:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._end_last_line()
-        is_new = not self.path.is_file() or self.path.stat().st_size == 0
-        self._file = self.path.open("a", encoding="utf-8")
-        if is_new:
+        self._log = EvaluationLog(self.path)
+        if self.path.stat().st_size == 0:
             self._append({"format": FORMAT, "settings": self.settings})
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._log is not None:
+            self._log.close()
+            self._log = None
 
     def _append(self, record: Mapping[str, Any]) -> None:
-        assert self._file is not None, "a session is written inside `with`"
-        self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
-
-    def _end_last_line(self) -> None:
-        """Cut off a line that a kill left unfinished."""
-        if not self.path.is_file():
-            return
-        data = self.path.read_bytes()
-        if data and not data.endswith(b"\n"):
-            with self.path.open("r+b") as file:
-                file.truncate(data.rfind(b"\n") + 1)
-
-    def _read(self) -> None:
-        lines = self.path.read_bytes().split(b"\n")[:-1]  # an unfinished last line is no line
-        for number, line in enumerate(lines, start=1):
-            try:
-                record = json.loads(line)
-                self._take(record, number)
-            except (ValueError, KeyError, TypeError, AttributeError) as problem:
-                if isinstance(problem, InvalidInput):
-                    raise
-                raise RunCorrupt(f"{self.path}:{number}: no line of a measurement: {problem}") from None
+        assert self._log is not None, "a session is written inside `with`"
+        self._log.append(record)
 
     def _take(self, record: Mapping[str, Any], number: int) -> None:
         if number == 1:
             if record["format"] != FORMAT:
-                raise ValueError(f"format {record['format']} is not {FORMAT}")
+                raise TypeError(f"format {record['format']} is not {FORMAT}")
             self._check(record["settings"])
         elif "spaces" in record:
             self.spaces += [str(name) for name in record["spaces"]]

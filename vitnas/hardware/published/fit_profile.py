@@ -16,7 +16,8 @@ from vitnas.hardware.profile.read import read_profile
 from vitnas.hardware.profile.schema import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.published.compare_file import HeldOut, check_path, write_check
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
-from vitnas.hardware.roofline.fit import Fit, fit, make_samples
+from vitnas.hardware.roofline.fitting import Fit, fit, make_samples
+from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
 from vitnas.hardware.roofline.roofline import BYTES
 
@@ -40,6 +41,12 @@ class Headings:
     metric: str | None = None
     batch: int | None = None
     hardware: str | None = None
+
+    def conditions(self, base: Conditions) -> Conditions:
+        """Those of ``base`` today, with what is given in their place."""
+        given = {name: getattr(self, name) for name in asdict(base).keys() & asdict(self).keys()}
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return replace(base, date=datetime.date.today().isoformat(), **chosen)
 
 
 @dataclass(frozen=True)
@@ -137,9 +144,7 @@ def _refuse_other_batches(rows: Sequence[LatencyRow], batch: int, path: str | Pa
 def _conditions(headings: Headings, old: Profile | None, rows: Sequence[LatencyRow]) -> Conditions:
     devices = ", ".join(sorted({row.device for row in rows if row.device})) or UNSTATED
     base = old.conditions if old else Conditions(devices, UNSTATED, UNSTATED, UNSTATED, "float16", 1, "")
-    fields = asdict(base).keys() & asdict(headings).keys()
-    given = {field: getattr(headings, field) for field in fields if getattr(headings, field) is not None}
-    return replace(base, date=datetime.date.today().isoformat(), **given)
+    return headings.conditions(base)
 
 
 def make_profile(
@@ -156,7 +161,7 @@ def make_profile(
     """The profile of a fit.
 
     Args:
-        result: of `vitnas.hardware.roofline.fit.fit`.
+        result: of `vitnas.hardware.roofline.fitting.fit`.
         name: full name with a version.
         description: one line.
         conditions: of the latencies.
@@ -187,15 +192,13 @@ def make_profile(
 
 
 def _error(result: Fit, noise: float) -> Error:
-    summary = {name: value for name, value in result.error.to_dict().items() if name != "n"}
-    return Error(
+    return held_out_error(
+        result.held_out_ms,
+        np.array([sample.row.latency_ms for sample in result.samples]),
+        [sample.family for sample in result.samples],
         method="leave one family out",
         noise=noise,
-        band=max(result.error.mape, 0.0 if np.isnan(noise) else noise),
-        interval_80=result.interval_80,
-        families=result.by_family(),
         macs_only_mape=result.macs_only.mape,
-        **summary,
     )
 
 

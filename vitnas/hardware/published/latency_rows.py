@@ -31,6 +31,7 @@ class LatencyRow:
         model, family, device, runtime, source: as the file says, empty if it does not.
         line: in the file, the header being line 1.
         batch: images a call; None if the file does not say it.
+        architecture: of ours, or a published network of a space; empty if the file does not say one.
     """
 
     timm_name: str
@@ -43,6 +44,7 @@ class LatencyRow:
     source: str = ""
     line: int = 0
     batch: int | None = None
+    architecture: str = ""
 
 
 def read_rows(path: str | Path, device_filter: str = "") -> list[LatencyRow]:
@@ -111,6 +113,7 @@ def _parse(path: Path, line: int, cells: dict[str | None, str | list[str] | None
         source=cell("source"),
         line=line,
         batch=_whole(cell("batch"), "batch", "number of images", fail),
+        architecture=cell("architecture"),
     )
 
 

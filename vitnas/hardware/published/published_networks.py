@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,8 @@ import torch
 from torch import nn
 
 from vitnas.cost.trace import Trace, trace
-from vitnas.errors import InvalidArchitecture, missing_extra, unknown
+from vitnas.errors import InvalidArchitecture, import_extra, unknown
+from vitnas.hardware.measure.runtime import first_line
 
 TORCHVISION = "torchvision:"
 """Before the name of a classifier of ``torchvision.models``: ``torchvision:resnet18``."""
@@ -51,10 +53,7 @@ def timm_trace(name: str, resolution_px: int | None = None) -> Trace:
         InvalidArchitecture: it cannot be built, or not run at this resolution.
         MissingExtra: timm is not installed.
     """
-    try:
-        import timm
-    except ImportError:
-        raise missing_extra("timm", "timm") from None
+    timm = import_extra("timm", "timm")
     if not timm.is_model(name):
         raise unknown("timm model", name, _similar(name, timm.list_models()))
     return _trace(f"timm's '{name}'", lambda: _timm_network(name, resolution_px), resolution_px)
@@ -73,10 +72,7 @@ def torchvision_trace(name: str, resolution_px: int | None = None) -> Trace:
         InvalidArchitecture: it cannot be built, or not run at this resolution.
         MissingExtra: torchvision is not installed.
     """
-    try:
-        from torchvision import models
-    except ImportError:
-        raise missing_extra("torchvision", "timm") from None
+    models = import_extra("torchvision", "timm").models
     known = models.list_models(module=models)
     if name not in known:
         raise unknown("torchvision model", name, _similar(name, known))
@@ -96,9 +92,8 @@ def _trace(label: str, build: Callable[[], tuple[nn.Module, int]], resolution_px
             side = resolution_px or default_px
             return trace(network, (1, 3, side, side))
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as problem:
-        reason = str(problem).strip().split("\n")[0] or type(problem).__name__
         at = f" at {resolution_px} px" if resolution_px else ""
-        raise InvalidArchitecture(f"{label} cannot be traced{at}: {reason}") from None
+        raise InvalidArchitecture(f"{label} cannot be traced{at}: {first_line(problem)}") from None
 
 
 def _timm_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]:
@@ -135,6 +130,4 @@ def _arguments(builder: Callable[..., Any]) -> set[str]:
 
 def _similar(name: str, options: list[str]) -> list[str]:
     """The close matches, not all thousand names."""
-    import difflib
-
     return difflib.get_close_matches(name, options, n=3, cutoff=0.4)

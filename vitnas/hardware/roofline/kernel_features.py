@@ -15,16 +15,6 @@ from numpy.typing import NDArray
 
 from vitnas.cost.kernels import COMPUTE_KINDS, Kernel, KernelKind
 
-COMPUTE_CLASSES = (
-    KernelKind.conv,
-    KernelKind.pointwise,
-    KernelKind.linear,
-    KernelKind.grouped,
-    KernelKind.depthwise,
-    KernelKind.matmul,
-)
-"""Order of the rates in `RooflineFeatures.kinds`."""
-
 BYTE_TERMS: dict[str, frozenset[KernelKind]] = {
     "elementwise": frozenset({KernelKind.elementwise, KernelKind.pool, KernelKind.resize, KernelKind.other}),
     "move": frozenset({KernelKind.move}),
@@ -45,7 +35,7 @@ class RooflineFeatures:
     """The quantities that a roofline price is linear in, but for one maximum a compute kernel.
 
     Attributes:
-        kinds: (K,) index into `COMPUTE_CLASSES` of each distinct compute kernel.
+        kinds: (K,) index into `COMPUTE_KINDS` of each distinct compute kernel.
         gmacs: (K,) its 1e9 multiply-accumulates.
         activation_mb: (K,) its 1e6 bytes of activations read and written.
         counts: (K,) how often it occurs.
@@ -79,7 +69,7 @@ def roofline_features(kernels: Sequence[Kernel], bytes_per_element: int) -> Roof
             continue
         elements = kernel.inputs_elements + kernel.output_elements
         if kernel.kind in COMPUTE_KINDS:
-            compute[COMPUTE_CLASSES.index(kernel.kind), kernel.macs, elements] += 1
+            compute[COMPUTE_KINDS.index(kernel.kind), kernel.macs, elements] += 1
             weights += kernel.weight_elements
             calls += 1
         elif kernel.kind in _TERM_OF_KIND:

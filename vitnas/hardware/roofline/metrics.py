@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+
+from vitnas.hardware.profile.schema import Error
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,43 @@ class ErrorSummary:
     def to_dict(self) -> dict[str, int | float]:
         """Plain figures by name."""
         return asdict(self)
+
+
+def held_out_error(
+    predicted_ms: NDArray[np.float64],
+    true_ms: NDArray[np.float64],
+    families: Sequence[str] = (),
+    *,
+    method: str,
+    noise: float = math.nan,
+    band: float | None = None,
+    macs_only_mape: float = math.nan,
+) -> Error:
+    """What a profile says of its error.
+
+    Args:
+        predicted_ms: (n,) of networks that the prediction had not seen.
+        true_ms: (n,) of the same.
+        families: (n,) of the same; none where they mean nothing.
+        method: how these were left out.
+        noise: mean difference between laboratories; nan if unknown.
+        band: None for the larger of mean error and noise.
+        macs_only_mape: of ``base + rate * MACs`` by the same method; nan if nobody fitted it.
+    """
+    summary = summarize(predicted_ms.tolist(), true_ms.tolist())
+    low, high = np.quantile(true_ms / predicted_ms, [0.1, 0.9])
+    error, names = np.abs(predicted_ms / true_ms - 1), np.array(families)
+    return Error(
+        method=method,
+        noise=noise,
+        band=max(summary.mape, 0.0 if math.isnan(noise) else noise) if band is None else band,
+        interval_80=(float(low), float(high)),
+        families={
+            str(f): (int((names == f).sum()), float(error[names == f].mean())) for f in np.unique(names)
+        },
+        macs_only_mape=macs_only_mape,
+        **{name: value for name, value in summary.to_dict().items() if name != "n"},
+    )
 
 
 def summarize(predicted_ms: Sequence[float], true_ms: Sequence[float]) -> ErrorSummary:

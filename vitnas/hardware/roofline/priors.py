@@ -14,7 +14,6 @@ from vitnas.hardware.roofline.roofline import (
     BASE,
     BYTES,
     CALL,
-    OPTIONAL_COEFFICIENTS,
     RATES,
     WEIGHTS,
 )
@@ -54,21 +53,13 @@ def _prior(
     }
 
 
-_ACCELERATOR = {
-    # Proportions of an accelerator that somebody measured by direct dispatch (Apple M1's, arXiv 2606.22283):
-    # 0.23 ms for any dispatch, 12 TFLOP/s of float16 (0.17 ms a GMAC; a kernel gets some 70 % of it), 85 GB/s
-    # (0.012 ms a MB).
-    BASE: 0.23,
-    **dict.fromkeys(RATES, 0.25),
-    # Hardly a published network is bound by these two, so the prior decides: most of the array idles there.
-    DEPTHWISE: 1.0,
-    MATMUL: 0.5,
-    ACTIVATIONS: 0.012,
-    WEIGHTS: 0.012,
-    **dict.fromkeys(BYTES.values(), 0.012),
-    # ReLU and GELU fuse, and a network is one call.
-    **dict.fromkeys(OPTIONAL_COEFFICIENTS, 0.0),
-}
+# Proportions of an accelerator that somebody measured by direct dispatch (Apple M1's, arXiv 2606.22283):
+# 0.23 ms for any dispatch, 12 TFLOP/s of float16 (0.17 ms a GMAC; a kernel gets some 70 % of it), 85 GB/s
+# (0.012 ms a MB). Hardly a published network is bound by depthwise convolutions or products of activations:
+# there the prior decides, and most of the array idles. ReLU and GELU fuse, and a network is one call.
+_ACCELERATOR = _prior(
+    base=0.23, rate=0.25, activations=0.012, weights=0.012, other=0.012, fused=0.0, call=0.0
+)  # fmt: skip
 
 # Snapdragon 8 Gen 3: 45 TOPS of int8, half of it in float16 (0.09 ms a GMAC); 77 GB/s, of which a stream gets
 # 80 % (0.016 ms a MB of weights). Activations mostly stay in 8 MB of tightly coupled memory: four times that.

@@ -15,10 +15,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, COMPUTE_CLASSES, RooflineFeatures
+from vitnas.cost.kernels import COMPUTE_KINDS
+from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
 
 BASE = "base_ms"
-RATES = tuple(f"{kind}_ms_per_gmac" for kind in COMPUTE_CLASSES)
+RATES = tuple(f"{kind}_ms_per_gmac" for kind in COMPUTE_KINDS)
 ACTIVATIONS = "activation_ms_per_mb"
 WEIGHTS = "weight_ms_per_mb"
 BYTES = {term: f"{term}_ms_per_mb" for term in BYTE_TERMS}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +22,6 @@ from vitnas.hardware.transfer.scale_prices import Known
 from vitnas.space.chain import chain
 from vitnas.space.files import load_architecture
 
-ARCHITECTURE = "architecture"
 MOST_RATIO = 100.0
 FAR_RATIO = 10.0
 OUTLIER_RATIO = 3.0
@@ -94,12 +92,11 @@ def read_measurements(
     """
     path = Path(path)
     rows = read_rows(path)
-    architectures = _architectures(path)
     networks, skipped = [], []
     for row in rows:
         progress(row)
         try:
-            networks.append(_priced(row, architectures.get(row.line, ""), path.parent, device))
+            networks.append(_priced(row, path.parent, device))
         except VitnasError as problem:
             skipped.append((row, str(problem)))
     merged, repeated = _merge(networks)
@@ -109,20 +106,12 @@ def read_measurements(
     return replace(found, warnings=(*repeated, *_suspicions(path, device, found)))
 
 
-def _architectures(path: Path) -> dict[int, str]:
-    """Line -> cell of the column ``architecture``."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        cells = [(reader.line_num, row.get(ARCHITECTURE) or "") for row in reader]
-    return {line: cell.strip() for line, cell in cells}
-
-
-def _priced(row: LatencyRow, architecture: str, folder: Path, device: FittedDevice) -> MeasuredNetwork:
+def _priced(row: LatencyRow, folder: Path, device: FittedDevice) -> MeasuredNetwork:
     _refuse_batch(device, row.batch)
-    if architecture and row.timm_name:
-        raise InvalidData(f"names two networks, '{row.timm_name}' and '{architecture}'")
-    if architecture:
-        return _priced_architecture(row, architecture, folder, device)
+    if row.architecture and row.timm_name:
+        raise InvalidData(f"names two networks, '{row.timm_name}' and '{row.architecture}'")
+    if row.architecture:
+        return _priced_architecture(row, folder, device)
     if not row.timm_name:
         raise InvalidData("no timm name and no architecture")
     _refuse(device, row.resolution_px)
@@ -130,7 +119,8 @@ def _priced(row: LatencyRow, architecture: str, folder: Path, device: FittedDevi
     return _network(row, row.timm_name, device.kernels_ms(kernels), kernels, device)
 
 
-def _priced_architecture(row: LatencyRow, source: str, folder: Path, device: FittedDevice) -> MeasuredNetwork:
+def _priced_architecture(row: LatencyRow, folder: Path, device: FittedDevice) -> MeasuredNetwork:
+    source = row.architecture
     beside = folder / source
     architecture = load_architecture(beside if not Path(source).is_file() and beside.is_file() else source)
     if row.resolution_px is not None:

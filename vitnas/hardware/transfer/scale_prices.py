@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData
-from vitnas.hardware.roofline.fit import SOFT_L1_SCALE, fit_roofline
+from vitnas.hardware.roofline.fitting import SOFT_L1_SCALE, fit_roofline
 from vitnas.hardware.roofline.kernel_features import RooflineFeatures
 from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import math
 import shutil
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from vitnas.hardware.profile.schema import Calibration, Conditions, Domain, Erro
 from vitnas.hardware.published.compare_file import HeldOut, check_path, write_check
 from vitnas.hardware.published.fit_profile import UNSTATED, USELESS_MAPE, Headings
 from vitnas.hardware.published.latency_rows import LatencyRow
-from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
+from vitnas.hardware.roofline.metrics import ErrorSummary, held_out_error, summarize
 from vitnas.hardware.roofline.roofline import BASE
 from vitnas.hardware.transfer.measurements import Measurements, read_measurements
 from vitnas.hardware.transfer.scale_prices import LEAST_NETWORKS, Carried, carry, leave_one_out_ms, method_for
@@ -171,15 +170,7 @@ def _conditions(
 
     devices, runtimes = named({row.device for row in rows}), named({row.runtime for row in rows})
     base = old.conditions if old else Conditions(devices, runtimes, UNSTATED, UNSTATED, "", 1, "")
-    return Conditions(
-        device=headings.device or base.device,
-        runtime=headings.runtime or base.runtime,
-        os=headings.os or base.os,
-        compute_units=headings.compute_units or base.compute_units,
-        dtype=source.dtype,
-        batch=source.batch,
-        date=datetime.date.today().isoformat(),
-    )
+    return replace(headings.conditions(base), dtype=source.dtype, batch=source.batch)
 
 
 def _rows(found: Measurements, file: str) -> Rows:
@@ -198,16 +189,9 @@ def _error(
     relatives. For families unknown to both, the band came 1 to 3 points above the true error
     (``benchmarks/calibration.py``).
     """
-    low, high = np.quantile(found.true_ms / held_out_ms, [0.1, 0.9])
-    summary = {key: float(value) for key, value in after.to_dict().items() if key != "n"}
-    return Error(
-        method=f"leave one out, {after.n} networks",
-        noise=float("nan"),
-        band=math.hypot(after.mape, source.error.mape if source.error else 0.0),
-        interval_80=(float(low), float(high)),
-        families={},
-        **summary,
-    )
+    band = math.hypot(after.mape, source.error.mape if source.error else 0.0)
+    method = f"leave one out, {after.n} networks"
+    return held_out_error(held_out_ms, found.true_ms, method=method, band=band)
 
 
 def _doubts(source: Profile, number: int, mape: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -63,6 +63,24 @@ class Place:
                 yield
         finally:
             torch.set_num_threads(before)
+
+
+class OnPytorch:
+    """A `vitnas.hardware.measure.runtime.Runtime` of PyTorch without its ``prepare``.
+
+    Attributes:
+        how: networks are run.
+    """
+
+    eager = False
+    how: ClassVar[str]
+
+    def __init__(self, threads: int = 1) -> None:
+        self._place = Place(threads)
+
+    def conditions(self) -> RuntimeConditions:
+        """Version, device and threads."""
+        return self._place.conditions(self.how)
 
 
 class TimedCall:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from vitnas.errors import InvalidInput
-from vitnas.hardware.measure.runtime import CannotConvert, RuntimeConditions, first_line
-from vitnas.hardware.measure.runtimes._pytorch import Call, Place, TimedCall
+from vitnas.hardware.measure.runtime import CannotConvert, first_line
+from vitnas.hardware.measure.runtimes._pytorch import Call, OnPytorch, TimedCall
 
 NO_COMPILER = {
     "InvalidCxxCompiler": "a C++ compiler: install g++ (Debian: apt install g++)",
@@ -18,17 +18,10 @@ NO_COMPILER = {
 """What inductor raises where it lacks a compiler -> what it needs."""
 
 
-class Torch:
+class Torch(OnPytorch):
     """PyTorch, compiled by inductor in one graph of fixed shapes; GPU if there is one."""
 
-    eager = False
-
-    def __init__(self, threads: int = 1) -> None:
-        self._place = Place(threads)
-
-    def conditions(self) -> RuntimeConditions:
-        """Version, device and threads."""
-        return self._place.conditions("compiled by inductor")
+    how = "compiled by inductor"
 
     def prepare(self, module: nn.Module, example: Tensor) -> TimedCall:
         """The compiled module; takes seconds.

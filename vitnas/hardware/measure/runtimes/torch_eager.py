@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vitnas.hardware.measure.runtime import CannotConvert, RuntimeConditions, first_line
-from vitnas.hardware.measure.runtimes._pytorch import Place, TimedCall
+from vitnas.hardware.measure.runtime import CannotConvert, first_line
+from vitnas.hardware.measure.runtimes._pytorch import OnPytorch, TimedCall
 
 
-class TorchEager:
+class TorchEager(OnPytorch):
     """PyTorch, eager: ranks networks unlike anything that is deployed; GPU if there is one."""
 
     eager = True
-
-    def __init__(self, threads: int = 1) -> None:
-        self._place = Place(threads)
-
-    def conditions(self) -> RuntimeConditions:
-        """Version, device and threads."""
-        return self._place.conditions("eager")
+    how = "eager"
 
     def prepare(self, module: nn.Module, example: Tensor) -> TimedCall:
         """The module itself.
@@ -26,8 +20,7 @@ class TorchEager:
         Raises:
             CannotConvert: it cannot be run.
         """
-        module, example = self._place.move(module, example)
-        timed = TimedCall(self._place, module, example)
+        timed = TimedCall(self._place, *self._place.move(module, example))
         try:
             timed.outputs()
         except Exception as problem:  # a module may raise anything

@@ -65,23 +65,6 @@ class Fit:
     error: ErrorSummary
     macs_only: ErrorSummary
 
-    @property
-    def interval_80(self) -> tuple[float, float]:
-        """Factors on a prediction between which 80 % of the held-out truths lie."""
-        ratio = np.array([s.row.latency_ms for s in self.samples]) / self.held_out_ms
-        low, high = np.quantile(ratio, [0.1, 0.9])
-        return float(low), float(high)
-
-    def by_family(self) -> dict[str, tuple[int, float]]:
-        """Family -> (rows, mean absolute relative held-out error)."""
-        families = np.array([s.family for s in self.samples])
-        truth = np.array([s.row.latency_ms for s in self.samples])
-        error = np.abs(self.held_out_ms / truth - 1)
-        return {
-            str(f): (int((families == f).sum()), float(error[families == f].mean()))
-            for f in np.unique(families)
-        }
-
 
 def make_samples(
     rows: Sequence[LatencyRow], dtype: str, progress: Callable[[LatencyRow], None] = lambda row: None

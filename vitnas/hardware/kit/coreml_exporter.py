@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from vitnas.errors import missing_extra
+from vitnas.errors import import_extra
 from vitnas.hardware.measure.onnx_file import INPUT
-from vitnas.hardware.measure.runtime import CannotConvert
+from vitnas.hardware.measure.runtime import CannotConvert, first_line, quiet
 
 
 class CoremlExporter:
@@ -36,12 +32,8 @@ class CoremlExporter:
     by_hand = True
 
     def __init__(self) -> None:
-        with _quiet():
-            try:
-                import coremltools
-            except ImportError:
-                raise missing_extra("coremltools", "coreml") from None
-        self._tools: Any = coremltools
+        with quiet():
+            self._tools = import_extra("coremltools", "coreml")
 
     def save(self, module: nn.Module, example: Tensor, path: Path) -> None:
         """Write one package.
@@ -51,15 +43,14 @@ class CoremlExporter:
         longer, so it comes second.
         """
         module = module.eval()
-        with _quiet(), torch.no_grad():
+        with quiet(), torch.no_grad():
             try:
                 package = self._convert(module, example)
             except Exception:  # converters raise anything
                 try:
                     package = self._convert(torch.export.export(module, (example,)).module(), example)
                 except Exception as problem:
-                    lines = str(problem).strip().splitlines() or [type(problem).__name__]
-                    raise CannotConvert(f"it cannot be converted to Core ML: {lines[0]}") from None
+                    raise CannotConvert(f"it cannot be converted to Core ML: {first_line(problem)}") from None
             package.save(str(path))
 
     def _convert(self, module: Any, example: Tensor) -> Any:
@@ -74,20 +65,3 @@ class CoremlExporter:
             minimum_deployment_target=tools.target.iOS16,
             skip_model_load=True,
         )
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the progress bars and notes of coremltools; they go to stderr and to the log."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stderr(io.StringIO()),
-            contextlib.redirect_stdout(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from vitnas.errors import missing_extra
+from vitnas.errors import import_extra
 from vitnas.hardware.measure.onnx_file import onnx_bytes
 
 
@@ -27,10 +27,7 @@ class OnnxExporter:
     by_hand = False
 
     def __init__(self) -> None:
-        try:
-            import onnx  # noqa: F401
-        except ImportError:
-            raise missing_extra("onnx", "onnx") from None
+        import_extra("onnx", "onnx")
 
     def save(self, module: nn.Module, example: Tensor, path: Path) -> None:
         """Write one file."""
