@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "bench": {"arch", "space", "cost", "quality", "workers", "store", "training", "events"},
     "searching": {"arch", "space", "cost", "figures", "units"},
     "strategies": {"arch", "space", "searching"},
-    "training": {"arch", "cost"},
+    "training": {"arch", "cost", "quality", "store"},
     "run": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "strategies"),
         *("figures", "units", "bench", "store", "training", "events", "study", "models"),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from vitnas.errors import InvalidInput
-from vitnas.scaling.compound import CompoundSettings, check_reach, compound, resolution_step, scaled
+from vitnas.scaling.compound import CompoundSettings, check_start, compound, resolution_step, scaled
 from vitnas.scaling.edits import depths, widths
-from vitnas.scaling.rule import Bound
+from vitnas.scaling.rule import Bound, Network
 from vitnas.space.files import load_architecture
 
-FINE = CompoundSettings(multiple=4)
+FINE = CompoundSettings(width_multiple=4)
 
 
 @pytest.fixture
@@ -59,14 +59,15 @@ def test_a_bound_that_leaves_a_size_far_away_is_named(small, judge):
 
 
 def test_sizes_out_of_reach(small, judge):
+    start = Network(small, judge().price(small))
     with pytest.raises(InvalidInput, match=r"`to` 100: .* reaches \d+(\.\d+)? K? ?parameters at the least"):
-        check_reach(small, (100, 60_000), judge(), FINE)
+        check_start(start, (100, 60_000), judge(), FINE)
     narrow = CompoundSettings(width_ratio=1.0, depth_ratio=1.01)
     with pytest.raises(InvalidInput, match="at the most with these ratios"):
-        check_reach(small, (28_136, 10**9), judge(), narrow)
+        check_start(start, (28_136, 10**9), judge(), narrow)
 
 
 def test_sizes_that_are_too_close_have_one_network(small, judge):
-    outcome = compound(small, (20_300, 20_301), judge(), CompoundSettings(multiple=8))
+    outcome = compound(small, (20_300, 20_301), judge(), CompoundSettings(width_multiple=8))
     assert list(outcome.members) == [20_300]
     assert "that of a smaller size" in outcome.missed[20_301]

@@ -18,7 +18,7 @@ from vitnas.scaling.contract import (
 from vitnas.scaling.edits import Place, set_depth, widen, widths
 from vitnas.scaling.rule import Bound, Network
 
-FINE = ContractionSettings(multiple=4, shrink=0.9)
+FINE = ContractionSettings(width_multiple=4, shrink=0.9)
 MACS = {"macs_like": True}
 
 

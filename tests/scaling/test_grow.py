@@ -7,14 +7,14 @@ import math
 
 import pytest
 
-from vitnas.errors import NothingFeasible
+from vitnas.errors import InvalidInput, NothingFeasible
 from vitnas.scaling.edits import depths, widths
-from vitnas.scaling.grow import GrowthSettings, Stem, check_seed, children_of, grow
-from vitnas.scaling.rule import Bound
+from vitnas.scaling.grow import GrowthSettings, Stem, check_start, children_of, grow
+from vitnas.scaling.rule import Bound, Network
 from vitnas.space.files import load_architecture
 
 LENGTH = {"length": True}
-FINE = GrowthSettings(multiple=4, proxy_width=0.25)
+FINE = GrowthSettings(width_multiple=4, proxy_width=0.25)
 
 
 def deep(child):
@@ -23,7 +23,7 @@ def deep(child):
 
 def test_children_are_every_layer_times_every_width_that_differs():
     seed = load_architecture("asvit:seed")  # widths 32, 64, 128, 256; proxies at 8, 16, 32, 64
-    children = [child for _, child in children_of(Stem(seed, 32), FINE)]
+    children = [child for _, child in children_of(Stem(seed, 32), FINE).values()]
     # 32 * 1.05 .. 1.20 rounded to multiples of 4, as 8 * 1.05 .. 1.20 to whole numbers: 32, 36, 36, 40
     assert len(children) == 4 * 3
     assert {widths(c.architecture) for c in children} == {
@@ -44,7 +44,7 @@ def test_children_are_every_layer_times_every_width_that_differs():
 
 def test_widths_stop_at_the_largest():
     seed = load_architecture("asvit:seed")
-    settings = dataclasses.replace(FINE, most=256)
+    settings = dataclasses.replace(FINE, max_width=256)
     assert Stem(seed, 40).network(settings).stages[3].width == 256
     assert Stem(seed, 40).measured(settings).stages[3].width == 80
 
@@ -95,9 +95,10 @@ def test_what_has_no_score_at_all_ends_the_run(small, notebook):
 
 
 def test_a_seed_that_is_too_large_or_breaks_a_bound_is_refused(small, notebook):
-    from vitnas.scaling.rule import Network
-
-    seed = Network(small, notebook(deep, LENGTH).price(small))
-    assert check_seed(seed, (int(seed.params),), ()) == ""
-    assert "only goes up" in check_seed(seed, (1000, 120_000), ())
-    assert "breaks macs <= 1.00 K before it grows" in check_seed(seed, (120_000,), (Bound("macs", 1000.0),))
+    book = notebook(deep, LENGTH)
+    seed = Network(small, book.price(small))
+    check_start(seed, (int(seed.params),), book.judge(), FINE)
+    with pytest.raises(InvalidInput, match="only goes up"):
+        check_start(seed, (1000, 120_000), book.judge(), FINE)
+    with pytest.raises(InvalidInput, match=r"breaks macs <= 1\.00 K before it grows"):
+        check_start(seed, (120_000,), book.judge([Bound("macs", 1000.0)]), FINE)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vitnas.arch import ids
 from vitnas.arch.operators import Scalar, arguments
 from vitnas.arch.template import Part, SegmentTemplate, StageTemplate, Template, closed_args, parse_template
 from vitnas.arch.values import close
@@ -23,6 +24,10 @@ class Block:
 
     op: str
     args: Args = field(default_factory=dict)
+
+    def full_args(self) -> dict[str, Any]:
+        """Every argument of the operator, defaults written out."""
+        return {name: self.args.get(name, known.default) for name, known in arguments(self.op).items()}
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,14 @@ class Architecture:
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits: equal for equal networks, however they are spelled."""
-        return ids.canonical_id(self)
+        """Twelve hexadecimal digits of what is built: equal for equal networks, however they are spelled."""
+        stages = [
+            [s.width, _identity(s.down) if s.down else None, [_identity(b) for b in s.blocks()]]
+            for s in self.stages
+        ]
+        whole = [self.in_channels, self.resolution_px, self.classes, _identity(self.stem), stages]
+        text = json.dumps([*whole, _identity(self.head)], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_dict(self) -> dict[str, Any]:
         """The document of an architecture file."""
@@ -101,6 +112,15 @@ class Architecture:
             InvalidArchitecture: the message names ``where``, the key path and the valid options.
         """
         return from_source(Source(data, where))
+
+
+def _identity(block: Block) -> list[Any]:
+    """A block in an identity: 4 and 4.0 are one value."""
+    plain = {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in block.full_args().items()
+    }
+    return [block.op, plain]
 
 
 def from_source(source: Source) -> Architecture:
@@ -149,13 +169,14 @@ def _closed_segment(segment: SegmentTemplate, chosen: tuple[Scalar, ...]) -> Seg
     parts = segment.blocks[:repeat]
     ops = tuple(str(close(part.op, chosen)) for part in parts)
     names = parts[0].args if parts else {}
-    args = {n: _compact(tuple(close(p.args[n], chosen) for p in parts)) for n in names}
+    args = {n: compact(tuple(close(p.args[n], chosen) for p in parts)) for n in names}
     taken = {name for op in ops for name in arguments(op)}
     op = ops[0] if len(set(ops)) == 1 else ops
     return Segment(op if ops else "", repeat, {name: v for name, v in args.items() if name in taken})
 
 
-def _compact(values: tuple[Scalar, ...]) -> Scalar | tuple[Scalar, ...]:
+def compact(values: tuple[Scalar, ...]) -> Scalar | tuple[Scalar, ...]:
+    """One value where all are the same."""
     return values[0] if len(set(values)) == 1 else values
 
 

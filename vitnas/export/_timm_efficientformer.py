@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitnas.arch.schema import Architecture, Stage
-from vitnas.export._timm_parts import Words, all_args, cannot, name_of, one_value, require_part
+from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part
 
 TOKENS_PX = 7  # side of the map that v1's bias tables are for
 ATTENTION = {"heads": 8, "key_dim": 32, "attention_ratio": 4}
@@ -91,7 +91,7 @@ def _v2(a: Architecture) -> dict[str, Any]:
                         path, f"EfficientFormerV2 cannot halve a map of {side_px} px for its attention"
                     )
                 require_part(f"{path}.blocks[{k}]", block, "attention_ffn", stride=stride, **ATTENTION)
-        each = tuple(all_args(block)["expansion"] for block in stage.blocks())
+        each = tuple(block.full_args()["expansion"] for block in stage.blocks())
         ratios.append(each[0] if len(set(each)) == 1 else each)
     return {
         "embed_dims": tuple(stage.width for stage in a.stages),

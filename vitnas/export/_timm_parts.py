@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vitnas.arch.operators import Scalar, arguments
+from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, Block
 from vitnas.errors import InvalidArchitecture
 
@@ -22,7 +22,7 @@ def name_of(kwargs: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -
 
 def one_value(a: Architecture, argument: str, default: Scalar) -> Scalar:
     """The value that all blocks with this argument share."""
-    blocks = [all_args(block) for stage in a.stages for block in stage.blocks()]
+    blocks = [block.full_args() for stage in a.stages for block in stage.blocks()]
     values = sorted({block[argument] for block in blocks if argument in block}, key=str)
     if len(values) > 1:
         raise cannot("stages", f"one {argument} holds for the network, not {' and '.join(map(str, values))}")
@@ -33,16 +33,11 @@ def require_part(path: str, block: Block, op: str, **fixed: Scalar) -> dict[str,
     """All arguments of a block that has to be ``op`` with these values."""
     if block.op != op:
         raise cannot(path, f"'{op}' stands there, not '{block.op}'")
-    given = all_args(block)
+    given = block.full_args()
     for name, value in fixed.items():
         if given[name] != value:
             raise cannot(path, f"{name} is {value!r} there, not {given[name]!r}")
     return given
-
-
-def all_args(block: Block) -> dict[str, Any]:
-    """All arguments of a block, defaults included."""
-    return {name: block.args.get(name, argument.default) for name, argument in arguments(block.op).items()}
 
 
 def cannot(path: str, reason: str) -> InvalidArchitecture:

@@ -89,7 +89,7 @@ class ScaleBench:
     def measure(self, step: int, children: Sequence[Child], proxies: Sequence[str]) -> list[Scores]:
         """Scores of each child by proxies; those that failed are left out, and the log says why."""
         config = self.config
-        draws = Draws(config.seed, config.setting("repeats"), images=config.images, device=config.device)
+        draws = Draws(config.seed, config.chosen["repeats"], images=config.images, device=config.device)
         task = NetworkTask(tuple(map(ProxyQuality, proxies)), draws)
         jobs = []
         for child in children:

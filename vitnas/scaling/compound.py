@@ -9,9 +9,8 @@ from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.figures import format_quantity
 from vitnas.scaling.edits import places, round_to, segment_at, set_depth, widen, with_resolution
-from vitnas.scaling.rule import Bound, Child, Costs, Judge, Network, Outcome, first_broken, line
+from vitnas.scaling.rule import Bound, Child, Costs, Judge, Network, Outcome, first_broken, judged, line
 
-DEPTH_RATIO, WIDTH_RATIO, RESOLUTION_RATIO = 1.2, 1.1, 1.15  # EfficientNet's alpha, beta, gamma
 NOTCHES = 64  # tried values of the coefficient between two whole ones
 LOW, HIGH = -40 * NOTCHES, 24 * NOTCHES  # from one block a segment to some hundred times as many
 FILL = 2 * NOTCHES  # how much further than depths widths may go
@@ -24,16 +23,16 @@ class CompoundSettings:
     """What one unit of the compound coefficient does.
 
     Attributes:
+        width_multiple: widths are multiples of it.
+        max_width: no stage is wider.
         depth_ratio, width_ratio, resolution_ratio: factors for one unit; at least 1, not all of them 1.
-        multiple: widths are multiples of it.
-        most: no stage is wider.
     """
 
-    depth_ratio: float = DEPTH_RATIO
-    width_ratio: float = WIDTH_RATIO
-    resolution_ratio: float = RESOLUTION_RATIO
-    multiple: int = 8
-    most: int | None = None
+    width_multiple: int = 8
+    max_width: int | None = None
+    depth_ratio: float = 1.2  # EfficientNet's alpha, beta, gamma
+    width_ratio: float = 1.1
+    resolution_ratio: float = 1.15
 
 
 def scaled(
@@ -53,7 +52,7 @@ def scaled(
         network = set_depth(network, place, max(depth, 1))
     if settings.width_ratio != 1:
         factor = settings.width_ratio ** (coefficient if width is None else width)
-        network = widen(network, factor, multiple=settings.multiple, most=settings.most)
+        network = widen(network, factor, multiple=settings.width_multiple, most=settings.max_width)
     side = seed.resolution_px * settings.resolution_ratio**coefficient
     return with_resolution(network, round_to(side, resolution_step(seed.resolution_px)))
 
@@ -93,16 +92,10 @@ class _Ladder:
     def _priced(self, child: Child, notch: int) -> Costs | None:
         key = child.architecture.id
         if key not in self._costs:
-            outcome = {"outcome": "priced"}
-            try:
-                self._costs[key] = costs = self.judge.price(child.architecture)
-                broken = first_broken(self.judge.bounds, costs)
-                if broken is not None:
-                    outcome = {"outcome": "dropped", "reason": f"breaks {broken}"}
-            except InvalidArchitecture as problem:
-                self._costs[key] = None
-                outcome = {"outcome": "dropped", "reason": f"cannot be built: {problem}"}
-            self.judge.record(line(notch, self.seed, child, self._costs[key] or {}) | outcome)
+            costs, reason = judged(self.judge, child, self.judge.bounds)
+            outcome = {"outcome": "dropped", "reason": reason} if reason else {"outcome": "priced"}
+            self.judge.record(line(notch, self.seed, child, costs) | outcome)
+            self._costs[key] = costs or None
         return self._costs[key]
 
     def highest(self, fits: Callable[[Network], bool], high: int) -> Network | None:
@@ -178,8 +171,7 @@ def _member(ladder: _Ladder, size: int) -> tuple[Network | None, str]:
     if allowed is None:
         return None, f"no network of the rule keeps {broken}"
     if allowed.params < (1 - NEAR) * largest.params:
-        reached = format_quantity("params", allowed.params)
-        return None, f"{broken} allows {reached} parameters at most by this rule"
+        return None, f"{broken} allows {allowed.size} parameters at most by this rule"
     return allowed, ""
 
 
@@ -193,31 +185,28 @@ def _smallest(ladder: _Ladder) -> float:
         return 0.0
 
 
-def check_reach(seed: Architecture, sizes: Sequence[int], judge: Judge, settings: CompoundSettings) -> None:
+def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: CompoundSettings) -> None:
     """Whether all sizes lie between the smallest and the largest network.
 
     Raises:
         InvalidInput: one does not; says what the rule reaches.
     """
-    ladder = _Ladder(seed, judge, settings)
+    ladder = _Ladder(start.architecture, judge, settings)
     smallest = _smallest(ladder)
-    asked = format_quantity("params", sizes[0])
     if sizes[0] < smallest:
-        reach = format_quantity("params", smallest)
+        asked, reach = (format_quantity("params", size) for size in (sizes[0], smallest))
         raise InvalidInput(
             f"`to` {asked}: compound scaling of {ladder.seed.name} reaches {reach} parameters at the least "
-            f"(one block a segment, widths of {ladder.settings.multiple})"
+            f"(one block a segment, widths of {ladder.settings.width_multiple})"
         )
     top = sizes[-1]
-    notch = 0
-    while notch < HIGH:  # upwards step by step: the largest networks are dear to price
+    for notch in range(0, HIGH, 2 * NOTCHES):  # upwards: the largest networks are expensive to price
         network = ladder.at(notch)
         if network is not None and network.params >= top:
             return
-        notch += 2 * NOTCHES
     last = ladder.at(HIGH)
     if last is not None and last.params < top:
         raise InvalidInput(
             f"`to` {format_quantity('params', top)}: compound scaling of {ladder.seed.name} reaches "
-            f"{format_quantity('params', last.params)} parameters at the most with these ratios"
+            f"{last.size} parameters at the most with these ratios"
         )

@@ -5,33 +5,39 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vitnas.errors import InvalidInput, RunCorrupt, unknown
 from vitnas.figures import parse_quantity
-from vitnas.scaling.compound import DEPTH_RATIO, RESOLUTION_RATIO, WIDTH_RATIO
+from vitnas.scaling import compound, contract, grow
+from vitnas.scaling.rule import Judge, Network, Outcome
 
-RULES = ("asvit", "compound", "contract")
 ASVIT_PROXIES = ("ntk_condition", "length_distortion")
-DEFAULTS: dict[str, dict[str, Any]] = {  # settings of each rule
-    "asvit": {
-        "width_multiple": 4,
-        "max_width": None,
-        "proxy_width": 0.25,
-        "overshoot": 0.1,
-        "repeats": None,
-    },
-    "compound": {
-        "width_multiple": 8,
-        "max_width": None,
-        "depth_ratio": DEPTH_RATIO,
-        "width_ratio": WIDTH_RATIO,
-        "resolution_ratio": RESOLUTION_RATIO,
-        "repeats": None,
-    },
-    "contract": {"width_multiple": 8, "shrink": 0.9, "repeats": None},
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How a network becomes a family.
+
+    Attributes:
+        doing: what it does, for people.
+        settings: a class, whose fields are the rule's settings and whose values their defaults.
+        check: raises where the sizes are out of reach.
+        run: makes the family.
+    """
+
+    doing: str
+    settings: type[Any]
+    check: Callable[[Network, Sequence[int], Judge, Any], None]
+    run: Callable[..., Outcome]
+
+
+RULES = {
+    "asvit": Rule("growing", grow.GrowthSettings, grow.check_start, grow.grow),
+    "compound": Rule("scaling", compound.CompoundSettings, compound.check_start, compound.compound),
+    "contract": Rule("contracting", contract.ContractionSettings, contract.check_start, contract.contract),
 }
 RANGES = {  # setting -> what it may be, from and up to
     "width_multiple": ("a whole number of at least 1", 1, 1024),
@@ -59,7 +65,7 @@ class ScaleConfig:
         batch: images in a call; None for what each device was measured with.
         proxies: that decide between children; none is As-ViT's pair (asvit) or capacity (contract). The rule
             compound decides nothing by them: its members are scored.
-        settings: of the rule, see ``DEFAULTS``; those left out have their defaults.
+        settings: of the rule; those left out have their defaults.
         images: folder or file of images for proxies; None is Gaussian noise.
         device: that proxies run on.
         seed: of what proxies draw.
@@ -86,12 +92,18 @@ class ScaleConfig:
             raise InvalidInput(f"`to`: expected ascending sizes of at least 1, got {list(self.sizes)}")
         if self.seed < 0:
             raise InvalidInput(f"`seed`: expected at least 0, got {self.seed}")
-        if self.rule == "compound" and all(self.setting(f"{n}_ratio") == 1 for n in ("depth", "width")):
+        if self.rule == "compound" and all(self.chosen[f"{n}_ratio"] == 1 for n in ("depth", "width")):
             raise InvalidInput("`depth_ratio` and `width_ratio` are both 1: then no network has another size")
 
-    def setting(self, name: str) -> Any:
-        """A setting of the rule, its default where the user gave none."""
-        return self.settings.get(name, DEFAULTS[self.rule][name])
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """Every setting of the rule, its default where the user gave none."""
+        return {**defaults(self.rule), **self.settings}
+
+    def rule_settings(self) -> Any:
+        """As the rule itself takes them."""
+        own = RULES[self.rule].settings
+        return own(**{field.name: self.chosen[field.name] for field in dataclasses.fields(own)})
 
     @property
     def deciding(self) -> tuple[str, ...]:
@@ -129,11 +141,16 @@ class ScaleConfig:
         return cls(**values)
 
 
+def defaults(rule: str) -> dict[str, Any]:
+    """Every setting of a rule; ``repeats`` is how often proxies draw, None for their own number."""
+    return {**dataclasses.asdict(RULES[rule].settings()), "repeats": None}
+
+
 def _check_setting(rule: str, name: str, value: Any) -> None:
     if name not in RANGES:
-        raise unknown(f"setting of `rule` {rule}", name, DEFAULTS[rule])
-    if name not in DEFAULTS[rule]:
-        rules = " or ".join(r for r in RULES if name in DEFAULTS[r])
+        raise unknown(f"setting of `rule` {rule}", name, defaults(rule))
+    if name not in defaults(rule):
+        rules = " or ".join(r for r in RULES if name in defaults(r))
         raise InvalidInput(f"`{name}` is a setting of `rule` {rules}, not of {rule}")
     text, low, high = RANGES[name]
     if not (math.isfinite(value) and low <= value <= high):

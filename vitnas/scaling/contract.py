@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vitnas.arch.operators import arguments
 from vitnas.arch.schema import Architecture
-from vitnas.errors import InvalidArchitecture, InvalidInput, NothingFeasible
+from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.figures import format_quantity
 from vitnas.scaling.edits import (
     ArgumentSlot,
@@ -27,11 +27,10 @@ from vitnas.scaling.rule import (
     Network,
     Outcome,
     first_broken,
-    line,
     most_common,
     sift,
+    survivor,
 )
-from vitnas.scaling.select import choose
 
 SLACK = 0.1  # a start that is smaller than a size by no more is that size's network
 SHRINK: dict[str, Callable[[float], float]] = {  # role -> one notch less of such an argument, in every block
@@ -51,11 +50,11 @@ class ContractionSettings:
     """How children are made.
 
     Attributes:
-        multiple: a width shrinks by this much at a time.
+        width_multiple: a width shrinks by this much at a time.
         shrink: each step's bounds are this share of the present costs, until they are the wanted ones.
     """
 
-    multiple: int = 8
+    width_multiple: int = 8
     shrink: float = 0.9
 
 
@@ -210,12 +209,12 @@ def contract(
         target = (Bound("params", size), *judge.bounds)
         while not ended and first_broken(target, here.costs) is not None:
             limits = step_bounds(target, here.costs, settings.shrink)
-            survivor, why = _step(judge, len(path), here, limits, settings)
-            if survivor is None:
+            smaller, why = _step(judge, len(path), here, limits, settings)
+            if smaller is None:
                 why = why or f"nothing can shrink further and it breaks {first_broken(target, here.costs)}"
-                ended = f"contraction ended at {_has(here)}, {why}"
+                ended = f"contraction ended at {here.size} parameters, {why}"
                 break
-            here = survivor
+            here = smaller
             path.append(here)
             watch(here)
         if ended:
@@ -237,9 +236,9 @@ def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: Co
     if sizes[-1] > start.params * (1 + SLACK):
         raise InvalidInput(
             f"`to` {format_quantity('params', sizes[-1])}: contraction only goes down, and {name} has "
-            f"{_has(start)}; ask for smaller sizes, or start from a larger network"
+            f"{start.size} parameters; ask for smaller sizes, or start from a larger network"
         )
-    least = smallest_of(start.architecture, judge, settings.multiple)
+    least = smallest_of(start.architecture, judge, settings.width_multiple)
     params = float(least["params"] or 0)
     if sizes[0] < params:
         raise InvalidInput(
@@ -248,43 +247,20 @@ def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: Co
         )
     broken = first_broken(judge.bounds, least)
     if broken is not None:
-        value = least.get(broken.cost)
-        reach = format_quantity(broken.cost, math.nan if value is None else value)
-        raise InvalidInput(f"contraction of {name} ends with {broken.cost} {reach}, which breaks {broken}")
-
-
-def _has(network: Network) -> str:
-    return f"{format_quantity('params', network.params)} parameters"
+        raise InvalidInput(f"contraction of {name} ends with {broken.value(least)}, which breaks {broken}")
 
 
 def _step(
     judge: Judge, step: int, parent: Network, limits: Sequence[Bound], settings: ContractionSettings
 ) -> tuple[Network | None, str]:
     """The best child within the step's bounds, or None with the reason (empty: there is no child)."""
-    names = list(factors_of(parent.architecture, settings.multiple))
+    names = list(factors_of(parent.architecture, settings.width_multiple))
     groups: list[Sequence[tuple[str, ...]]] = [[(n,) for n in names], list(itertools.combinations(names, 2))]
     reasons: list[str] = []
     for group in groups:
-        children = list(children_of(parent.architecture, judge, limits, group, settings.multiple))
+        children = list(children_of(parent.architecture, judge, limits, group, settings.width_multiple))
         kept, dropped = sift(judge, step, parent.architecture, children, limits)
         reasons += dropped
         if kept:
-            return _best(judge, step, parent, kept), ""
+            return survivor(judge, step, parent.architecture, kept), ""
     return None, f"every child of the last step {most_common(reasons)}" if reasons else ""
-
-
-def _best(judge: Judge, step: int, parent: Network, kept: Sequence[tuple[Child, Costs]]) -> Network:
-    scores = judge.score(step, [child for child, _ in kept])
-    try:
-        choice = choose(scores, judge.higher_is_better)
-    except NothingFeasible as problem:
-        raise NothingFeasible(f"step {step}: {problem}; the log says why") from None
-    child, costs = kept[choice.index]
-    found = dict(scores[choice.index])
-    sums = {c.architecture.id: total for (c, _), total in zip(kept, choice.rank_sums, strict=True)}
-    judge.record(
-        line(step, parent.architecture, child, costs)
-        | {"outcome": "survived", "scores": found, "rank_sums": sums}
-        | {"tied": choice.tied, "decided_by": choice.decided_by}
-    )
-    return Network(child.architecture, costs, step, child.move, found)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from vitnas.arch.operators import Scalar, arguments, with_role
-from vitnas.arch.schema import Architecture, Block, Segment, Stage
+from vitnas.arch.schema import Architecture, Block, Segment, Stage, compact
 
 
 @dataclass(frozen=True, order=True)
@@ -79,7 +79,7 @@ def _with_blocks(architecture: Architecture, place: Place, picks: Any) -> Archit
     order = list(picks)
 
     def picked(value: Any) -> Any:
-        return _compact(tuple(value[k] for k in order)) if isinstance(value, tuple) else value
+        return compact(tuple(value[k] for k in order)) if isinstance(value, tuple) else value
 
     segment = segment_at(architecture, place)
     args = {name: picked(value) for name, value in segment.args.items()}
@@ -95,10 +95,6 @@ def _with_segment(architecture: Architecture, place: Place, segment: Segment) ->
 def _with_stage(architecture: Architecture, index: int, stage: Stage) -> Architecture:
     stages = (*architecture.stages[:index], stage, *architecture.stages[index + 1 :])
     return replace(architecture, stages=stages)
-
-
-def _compact(values: tuple[Scalar, ...]) -> Scalar | tuple[Scalar, ...]:
-    return values[0] if len(set(values)) == 1 else values
 
 
 def round_to(value: float, multiple: int) -> int:
@@ -149,7 +145,7 @@ def _with_heads(op: str, args: Mapping[str, Any], factor: float) -> dict[str, An
         return max(int(float(heads) * factor + 0.5), 1)
 
     heads = args.get(name, known[name].default)
-    new = _compact(tuple(map(scaled, heads))) if isinstance(heads, tuple) else scaled(heads)
+    new = compact(tuple(map(scaled, heads))) if isinstance(heads, tuple) else scaled(heads)
     return {**args, name: new}
 
 
@@ -184,21 +180,17 @@ def map_argument(
         if stage is not None and place.stage != stage:
             continue
         segment = segment_at(architecture, place)
-        blocks = list(_spread(segment))
+        blocks = segment.blocks()
         values = tuple(
-            _plain(change(float(args[slot.argument]))) if op == slot.op else args.get(slot.argument, 1)
-            for op, args in blocks
+            _plain(change(float(block.full_args()[slot.argument])))
+            if block.op == slot.op
+            else block.full_args().get(slot.argument, 1)
+            for block in blocks
         )
-        if any(op == slot.op for op, _ in blocks):
-            kept = {**segment.args, slot.argument: _compact(values)}
+        if any(block.op == slot.op for block in blocks):
+            kept = {**segment.args, slot.argument: compact(values)}
             architecture = _with_segment(architecture, place, replace(segment, args=kept))
     return architecture
-
-
-def _spread(segment: Segment) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Operator and arguments of each block, defaults written out."""
-    for block in segment.blocks():
-        yield block.op, {n: block.args.get(n, a.default) for n, a in arguments(block.op).items()}
 
 
 def _plain(value: float) -> Scalar:

@@ -14,7 +14,6 @@ from vitnas.cost.pricer import coverage, trace_architecture
 from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of, describe
 from vitnas.quality.fallback import log_capacity
-from vitnas.scaling.config import DEFAULTS
 from vitnas.scaling.edits import depths, widths
 from vitnas.scaling.rule import Network, Outcome
 from vitnas.scaling.setup import Setup, stem_of
@@ -65,7 +64,7 @@ def family_document(setup: Setup, outcome: Outcome) -> dict[str, Any]:
         "seed": {"file": config.file, **_about(setup, setup.seed)},
         "rule": config.rule,
         "sizes": list(config.sizes),
-        "settings": {name: config.setting(name) for name in DEFAULTS[config.rule]},
+        "settings": config.chosen,
         "proxies": list(config.deciding or config.proxies),
         "random_seed": config.seed,
         "budgets": dict(config.budgets),

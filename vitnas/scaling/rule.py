@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitnas.arch.schema import Architecture
-from vitnas.errors import InvalidArchitecture
+from vitnas.errors import InvalidArchitecture, NothingFeasible
 from vitnas.figures import format_quantity
+from vitnas.scaling.select import choose
 
 Costs = Mapping[str, float | int | None]
 Scores = Mapping[str, float]
@@ -35,6 +36,11 @@ class Bound:
         if value is None or math.isnan(value):
             return True
         return value < self.limit if self.at_least else value > self.limit
+
+    def value(self, costs: Costs) -> str:
+        """What costs have of it, for people."""
+        value = costs.get(self.cost)
+        return f"{self.cost} {format_quantity(self.cost, math.nan if value is None else value)}"
 
     def __str__(self) -> str:
         sign = ">=" if self.at_least else "<="
@@ -82,6 +88,11 @@ class Network:
         """Number of parameters."""
         return float(self.costs["params"] or 0)
 
+    @property
+    def size(self) -> str:
+        """The same, for people."""
+        return format_quantity("params", self.params)
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -117,6 +128,16 @@ class Outcome:
     missed: Mapping[int, str]
 
 
+def judged(judge: Judge, child: Child, bounds: Sequence[Bound]) -> tuple[Costs, str]:
+    """Costs of a child (none if it cannot be built), and why it is dropped; empty if it is not."""
+    try:
+        costs = judge.price(child.architecture)
+    except InvalidArchitecture as problem:
+        return {}, f"cannot be built: {problem}"
+    broken = first_broken(bounds, costs)
+    return costs, f"breaks {broken}" if broken else ""
+
+
 def sift(
     judge: Judge, step: int, parent: Architecture, children: Sequence[Child], bounds: Sequence[Bound]
 ) -> tuple[list[tuple[Child, Costs]], list[str]]:
@@ -128,19 +149,35 @@ def sift(
     kept: list[tuple[Child, Costs]] = []
     reasons: list[str] = []
     for child in children:
-        costs: Costs = {}
-        try:
-            costs = judge.price(child.architecture)
-            broken = first_broken(bounds, costs)
-            reason = f"breaks {broken}" if broken else ""
-        except InvalidArchitecture as problem:
-            reason = f"cannot be built: {problem}"
+        costs, reason = judged(judge, child, bounds)
         if reason:
             reasons.append(reason)
             judge.record(line(step, parent, child, costs) | {"outcome": "dropped", "reason": reason})
         else:
             kept.append((child, costs))
     return kept, reasons
+
+
+def survivor(judge: Judge, step: int, parent: Architecture, kept: Sequence[tuple[Child, Costs]]) -> Network:
+    """The child with the smallest sum of ranks, see `choose`; it is recorded.
+
+    Raises:
+        NothingFeasible: no child has a score.
+    """
+    scores = judge.score(step, [child for child, _ in kept])
+    try:
+        choice = choose(scores, judge.higher_is_better)
+    except NothingFeasible as problem:
+        raise NothingFeasible(f"step {step}: {problem}; the log says why") from None
+    child, costs = kept[choice.index]
+    found = dict(scores[choice.index])
+    sums = {c.architecture.id: total for (c, _), total in zip(kept, choice.rank_sums, strict=True)}
+    judge.record(
+        line(step, parent, child, costs)
+        | {"outcome": "survived", "scores": found, "rank_sums": sums}
+        | {"tied": choice.tied, "decided_by": choice.decided_by}
+    )
+    return Network(child.architecture, costs, step, child.move, found)
 
 
 def line(step: int, parent: Architecture, child: Child, costs: Costs) -> dict[str, Any]:

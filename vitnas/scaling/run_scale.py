@@ -14,9 +14,8 @@ from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
-from vitnas.scaling import compound, contract, grow
 from vitnas.scaling.children import ScaleBench, step_key
-from vitnas.scaling.config import ScaleConfig
+from vitnas.scaling.config import RULES, ScaleConfig
 from vitnas.scaling.family_files import COMMAND, FamilyResult, family_document, write_members
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Costs, Judge, Network, Outcome
@@ -158,16 +157,8 @@ def judge_without_scores(setup: Setup) -> Judge:
         return setup.pricer.price(architecture)
 
     judge = Judge(price, lambda step, children: [{} for _ in children], {}, setup.bounds)
-    start = Network(setup.seed, price(setup.seed))
-    sizes = setup.config.sizes
-    if setup.config.rule == "asvit":
-        problem = grow.check_seed(start, sizes, setup.bounds)
-        if problem:
-            raise InvalidInput(problem)
-    elif setup.config.rule == "contract":
-        contract.check_start(start, sizes, judge, _contraction(setup.config))
-    else:
-        compound.check_reach(setup.seed, sizes, judge, _compound(setup.config))
+    config, start = setup.config, Network(setup.seed, price(setup.seed))
+    RULES[config.rule].check(start, config.sizes, judge, config.rule_settings())
     return judge
 
 
@@ -176,29 +167,6 @@ def _check_resolution(setup: Setup, resolution_px: int) -> None:
         check_answers(setup.devices, setup.config.batch, [resolution_px])
     except InvalidInput as problem:
         raise InvalidInput(f"{problem}, or keep the resolution with `resolution_ratio` 1") from None
-
-
-def _growth(config: ScaleConfig) -> grow.GrowthSettings:
-    return grow.GrowthSettings(
-        multiple=config.setting("width_multiple"),
-        most=config.setting("max_width"),
-        proxy_width=config.setting("proxy_width"),
-        overshoot=config.setting("overshoot"),
-    )
-
-
-def _compound(config: ScaleConfig) -> compound.CompoundSettings:
-    return compound.CompoundSettings(
-        depth_ratio=config.setting("depth_ratio"),
-        width_ratio=config.setting("width_ratio"),
-        resolution_ratio=config.setting("resolution_ratio"),
-        multiple=config.setting("width_multiple"),
-        most=config.setting("max_width"),
-    )
-
-
-def _contraction(config: ScaleConfig) -> contract.ContractionSettings:
-    return contract.ContractionSettings(config.setting("width_multiple"), config.setting("shrink"))
 
 
 def _go_on(
@@ -246,15 +214,10 @@ def _run_rule(setup: Setup, bench: ScaleBench, listener: Listener) -> Outcome:
         higher_is_better=bench.higher_is_better,
         record=bench.record,
     )
-    names = {"asvit": "growing", "compound": "scaling", "contract": "contracting"}
-    watch = _watching(listener, names[config.rule], config.sizes)
-    start = Network(setup.seed, judge.price(setup.seed))
-    watch(start)
-    if config.rule == "asvit":
-        return grow.grow(setup.seed, config.sizes, judge, _growth(config), watch=watch)
-    if config.rule == "contract":
-        return contract.contract(setup.seed, config.sizes, judge, _contraction(config), watch=watch)
-    return compound.compound(setup.seed, config.sizes, judge, _compound(config), watch=watch)
+    rule = RULES[config.rule]
+    watch = _watching(listener, rule.doing, config.sizes)
+    watch(Network(setup.seed, judge.price(setup.seed)))
+    return rule.run(setup.seed, config.sizes, judge, config.rule_settings(), watch=watch)
 
 
 def _watching(listener: Listener, verb: str, sizes: Sequence[int]) -> Callable[[Network], None]:
@@ -262,8 +225,7 @@ def _watching(listener: Listener, verb: str, sizes: Sequence[int]) -> Callable[[
     wanted = ", ".join(format_quantity("params", size) for size in sizes)
 
     def watch(network: Network) -> None:
-        now = format_quantity("params", network.params)
-        listener.stage(f"{verb} from {now}", f"{network.move or 'the start'}; to {wanted}")
+        listener.stage(f"{verb} from {network.size}", f"{network.move or 'the start'}; to {wanted}")
 
     return watch
 

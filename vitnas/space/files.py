@@ -9,10 +9,9 @@ from typing import Any, Protocol
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture
-from vitnas.arch.template import parse_template
 from vitnas.arch.yaml_io import Source, read_yaml
 from vitnas.errors import InvalidInput, InvalidSpace, UnknownName, unknown
-from vitnas.space.space import Reference, Space
+from vitnas.space.space import Space
 
 
 def load_space(source: str | Path | Mapping[str, Any]) -> Space:
@@ -25,38 +24,13 @@ def load_space(source: str | Path | Mapping[str, Any]) -> Space:
         InvalidSpace: the document is wrong; names file, line, key path and the valid options.
     """
     if isinstance(source, Mapping):
-        return parse_space(Source(dict(source)))
-    return parse_space(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
+        return Space.read(Source(dict(source)))
+    return Space.read(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
 
 
-def parse_space(source: Source) -> Space:
-    """Check a document and resolve its references."""
-    template = parse_template(source, InvalidSpace)
-    space = Space(template, source.data)
-    references = template.notes.get("references") or {}
-    if not isinstance(references, Mapping):
-        source.fail(InvalidSpace, "references", "expected names and what is known of each")
-    for name, raw in references.items():
-        path = f"references.{name}"
-        if not isinstance(raw, Mapping) or not isinstance(raw.get("genes"), Mapping):
-            source.fail(InvalidSpace, path, "expected 'genes' and facts such as params, top1 and source")
-        try:
-            genome = space.genome_of(raw["genes"])
-        except InvalidSpace as problem:
-            source.fail(InvalidSpace, f"{path}.genes", str(problem))
-        facts = {key: value for key, value in raw.items() if key not in ("genes", "recipe")}
-        notes = {"source": str(facts.get("source", "")), "recipe": recipe_of(space, raw), "metrics": facts}
-        closed = space.decode(genome, {key: value for key, value in notes.items() if value})
-        named = Architecture(**{**vars(closed), "name": f"{space.name}:{name}"})
-        space.references[str(name)] = Reference(str(name), genome, named, facts)
-    return space
-
-
-def recipe_of(space: Space, reference: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The space's training recipe, with a reference's own settings in front of it."""
-    recipe = dict(space.template.notes.get("recipe") or {})
-    recipe.update((reference or {}).get("recipe") or {})
-    return recipe
+def recipe_of(space: Space) -> dict[str, Any]:
+    """The space's training recipe."""
+    return dict(space.template.notes.get("recipe") or {})
 
 
 class HasArchitecture(Protocol):

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, close_template
-from vitnas.arch.template import Template
+from vitnas.arch.template import Template, parse_template
 from vitnas.arch.values import Gene, options
-from vitnas.arch.yaml_io import FlowDict
+from vitnas.arch.yaml_io import FlowDict, Source
 from vitnas.errors import InvalidSpace
 from vitnas.space import encoding
 from vitnas.space.activity import Activity, Genomes
@@ -63,6 +63,36 @@ class Space:
         self.document = dict(document)
         self.references: dict[str, Reference] = {}
 
+    @classmethod
+    def read(cls, source: Source) -> Space:
+        """Check a document and resolve its references.
+
+        Raises:
+            InvalidSpace: the document is wrong; names file, line, key path and the valid options.
+        """
+        template = parse_template(source, InvalidSpace)
+        space = cls(template, source.data)
+        references = template.notes.get("references") or {}
+        if not isinstance(references, Mapping):
+            source.fail(InvalidSpace, "references", "expected names and what is known of each")
+        for name, raw in references.items():
+            path = f"references.{name}"
+            if not isinstance(raw, Mapping) or not isinstance(raw.get("genes"), Mapping):
+                source.fail(InvalidSpace, path, "expected 'genes' and facts such as params, top1 and source")
+            try:
+                space.references[str(name)] = space._reference(str(name), raw)
+            except InvalidSpace as problem:
+                source.fail(InvalidSpace, f"{path}.genes", str(problem))
+        return space
+
+    def _reference(self, name: str, raw: Mapping[str, Any]) -> Reference:
+        genome = self.genome_of(raw["genes"])
+        facts = {key: value for key, value in raw.items() if key not in ("genes", "recipe")}
+        recipe = {**(self.template.notes.get("recipe") or {}), **(raw.get("recipe") or {})}
+        notes = {"source": str(facts.get("source", "")), "recipe": recipe, "metrics": facts}
+        closed = self.decode(genome, {key: value for key, value in notes.items() if value})
+        return Reference(name, genome, dataclasses.replace(closed, name=f"{self.name}:{name}"), facts)
+
     @functools.cached_property
     def size(self) -> int:
         """Number of distinct architectures."""
@@ -80,17 +110,15 @@ class Space:
         """Every side of the images that its networks take."""
         return tuple(int(side) for side in options(self.template.resolution_px, self.genes))
 
-    def at_resolution(self, resolution_px: int) -> Space:
-        """The space with images of another side, chosen or not before.
+    def at_resolution(self, resolution_px: int | None) -> Space:
+        """The space with images of another side, chosen or not before; None keeps it as it is.
 
         What the sources of published networks state holds for their own resolution, so it is left out.
 
         Raises:
             InvalidSpace: the resolution is a variable, which other values may use too.
         """
-        from vitnas.space.files import load_space
-
-        if self.resolutions_px == (resolution_px,):
+        if resolution_px is None or self.resolutions_px == (resolution_px,):
             return self
         feed = dict(self.document.get("input") or {})
         if isinstance(feed.get("resolution_px"), Mapping) and "var" in feed["resolution_px"]:
@@ -98,7 +126,7 @@ class Space:
         document = {**self.document, "input": FlowDict({**feed, "resolution_px": resolution_px})}
         if self.references:
             document["references"] = {k: _at_any_resolution(r) for k, r in document["references"].items()}
-        return load_space(document)
+        return Space.read(Source(document))
 
     def sample(self, n: int, rng: np.random.Generator) -> Genomes:
         """``n`` genomes (n, G), each gene drawn uniformly (not each architecture: depth has few genes)."""

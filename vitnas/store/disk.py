@@ -38,7 +38,7 @@ def atomic_write_npz(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> No
     _atomic(Path(path), lambda file: np.savez(file, **named))
 
 
-def atomic_write_parts(path: str | Path, parts: Iterable[bytes]) -> None:
+def atomic_write_parts(path: str | Path, parts: Iterable[bytes | memoryview]) -> None:
     """As ``atomic_write_text``, for what comes in parts and need not fit in memory."""
     _atomic(Path(path), lambda file: file.writelines(parts))
 

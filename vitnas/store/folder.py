@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from vitnas._version import __version__
 from vitnas.errors import RunCorrupt, RunError, go_on
 from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
-from vitnas.store.layout import layout_text, require_layout
+from vitnas.store.layout import LOGS, layout_text, require_layout
 from vitnas.store.lock import RunLock
 
-LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
 PACKAGES = ("torch", "numpy", "optuna")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from vitnas._version import __version__
 from vitnas.errors import RunCorrupt, RunError, go_on
 
+LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
 LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
 
 

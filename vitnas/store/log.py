@@ -213,7 +213,7 @@ def follow_log(path: str | Path, start: int = 0, size: int = 1 << 20) -> tuple[l
     data = data[: data.rfind(b"\n") + 1]
     records = []
     for line in data.split(b"\n"):
-        record = _object(line)
+        record = parse_line(line)
         if record is not None:
             records.append(record)
         elif line.strip():
@@ -232,7 +232,7 @@ def _scan(path: Path) -> Iterator[_Line]:
     with reported(path, "read"), path.open("rb") as file:
         start = 0
         for number, line in enumerate(file, start=1):
-            record = _object(line)
+            record = parse_line(line)
             if record is None and line.strip():
                 if any(rest.strip() for rest in file):
                     problem = f"{path}: line {number} is broken"
@@ -245,7 +245,8 @@ def _scan(path: Path) -> Iterator[_Line]:
             start += len(line)
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def parse_line(line: bytes) -> dict[str, Any] | None:
+    """The record of a line; None if it is none."""
     try:
         found = orjson.loads(line)
     except ValueError:

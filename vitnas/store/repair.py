@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import orjson
-
 from vitnas.errors import RunError
 from vitnas.store.disk import atomic_write_parts, reported
 from vitnas.store.lock import RunLock
+from vitnas.store.log import parse_line
 
 KEPT = ".broken"  # behind the name of the original
 SHOWN = 60  # characters of a broken line
@@ -91,19 +90,12 @@ def _whole_lines(path: Path, found: Repair) -> Iterator[bytes]:
     """The lines that are whole, as they stand; notes in ``found`` what the others are."""
     with reported(path, "read"), path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if _is_record(line):
+            if parse_line(line) is not None:
                 found.lines += 1
                 yield line if line.endswith(b"\n") else line + b"\n"
             elif line.strip():
                 text = ascii(line[:SHOWN].decode("utf-8", "replace").rstrip("\n"))
                 found.dropped.append(BrokenLine(number, len(line), text + "..." * (len(line) > SHOWN)))
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        return isinstance(orjson.loads(line), dict)
-    except ValueError:
-        return False
 
 
 def _free_name(log: Path) -> Path:

@@ -15,10 +15,8 @@ import orjson
 
 from vitnas.errors import InvalidInput, VitnasError
 from vitnas.store.claims import Holder, server_time
-from vitnas.store.layout import LAYOUTS, layout_of, require_layout
+from vitnas.store.layout import LAYOUTS, LOGS, layout_of, require_layout
 from vitnas.store.lock import live_holder
-
-LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
 
 
 @dataclass(frozen=True)

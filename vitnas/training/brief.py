@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,6 +21,9 @@ from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput
 from vitnas.training.checkpoint import load_checkpoint, save_checkpoint
 
+if TYPE_CHECKING:
+    from vitnas.quality.data.decoded import Decoded
+
 RECIPE = {
     "learning_rate": 1e-3,
     "learning_rate_batch": 1024,
@@ -31,25 +34,6 @@ RECIPE = {
 LABEL_SMOOTHING = 0.1
 CHECKPOINT = "checkpoint.pt"
 LAYOUT = torch.channels_last  # of maps: convolutions of 3x3 and 1x1 take half to two thirds of the time
-
-
-class TrainingData(Protocol):
-    """Square images (N, C, S, S) with labels (N,), as `vitnas.quality.data.decoded.Decoded` holds them."""
-
-    @property
-    def train(self) -> NDArray[Any]: ...  # noqa: D102
-    @property
-    def train_labels(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def validation(self) -> NDArray[Any]: ...  # noqa: D102
-    @property
-    def validation_labels(self) -> NDArray[np.int64]: ...  # noqa: D102
-    @property
-    def mean(self) -> NDArray[np.float32]: ...  # noqa: D102
-    @property
-    def spread(self) -> NDArray[np.float32]: ...  # noqa: D102
-    @property
-    def classes(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -101,7 +85,7 @@ def recipe_of_training(recipe: Mapping[str, Any]) -> tuple[dict[str, float], tup
 
 def train_briefly(
     architecture: Architecture,
-    data: TrainingData,
+    data: Decoded,
     settings: BriefSettings,
     recipe: Mapping[str, Any],
     folder: Path | None = None,
@@ -144,7 +128,7 @@ def train_briefly(
 
 def step_seconds(
     architecture: Architecture,
-    data: TrainingData,
+    data: Decoded,
     settings: BriefSettings,
     recipe: Mapping[str, Any],
     steps: int = 3,
@@ -161,7 +145,7 @@ class _Training:
     def __init__(
         self,
         architecture: Architecture,
-        data: TrainingData,
+        data: Decoded,
         settings: BriefSettings,
         recipe: Mapping[str, Any],
     ) -> None:
@@ -284,7 +268,7 @@ def _augmented(x: Tensor) -> Tensor:
     return torch.where(flip, x.flip(-1), x).contiguous(memory_format=LAYOUT)
 
 
-def _slices(data: TrainingData, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _slices(data: Decoded, batch: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The validation images and their labels, in order."""
     for start in range(0, len(data.validation_labels), batch):
         numbers = slice(start, start + batch)

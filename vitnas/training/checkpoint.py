@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from vitnas.errors import RunError
+from vitnas.store.disk import atomic_write_parts, reported
 
 
 def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
@@ -20,16 +19,9 @@ def save_checkpoint(file: Path, state: dict[str, Any]) -> None:
     """
     encoded = io.BytesIO()
     torch.save(state, encoded)
-    part = file.with_suffix(".part")
-    try:
+    with reported(file, "write"):
         file.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as out:
-            out.write(encoded.getbuffer())
-            out.flush()
-            os.fsync(out.fileno())
-        os.replace(part, file)
-    except OSError as problem:
-        raise RunError(f"{file}: cannot be written: {problem.strerror or problem}") from None
+    atomic_write_parts(file, [encoded.getbuffer()])
 
 
 def load_checkpoint(file: Path, device: torch.device) -> dict[str, Any] | None:

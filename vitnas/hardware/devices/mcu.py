@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from vitnas.arch.operators import arguments
-from vitnas.arch.schema import Architecture, Block
+from vitnas.arch.schema import Architecture
 from vitnas.cost.block import trace_block
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.memory import peak_of
@@ -85,9 +84,9 @@ def mcuformer_bytes(architecture: Architecture, rho: float = 1.0) -> int | None:
         return None
     figure = mcuformer_formula(
         width=max(stage.width for stage in architecture.stages),
-        expansion=max(_number(block, "expansion") for block in blocks),
+        expansion=max(block.full_args()["expansion"] for block in blocks),
         resolution_px=architecture.resolution_px,
-        patch_px=_number(architecture.stem, "patch_px"),
+        patch_px=architecture.stem.full_args()["patch_px"],
         rho=rho,
     )
     return round(figure)
@@ -105,7 +104,3 @@ def mcuformer_formula(
     """
     tokens = (resolution_px / patch_px) ** 2 + 1
     return width * (tokens * (1 + expansion) + width * expansion * rho)
-
-
-def _number(block: Block, name: str) -> float:
-    return float(block.args.get(name, arguments(block.op)[name].default))  # type: ignore[arg-type]

@@ -32,7 +32,7 @@ from vitnas.hardware.kit.results import (
 from vitnas.hardware.measure.plan import CALIBRATION, Plan, make_plan
 from vitnas.hardware.measure.probe import EMPTY, Probe
 from vitnas.hardware.measure.reduce import Made, Times, make_table_profile
-from vitnas.hardware.measure.run import at_resolution, times_of, write_profile
+from vitnas.hardware.measure.run import times_of, write_profile
 from vitnas.hardware.measure.session import Visit
 from vitnas.hardware.profile.read import read_profile
 from vitnas.space.files import load_space
@@ -145,9 +145,7 @@ def _given(settings: ImportSettings) -> dict[str, str | int]:
 
 
 def _plan(folder: Path, manifest: Manifest, traced: Callable[[int], None]) -> Plan:
-    spaces = [
-        at_resolution(load_space(str(folder / file)), manifest.resolution_px) for file in manifest.spaces
-    ]
+    spaces = [load_space(folder / file).at_resolution(manifest.resolution_px) for file in manifest.spaces]
     return make_plan(
         spaces,
         batch=manifest.batch,

@@ -28,7 +28,6 @@ from vitnas.hardware.kit.probes import elements, kit_probes
 from vitnas.hardware.kit.words import write_words
 from vitnas.hardware.measure.plan import NETWORKS, Plan, make_plan
 from vitnas.hardware.measure.probe import Probe
-from vitnas.hardware.measure.run import at_resolution
 from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.plugins import find_data
 from vitnas.space.files import load_space
@@ -108,7 +107,7 @@ def write_kit(settings: KitSettings, listener: KitListener) -> KitResult:
     exporter = load_exporter(settings.runtime)
     copies = exporter.copies if settings.copies is None else settings.copies
     files = {str(name): find_data("search_spaces", name) for name in settings.spaces}
-    spaces = [at_resolution(load_space(name), settings.resolution_px) for name in files]
+    spaces = [load_space(name).at_resolution(settings.resolution_px) for name in files]
     plan = make_plan(
         spaces,
         batch=settings.batch,

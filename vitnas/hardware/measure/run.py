@@ -24,7 +24,6 @@ from vitnas.hardware.profile.schema import Profile, save_profile
 from vitnas.hardware.published.compare_file import check_path, write_check
 from vitnas.space.files import load_space
 from vitnas.space.slots import Context
-from vitnas.space.space import Space
 from vitnas.store.lock import RunLock
 
 REFERENCE = Context("conv_ffn", Features(64, 28), 64, (("expansion", 4),))
@@ -158,7 +157,7 @@ def _measure(
     session = Session(log, _fixed(settings, runtime))
     names = list(dict.fromkeys([*session.spaces, *settings.spaces]))
     plan = make_plan(
-        [at_resolution(load_space(name), settings.resolution_px) for name in names],
+        [load_space(name).at_resolution(settings.resolution_px) for name in names],
         batch=settings.batch,
         copies=settings.copies,
         networks=settings.networks,
@@ -211,11 +210,6 @@ def times_of(plan: Plan, visits: list[Visit], runs: int) -> Times:
         drift=float((high - low) / median),
         seconds=sum(visit.seconds for visit in visits),
     )
-
-
-def at_resolution(space: Space, resolution_px: int | None) -> Space:
-    """The space with images of another size."""
-    return space if resolution_px is None else space.at_resolution(resolution_px)
 
 
 def _fixed(settings: MeasureSettings, runtime: Runtime) -> dict[str, object]:

@@ -18,7 +18,7 @@ that is not finite: the caller records it as a failure with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -51,6 +51,10 @@ class Gradients:
         names = [name for name in first if all(name in batch for batch in others)]
         share = 1 / len(self.batches)
         return {n: sum((batch[n] for batch in others), first[n]).mul_(share) for n in names}
+
+    def saliency(self, layer: str) -> float:
+        """Sum over a layer's weights of |weight x gradient|, as a dot product: no product is kept."""
+        return float(self.mean[layer].abs().flatten() @ self.weights[layer].abs().flatten())
 
 
 class Proxy:
@@ -107,6 +111,16 @@ class Proxy:
             ValueError: the network has nothing that this proxy looks at.
         """
         raise NotImplementedError
+
+
+def hook_activations(network: nn.Module, see: Callable[[str, Tensor], None]) -> list[RemovableHandle]:
+    """Call ``see(name, values)`` with what goes into each activation."""
+
+    def hook(name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+        return lambda module, inputs: see(name, inputs[0].detach())
+
+    found = [(name, module) for name, module in network.named_modules() if isinstance(module, ACTIVATIONS)]
+    return [module.register_forward_pre_hook(hook(name)) for name, module in found]
 
 
 def weight_layers(network: nn.Module) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:

@@ -20,6 +20,7 @@ from vitnas.plugins import where
 from vitnas.quality.proxies._base import Gradients, Needs, Proxy, weight_layers
 from vitnas.quality.proxies._samples import SampleGradients
 from vitnas.quality.proxies._synaptic import positive, synaptic_gradients
+from vitnas.quality.proxies._unchanged import unchanged
 
 SHARED: tuple[Needs, ...] = ("forward", "backward", "samples")
 Proxies = Mapping[str, Proxy]
@@ -102,22 +103,10 @@ def run_proxies(
         for name, proxy in proxies.items():
             if proxy.needs == "network":
                 _seed(derived_seed(seed, name), images.device)
-                with _same_buffers(network):
+                with unchanged(network, weights=False):
                     outcome.keep(name, functools.partial(proxy.measure, network, images))
                 network.train()
     return outcome
-
-
-@contextlib.contextmanager
-def _same_buffers(network: nn.Module) -> Iterator[None]:
-    """Running statistics that a pass has changed get their values back."""
-    kept = [(buffer, buffer.clone()) for buffer in network.buffers()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, value in kept:
-                buffer.copy_(value)
 
 
 def _share(outcome: Outcome, proxies: Proxies, run: Run) -> None:
@@ -155,7 +144,7 @@ def _run_batch(
 
     _seed(derived_seed(seed, "batch"), images.device)
     batches = []
-    with _attached(network, proxies) as handles, _same_buffers(network):
+    with _attached(network, proxies) as handles, unchanged(network, weights=False):
         for part, targets in zip(images.chunk(parts), labels.chunk(parts), strict=True):
             watch = SampleGradients(network, len(part), show, part_elements=size) if viewers else None
             handles += watch.handles if watch else []

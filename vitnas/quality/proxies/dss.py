@@ -83,7 +83,7 @@ class Dss(Proxy):
                     total += nuclear_norm(gradient) * nuclear_norm(weight)
         for name in self._layers.others:
             if name in found:
-                total += float(found[name].flatten().abs() @ weights[name].flatten())
+                total += gradients.saliency(name)
         return math.log(total)
 
 

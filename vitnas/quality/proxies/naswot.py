@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy
+from vitnas.quality.proxies._base import Gradients, Proxy, hook_activations
 
 
 class Naswot(Proxy):
@@ -29,18 +28,10 @@ class Naswot(Proxy):
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
         """Hook every activation."""
-        handles = []
-        for name, module in network.named_modules():
-            if isinstance(module, ACTIVATIONS):
-                self._codes[name] = []
-                handles.append(module.register_forward_pre_hook(self._hook(name)))
-        return handles
+        return hook_activations(network, self._keep)
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._codes[name].append((inputs[0].detach() > 0).flatten(1))
-
-        return keep
+    def _keep(self, name: str, values: Tensor) -> None:
+        self._codes.setdefault(name, []).append((values > 0).flatten(1))
 
     def score(self, gradients: Gradients | None) -> float:
         """ln|det K|; minus infinity if two images have one code."""

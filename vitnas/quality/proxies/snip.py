@@ -24,8 +24,4 @@ class Snip(Proxy):
     def score(self, gradients: Gradients | None) -> float:
         """ln(sum of absolute products)."""
         assert gradients is not None
-        # the dot product of absolute values: no product is kept
-        products = (
-            g.abs().flatten() @ gradients.weights[name].abs().flatten() for name, g in gradients.mean.items()
-        )
-        return math.log(sum(float(p) for p in products))
+        return math.log(sum(map(gradients.saliency, gradients.mean)))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy
+from vitnas.quality.proxies._base import Gradients, Proxy, hook_activations
 from vitnas.quality.proxies._patterns import all_finite, distinct, packed
 
 
@@ -34,19 +32,11 @@ class Swap(Proxy):
 
     def attach(self, network: nn.Module) -> list[RemovableHandle]:
         """Hook every activation."""
-        handles = []
-        for name, module in network.named_modules():
-            if isinstance(module, ACTIVATIONS):
-                handles.append(module.register_forward_pre_hook(self._hook(name)))
-        return handles
+        return hook_activations(network, self._keep)
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-        def keep(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            values = inputs[0].detach()
-            self._finite &= all_finite(values)
-            self._patterns.setdefault(name, []).append(packed(values))
-
-        return keep
+    def _keep(self, name: str, values: Tensor) -> None:
+        self._finite &= all_finite(values)
+        self._patterns.setdefault(name, []).append(packed(values))
 
     def score(self, gradients: Gradients | None) -> float:
         """The count."""

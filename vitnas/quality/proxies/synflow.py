@@ -25,6 +25,4 @@ class Synflow(Proxy):
     def score(self, gradients: Gradients | None) -> float:
         """ln(sum of absolute products)."""
         assert gradients is not None
-        weights = gradients.weights  # positive in this pass
-        products = (g.flatten().abs() @ weights[name].flatten() for name, g in gradients.mean.items())
-        return math.log(sum(float(p) for p in products))
+        return math.log(sum(map(gradients.saliency, gradients.mean)))
