@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vitnas.arch.schema import save_architecture
-from vitnas.cost.block import trace_block
+from vitnas.cost.pricer import trace_block
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.hardware.load import load_device
 from vitnas.hardware.profile.block_table import Measured, write_table

@@ -8,7 +8,7 @@ import torch
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
-from vitnas.cost.pricer import price_architecture
+from vitnas.cost.pricer import NetworkPricer, price_architecture
 from vitnas.errors import InvalidArchitecture
 from vitnas.hardware.load import load_device
 from vitnas.scaling.edits import (
@@ -27,7 +27,6 @@ from vitnas.scaling.edits import (
     with_resolution,
     with_width,
 )
-from vitnas.scaling.price import NetworkPricer
 from vitnas.space.files import load_architecture
 
 

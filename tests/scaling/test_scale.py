@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from vitnas.arch.schema import read_architecture
+from vitnas.cost.pricer import NetworkPricer
 from vitnas.errors import InvalidInput, NothingFeasible, RunError
 from vitnas.events import Silent
 from vitnas.scaling import run_scale as job
 from vitnas.scaling.config import ScaleConfig, parse_sizes
-from vitnas.scaling.price import NetworkPricer
 from vitnas.scaling.relative_capacity import RelativeCapacity, resources_of
 from vitnas.scoring import score
 from vitnas.space.files import load_architecture

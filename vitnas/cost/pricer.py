@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from vitnas.arch.build import build, build_op, given_features, running_op
 from vitnas.arch.features import Features
 from vitnas.arch.schema import Architecture
-from vitnas.cost.block import trace_block
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
+from vitnas.errors import InvalidArchitecture
 from vitnas.figures import figure_of
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context
@@ -84,6 +86,23 @@ def plain_rows(columns: Mapping[str, NDArray[np.float64]]) -> list[Plain]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
 
 
+def trace_block(block: Context) -> tuple[Trace, Features]:
+    """Its kernels at batch 1, and what it gives (a head, which ends a network: what it took).
+
+    Raises:
+        InvalidArchitecture: the operator cannot be built for these features and arguments.
+        PluginError: the operator's code raises, or gives no features.
+    """
+    from vitnas.cost.trace import trace
+
+    with torch.device("meta"):
+        module = build_op(block.op, block.inputs, block.width, dict(block.args))
+    with running_op(block.op, block.inputs, block.width, block.args):
+        traced = trace(module, block.inputs.shape())
+    shape = traced.output_shape
+    return traced, block.inputs if len(shape) == 2 else given_features(block.op, shape, block.inputs)
+
+
 def trace_architecture(architecture: Architecture) -> Trace:
     """The kernels of one image's way through the whole network.
 
@@ -91,9 +110,6 @@ def trace_architecture(architecture: Architecture) -> Trace:
         InvalidArchitecture: an operator cannot be built.
         PluginError: an operator's code raises.
     """
-    import torch
-
-    from vitnas.arch.build import build
     from vitnas.cost.trace import trace
 
     with torch.device("meta"):
@@ -126,6 +142,38 @@ def price_architecture(
     counts, peak = _counted(figures, trace_architecture(architecture))
     times = _summed(architecture, figures)[len(counts) :][: len(figures.timed)] if figures.timed else ()
     return plain_rows(figures.columns(np.array([[*counts, *times, peak]], np.float64).T))[0]
+
+
+class NetworkPricer:
+    """Prices networks by their blocks, as `price_architecture` does by the whole.
+
+    A network is built on the way, block by block on the meta device: what has a price can be built.
+    """
+
+    def __init__(self, figures: Figures) -> None:
+        self.figures = figures
+        self._blocks = BlockPricer(figures)
+        self._known: dict[str, Plain] = {}
+
+    def price(self, architecture: Architecture) -> Plain:
+        """Costs under the names of `Figures`.
+
+        Raises:
+            InvalidArchitecture: it cannot be built; the message names the block.
+        """
+        if architecture.id not in self._known:
+            self._known[architecture.id] = self._priced(architecture)
+        return dict(self._known[architecture.id])
+
+    def _priced(self, architecture: Architecture) -> Plain:
+        try:
+            rows = np.array([self._blocks.row(block) for block in chain(architecture)])
+        except InvalidArchitecture:
+            trace_architecture(architecture)  # says which block it is
+            raise
+        added = len(self.figures.counts) + len(self.figures.timed)
+        priced = np.array([*rows.sum(axis=0)[:added], rows[:, added].max()])
+        return plain_rows(self.figures.columns(priced[:, None]))[0]
 
 
 def coverage(architecture: Architecture, device: Device) -> float:

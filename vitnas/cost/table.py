@@ -21,7 +21,7 @@ from vitnas.space.slots import Slot, list_slots
 from vitnas.space.space import Space
 
 Devices = Device | Sequence[Device] | None
-Progress = Callable[[int], None]
+Progress = Callable[[int], None] | None
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,7 @@ class CostTable:
 
     @classmethod
     def build(
-        cls,
-        space: Space,
-        devices: Devices = None,
-        progress: Progress | None = None,
-        *,
-        batch: int | None = None,
+        cls, space: Space, devices: Devices = None, progress: Progress = None, *, batch: int | None = None
     ) -> CostTable:
         """Trace every distinct block of the space.
 
@@ -136,12 +131,7 @@ class CostTable:
 
     @classmethod
     def cached(
-        cls,
-        space: Space,
-        devices: Devices = None,
-        progress: Progress | None = None,
-        *,
-        batch: int | None = None,
+        cls, space: Space, devices: Devices = None, progress: Progress = None, *, batch: int | None = None
     ) -> CostTable:
         """The table from disk if nothing that it depends on has changed, else built and kept."""
         figures = figures_of(devices, batch)

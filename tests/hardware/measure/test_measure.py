@@ -115,7 +115,7 @@ def test_a_block_that_cannot_be_converted_is_named_and_predicted(settings, fake,
     blocks = chain(space.decode(space.sample(1, np.random.default_rng(0))[0]))
     assert [device.covers(b) for b in blocks] == [b.op != "conv_down" for b in blocks]
     missing = next(b for b in blocks if b.op == "conv_down")
-    from vitnas.cost.block import trace_block
+    from vitnas.cost.pricer import trace_block
 
     assert 0 < device.block_ms(missing, trace_block(missing)[0].kernels) < 10
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vitnas.cost.block import trace_block
+from vitnas.cost.pricer import trace_block
 from vitnas.hardware.measure.predict import BLOCK_PRIOR, fit_predictor
 from vitnas.hardware.profile.block_table import Measured
 from vitnas.hardware.roofline.kernel_features import roofline_features

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
-from vitnas.cost.block import trace_block
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.memory import peak_of
+from vitnas.cost.pricer import trace_block
 from vitnas.space.chain import chain
 
 MCUFORMER_LIMIT_BYTES = 320 * 1024

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vitnas.arch.features import Features
-from vitnas.cost.block import trace_block
+from vitnas.cost.pricer import trace_block
 from vitnas.cost.trace import Trace
 from vitnas.hardware.measure.probe import Probe, block_probe, empty_probe, network_probe
 from vitnas.space.chain import chain

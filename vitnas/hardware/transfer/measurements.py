@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.block import trace_block
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel
+from vitnas.cost.pricer import trace_block
 from vitnas.errors import InvalidData, VitnasError
 from vitnas.hardware.devices.fitted import FittedDevice, watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
