@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -24,7 +26,6 @@ from vitnas.scaling.edits import (
     set_depth,
     widen,
     widths,
-    with_resolution,
     with_width,
 )
 from vitnas.space.files import load_architecture
@@ -102,7 +103,7 @@ def test_arguments_change_in_all_blocks_of_an_operator(s0):
 def test_moves_survive_a_file(s0, tmp_path):
     from vitnas.arch.schema import read_architecture, save_architecture
 
-    moved = with_resolution(widen(add_layer(s0, Place(3, 0)), 1.2), 256)
+    moved = dataclasses.replace(widen(add_layer(s0, Place(3, 0)), 1.2), resolution_px=256)
     save_architecture(moved, tmp_path / "a.yaml")
     assert read_architecture(tmp_path / "a.yaml").id == moved.id
 
@@ -117,4 +118,4 @@ def test_prices_by_blocks_are_those_of_the_whole_network(small, device, batch):
 
 def test_what_cannot_be_built_has_no_price_and_is_named(s0):
     with pytest.raises(InvalidArchitecture, match="stem"):
-        NetworkPricer(Figures()).price(with_resolution(s0, 30))
+        NetworkPricer(Figures()).price(dataclasses.replace(s0, resolution_px=30))

@@ -22,42 +22,24 @@ class Device(Protocol):
     block once and adds. ``kernels_ms`` prices what is no block of ours (a timm network) from its kernels;
     it is additive too. A device that was fitted to whole networks has no other prices: there ``block_ms``
     is ``kernels_ms``. A measured one looks the block up, and predicts those that its table lacks.
+
+    Attributes:
+        name: what the user types, e.g. ``iphone12``.
+        kind: where prices come from: ``fitted``, ``measured``, ``imported``; ``limits`` has none.
+        metric: ``latency`` (ms a call of ``batch`` images), ``throughput`` (ms an image) or ``none``.
+        batch: images a call.
+        dtype: of weights and activations; one of ``BYTES_OF_DTYPE``.
+        band: relative error of a prediction, e.g. 0.10; nan if nobody knows it.
+        limits: the device's own limits, cost -> most, such as ``{"peak_bytes": 327680}``: budgets by default.
     """
 
-    @property
-    def name(self) -> str:
-        """What the user types, e.g. ``iphone12``."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """Where prices come from: ``fitted``, ``measured``, ``imported``; ``limits`` has none."""
-        ...
-
-    @property
-    def metric(self) -> str:
-        """``latency`` (ms a call of ``batch`` images), ``throughput`` (ms an image) or ``none``."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Images a call."""
-        ...
-
-    @property
-    def dtype(self) -> str:
-        """Of weights and activations; one of ``BYTES_OF_DTYPE``."""
-        ...
-
-    @property
-    def band(self) -> float:
-        """Relative error of a prediction, e.g. 0.10; nan if nobody knows it."""
-        ...
-
-    @property
-    def limits(self) -> Mapping[str, float]:
-        """The device's own limits, cost -> most, such as ``{"params": 1e6}``: budgets by default."""
-        ...
+    name: str
+    kind: str
+    metric: str
+    batch: int
+    dtype: str
+    band: float
+    limits: Mapping[str, float]
 
     @property
     def fingerprint(self) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.figures import format_quantity
-from vitnas.scaling.edits import places, round_to, segment_at, set_depth, widen, with_resolution
+from vitnas.scaling.edits import places, round_to, segment_at, set_depth, widen
 from vitnas.scaling.rule import Bound, Child, Costs, Judge, Network, Outcome, first_broken, judged, line
 
 NOTCHES = 64  # tried values of the coefficient between two whole ones
@@ -54,7 +54,7 @@ def scaled(
         factor = settings.width_ratio ** (coefficient if width is None else width)
         network = widen(network, factor, multiple=settings.width_multiple, most=settings.max_width)
     side = seed.resolution_px * settings.resolution_ratio**coefficient
-    return with_resolution(network, round_to(side, resolution_step(seed.resolution_px)))
+    return replace(network, resolution_px=round_to(side, resolution_step(seed.resolution_px)))
 
 
 def resolution_step(resolution_px: int) -> int:
@@ -177,8 +177,8 @@ def _member(ladder: _Ladder, size: int) -> tuple[Network | None, str]:
 
 def _smallest(ladder: _Ladder) -> float:
     """Parameters of the smallest network, at the seed's resolution where a device answers for no other."""
-    ladder_at_least = scaled(ladder.seed, LOW / NOTCHES, ladder.settings)
-    least = with_resolution(ladder_at_least, ladder.seed.resolution_px)
+    lowest = scaled(ladder.seed, LOW / NOTCHES, ladder.settings)
+    least = replace(lowest, resolution_px=ladder.seed.resolution_px)
     try:
         return float(ladder.judge.price(least)["params"] or 0)
     except InvalidArchitecture:

@@ -149,11 +149,6 @@ def _with_heads(op: str, args: Mapping[str, Any], factor: float) -> dict[str, An
     return {**args, name: new}
 
 
-def with_resolution(architecture: Architecture, resolution_px: int) -> Architecture:
-    """Images of another side."""
-    return replace(architecture, resolution_px=resolution_px)
-
-
 @dataclass(frozen=True)
 class ArgumentSlot:
     """An argument of one operator, with the same meaning wherever the operator stands in the stages."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
@@ -29,36 +29,12 @@ class ProfiledDevice:
     def __init__(self, profile: Profile, name: str = "") -> None:
         self.profile = profile
         self.name = name or profile.name
-
-    @property
-    def kind(self) -> str:
-        """Where prices come from; one of `profile.KINDS`."""
-        return self.profile.kind
-
-    @property
-    def metric(self) -> str:
-        """What is priced; one of `profile.METRICS`."""
-        return self.profile.metric
-
-    @property
-    def batch(self) -> int:
-        """Images a call."""
-        return self.profile.conditions.batch
-
-    @property
-    def dtype(self) -> str:
-        """Of weights and activations."""
-        return self.profile.conditions.dtype
-
-    @property
-    def limits(self) -> Mapping[str, float]:
-        """The device's own limits, cost -> most."""
-        return self.profile.limits
-
-    @property
-    def band(self) -> float:
-        """Relative error to print behind ``±``; nan if the profile does not say."""
-        return self.profile.error.band if self.profile.error else math.nan
+        self.kind = profile.kind
+        self.metric = profile.metric
+        self.batch = profile.conditions.batch
+        self.dtype = profile.conditions.dtype
+        self.limits = profile.limits
+        self.band = profile.error.band if profile.error else math.nan
 
     @property
     def label(self) -> str:
