@@ -12,7 +12,7 @@ from vitnas.errors import InvalidData
 from vitnas.hardware.load import load_device
 from vitnas.hardware.published.compare import check
 from vitnas.hardware.published.latency_rows import read_rows
-from vitnas.hardware.published.published_networks import timm_trace
+from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.metrics import summarize
 
 HEADER = "model,timm_name_if_any,resolution,device,runtime,latency_ms,note\n"
@@ -30,7 +30,7 @@ def truth(tmp_path: Path) -> Path:
         ("deit_tiny_patch16_224", -0.2),
         ("mobilenetv2_100", 1.0),
     ]:
-        predicted = device.network_ms(timm_trace(name, 224).kernels)
+        predicted = device.network_ms(network_trace(name, 224).kernels)
         lines.append(
             f'{name.upper()},{name},224,iPhone 12,"Core ML, iOS 16",{predicted / (1 + error):.6f},x\n'
         )

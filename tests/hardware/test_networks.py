@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from vitnas.errors import InvalidArchitecture, MissingExtra, UnknownName
-from vitnas.hardware.published.published_networks import network_trace, timm_trace, torchvision_trace
+from vitnas.hardware.published.published_networks import network_trace
 
 pytest.importorskip("timm")
 pytest.importorskip("torchvision")
@@ -30,13 +30,15 @@ def test_torchvisions_networks_have_their_published_figures(name: str, params: i
 
 
 def test_the_same_network_of_both_libraries_does_the_same_work() -> None:
-    ours, theirs = torchvision_trace("resnet50", 224), timm_trace("resnet50", 224)
+    ours, theirs = network_trace("torchvision:resnet50", 224), network_trace("resnet50", 224)
     assert (ours.params, ours.macs, ours.activations) == (theirs.params, theirs.macs, theirs.activations)
 
 
 def test_resolution_defaults_to_that_of_the_weights() -> None:
-    assert torchvision_trace("efficientnet_v2_s") == torchvision_trace("efficientnet_v2_s", 384)
-    assert torchvision_trace("vit_b_16", 384).macs > 2.5 * torchvision_trace("vit_b_16").macs
+    assert network_trace("torchvision:efficientnet_v2_s") == network_trace(
+        "torchvision:efficientnet_v2_s", 384
+    )
+    assert network_trace("torchvision:vit_b_16", 384).macs > 2.5 * network_trace("torchvision:vit_b_16").macs
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from vitnas.cost.device import Device
 from vitnas.cost.trace import Kernel, trace
 from vitnas.hardware.devices.fitted import FittedDevice
 from vitnas.hardware.load import load_device
-from vitnas.hardware.published.published_networks import timm_trace
+from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import PRIOR
 from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, kernels_ms
@@ -58,7 +58,7 @@ def test_a_kernel_costs_the_longer_of_work_and_traffic() -> None:
 def test_prices_add_up_over_blocks_wherever_the_cut_is() -> None:
     pytest.importorskip("timm")
     device = load_device("iphone12")
-    kernels = timm_trace("efficientformerv2_s0").kernels
+    kernels = network_trace("efficientformerv2_s0").kernels
     whole = device.network_ms(kernels)
     for cut in (1, 57, 200):
         parts = device.kernels_ms(kernels[:cut]) + device.kernels_ms(kernels[cut:])
@@ -108,7 +108,7 @@ def test_the_shipped_device_is_a_device() -> None:
 def test_the_published_v2_networks_come_out_within_the_band(name: str, published_ms: float) -> None:
     pytest.importorskip("timm")
     device = load_device("iphone12")
-    traced = timm_trace(name)
+    traced = network_trace(name)
     assert device.network_ms(traced.kernels) == pytest.approx(published_ms, rel=device.band)
     assert device.out_of_domain(traced) == []
 
@@ -116,7 +116,7 @@ def test_the_published_v2_networks_come_out_within_the_band(name: str, published
 def test_out_of_domain_says_why() -> None:
     pytest.importorskip("timm")
     device = load_device("iphone12")
-    reasons = device.out_of_domain(timm_trace("swin_tiny_patch4_window7_224"))
+    reasons = device.out_of_domain(network_trace("swin_tiny_patch4_window7_224"))
     assert any("'roll'" in reason for reason in reasons)
     assert any("'permute 6-D'" in reason for reason in reasons)
     tiny = device.out_of_domain(trace(nn.Conv2d(3, 8, 1), (1, 3, 10, 10)))
