@@ -34,7 +34,7 @@ def test_what_is_appended_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     with EvaluationLog(path) as log:
         log.append(RECORDS[0])
-        log.append(RECORDS[1], durable=False)
+        log.append(RECORDS[1])
         assert log.records() == RECORDS[:2]
     with EvaluationLog(path) as log:
         assert log.recovered == ""

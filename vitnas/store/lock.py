@@ -201,9 +201,7 @@ class RunLock:
         self.release()
 
 
-def live_holder(
-    folder: str | Path, now_s: float | None = None, name: str = NAME, timing: Timing = TIMING
-) -> Holder | None:
+def live_holder(folder: str | Path, now_s: float | None = None) -> Holder | None:
     """Who writes a folder at present; None if nobody does. Disturbs nobody and does not wait.
 
     Args:
@@ -212,13 +210,13 @@ def live_holder(
     Raises:
         OSError: the folder cannot be read.
     """
-    found = claims.latest(Path(folder), name)
+    found = claims.latest(Path(folder), NAME)
     if found is None or found.released or found.holder is None:
         return None
     if found.holder.is_here:
         return found.holder if found.holder.is_alive else None
     age = (time.time() if now_s is None else now_s) - found.renewed
-    return found.holder if age <= timing.stale_s else None
+    return found.holder if age <= TIMING.stale_s else None
 
 
 def _clock() -> float:

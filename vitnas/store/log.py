@@ -77,24 +77,23 @@ class EvaluationLog:
                 os.ftruncate(self._fd, good)
         if good and os.pread(self._fd, 1, good - 1) != b"\n":  # only the end of the last line is missing
             self._size = good
-            self._write(b"\n", durable=True)
+            self._write(b"\n")
             return self._size
         return good
 
-    def append(self, record: Record, *, durable: bool = True) -> None:
-        """Add one line.
+    def append(self, record: Record) -> None:
+        """Add one line; see ``append_many``."""
+        self.append_many([record])
+
+    def append_many(self, records: Iterable[Record]) -> None:
+        """Add lines with one wait for the disk (about 1 ms).
 
         Args:
-            record: what JSON holds; NumPy numbers and arrays too.
-            durable: wait until the disk has it (about 1 ms).
+            records: what JSON holds; NumPy numbers and arrays too.
 
         Raises:
-            RunError: it could not be written. The log is as it was before.
+            RunError: they could not be written. The log is as it was before.
         """
-        self.append_many([record], durable=durable)
-
-    def append_many(self, records: Iterable[Record], *, durable: bool = True) -> None:
-        """Add lines with one wait for the disk."""
         data = bytearray()
         places: dict[Hashable, int] = {}
         for record in records:
@@ -102,10 +101,10 @@ class EvaluationLog:
             if key is not None:
                 places[key] = self._size + len(data)
             data += orjson.dumps(record, default=plain, option=_FLAGS)
-        self._write(data, durable)
+        self._write(data)
         self._places |= places
 
-    def _write(self, data: bytes | bytearray, durable: bool) -> None:
+    def _write(self, data: bytes | bytearray) -> None:
         if self._guard is not None:
             self._guard()
         with reported(self.path, "write"):
@@ -114,8 +113,7 @@ class EvaluationLog:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(self._fd, view) :]
-                if durable:
-                    os.fsync(self._fd)
+                os.fsync(self._fd)
             except OSError:
                 with contextlib.suppress(OSError):  # else opening it again will cut off the rest
                     os.ftruncate(self._fd, self._size)

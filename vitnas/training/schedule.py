@@ -110,10 +110,6 @@ class TokenSchedule:
             f"average, {100 * mean / full:.0f} % of full tokens ({full / 1e9:.3f})"
         )
 
-    def to_recipe(self) -> list[dict[str, float | int]]:
-        """The entries of ``recipe.tokens``."""
-        return [dataclasses.asdict(phase) for phase in self.phases]
-
 
 FULL = Phase(until=1.0, stride=1, dilation=1)
 
