@@ -65,6 +65,7 @@ MAY_IMPORT = {
         ),
         *("run", "scaling", "study", "labelling", "scoring", "report", "units"),
     },
+    "testing": {"arch", "space", "cost", "hardware", "quality", "searching", "models"},
     "report": {"run", "searching", "figures", "units", "arch", "hardware", "quality", "events", "check"},
     "export": {"arch", "space", "models", "hardware"},
 }

@@ -50,6 +50,8 @@ COMMANDS = {
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
     "proxies": Command("proxies", "app", "Training-free scores: list them, hold them against accuracies."),
     "strategies": Command("lists", "strategies", "List the search strategies."),
+    "check": Command("check", "check", "Check your own plug-ins by the contract of their kind."),
+    "new": Command("new", "new", "Write a commented, working file of your own to begin with."),
     "profile": Command("profile", "app", "Make a device, or check one against measured latencies."),
 }
 

@@ -1,1 +1,44 @@
-"""."""
+"""Operators, one file each, and what an operator's file needs: all names here are public."""
+
+from __future__ import annotations
+
+from vitnas.arch.features import Features
+from vitnas.errors import InvalidArchitecture
+from vitnas.ops._bias import OffsetBias
+from vitnas.ops._layers import (
+    ConvMlp,
+    ConvNorm,
+    DropPath,
+    LayerScale,
+    hidden_width,
+    require_map,
+    require_positive,
+    require_same_width,
+    value_width,
+)
+from vitnas.ops._prenorm import PreNormBlock, split_heads
+from vitnas.ops._relative import RelativePosition
+from vitnas.ops._tokens import layer_norm, require_places, require_tokens
+from vitnas.ops.attention_mlp import TokenMlp
+
+__all__ = [
+    "ConvMlp",
+    "ConvNorm",
+    "DropPath",
+    "Features",
+    "InvalidArchitecture",
+    "LayerScale",
+    "OffsetBias",
+    "PreNormBlock",
+    "RelativePosition",
+    "TokenMlp",
+    "hidden_width",
+    "layer_norm",
+    "require_map",
+    "require_places",
+    "require_positive",
+    "require_same_width",
+    "require_tokens",
+    "split_heads",
+    "value_width",
+]

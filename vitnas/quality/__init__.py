@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from vitnas.quality.base import FitContext, Quality
+from vitnas.arch.schema import Architecture
+from vitnas.cost.table import CostTable
+from vitnas.quality.base import Details, FitContext, Quality, Record
+from vitnas.space.activity import Genomes
 
-__all__ = ["FitContext", "Quality"]
+__all__ = ["Architecture", "CostTable", "Details", "FitContext", "Genomes", "Quality", "Record"]
