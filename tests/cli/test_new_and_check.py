@@ -104,7 +104,7 @@ def edited(file: str, old: str, new: str) -> None:
     ("kind", "old", "new", "said"),
     [
         ("operator", "self.drop_path(mixed)", "x.mean()", "an image gives something else beside other"),
-        ("operator", "self.drop_path(mixed)", "x.mean()", "'mix.weight' gets no gradient: it is not used"),
+        ("operator", "self.drop_path(mixed)", "x.mean()", "'norm1.weight' gets no gradient: it is not used"),
         ("operator", "self.drop_path(mixed)", "x.std() * torch.randn_like(x)", "gives something else every"),
         (
             "operator",
@@ -118,7 +118,12 @@ def edited(file: str, old: str, new: str) -> None:
             "self.mix2(self",
             "AttributeError: 'Mine' object has no attribute 'mix2'",
         ),
-        ("space", "[48, 64, 96]", "[96, 64, 48]", "list choices from small to large"),
+        (
+            "space",
+            "[48, 64, 96]",
+            "[96, 64, 48]",
+            "'stages.0.width' are [96, 64, 48]: list them from small to large",
+        ),
         ("space", "op: transformer_block", "op: transfomer_block", "did you mean 'transformer_block'"),
         ("space", "name: mine", "name: other", "its name is 'other', but its file has another"),
         ("device", "kind: limits", "kind: limit", "can be loaded: hardware_profiles/mine.yaml:"),

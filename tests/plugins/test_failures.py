@@ -13,6 +13,8 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import PluginError
+from vitnas.run.search import run_search
+from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 
 TOKENS = Features(24, 4, tokens=True, extra_tokens=1)
@@ -203,3 +205,14 @@ def test_an_exception_is_blamed_on_the_plugin_that_it_came_out_of(write):
 )
 def test_extra_tokens_are_those_that_came_in(shape, inputs, expected):
     assert features_of(shape, inputs) == expected
+
+
+def test_a_search_in_python_raises_it_from_what_the_strategy_raised(write, tmp_path):
+    head = "from vitnas.strategies import Strategy\nclass Mine(Strategy):\n"
+    methods = "    def ask(self, n):\n        return 1 / 0\n    def tell(self, batch): ...\n"
+    write("strategies/mine.py", head + methods)
+    said = r"^strategy 'mine' \(./strategies/mine.py:4\) fails: ZeroDivisionError"
+    with pytest.raises(PluginError, match=said) as caught:
+        run_search(SearchConfig("tiny32", strategy="mine", trials=3))
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert not any((tmp_path / "runs").iterdir())

@@ -37,7 +37,7 @@ class Subject:
     def test_passes(self) -> None: ...
 
     def test_asserts(self) -> None:
-        assert not self, "two\nlines"
+        raise AssertionError("two\nlines")
 
     def test_raises(self) -> None:
         raise KeyError("x")

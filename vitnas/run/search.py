@@ -14,6 +14,7 @@ from vitnas.bench.networks import NetworkBench
 from vitnas.errors import RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.hardware import targets
+from vitnas.plugins import blaming
 from vitnas.quality.parse import parse_quality
 from vitnas.run import finish
 from vitnas.run.bench_scorer import make_scorer
@@ -43,6 +44,7 @@ class Interrupted(KeyboardInterrupt):
         self.path = path
 
 
+@blaming()
 def run_search(
     config: SearchConfig,
     *,
@@ -94,6 +96,7 @@ def run_search(
         return _go_on(setup, folder, workers, watcher, url)
 
 
+@blaming()
 def resume_search(
     path: str | Path,
     *,

@@ -14,6 +14,7 @@ from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
+from vitnas.plugins import blaming
 from vitnas.scaling.children import ScaleBench, step_key
 from vitnas.scaling.config import RULES, ScaleConfig
 from vitnas.scaling.family_files import COMMAND, FamilyResult, family_document, write_members
@@ -39,6 +40,7 @@ class Interrupted(KeyboardInterrupt):
         self.path = path
 
 
+@blaming()
 def run_scale(
     config: ScaleConfig,
     *,
@@ -94,6 +96,7 @@ def _begin(
         return _go_on(setup, folder, workers, listener)
 
 
+@blaming()
 def resume_scale(
     path: str | Path,
     *,

@@ -68,16 +68,21 @@ class SpaceContract:
             with torch.device("meta"):
                 build(architecture)
 
+    def test_choices_go_from_small_to_large(self) -> None:
+        """Strategies step to the next choice of a gene."""
+        for gene in self.loaded.genes:
+            numbers = [c for c in gene.choices if isinstance(c, int | float)]
+            in_order = len(numbers) < len(gene.choices) or numbers == sorted(numbers)
+            assert in_order, f"the choices of '{gene.name}' are {numbers}: list them from small to large"
+
     def test_extreme_architectures_build(self) -> None:
         """The first choices of all genes give a smaller network than the last ones."""
         space = self.loaded
         last = (space.cardinalities - 1).astype(np.uint8)
         lowest, highest = space.canonical(np.stack([np.zeros_like(last), last]))
         small, large = (price_architecture(space.decode(g))["params"] for g in (lowest, highest))
-        assert small is not None and large is not None and small < large, (
-            f"the first choices of all genes give {small} parameters, the last ones {large}: list choices "
-            "from small to large"
-        )
+        problem = f"the first choices of all genes give {small} parameters, the last ones {large}"
+        assert small is not None and large is not None and small < large, problem
 
     def test_published_networks_are_what_their_sources_say(self) -> None:
         """A published network has a source, and the parameters that it gives."""
