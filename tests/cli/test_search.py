@@ -51,7 +51,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         asked.options = {"path": path, **options}
         return result(SearchConfig("tiny"), listener)
 
-    def dry_run(config: SearchConfig, listener: Listener) -> DryRun:
+    def dry_run(config: SearchConfig, listener: Listener, **options: Any) -> DryRun:
         asked.config = config
         costs = {"params": (1e6, 2e6, 3e6)}
         return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0)
@@ -90,6 +90,7 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
         "name": "n",
         "workers": WorkerSettings(number=2),
         "mirror": "sqlite:///m.db",
+        "space": None,
     }
     assert jobs.config == SearchConfig(
         space="s",
@@ -167,6 +168,7 @@ def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
         "time_s": 3600.0,
         "workers": WorkerSettings(number=1),
         "mirror": None,
+        "space": None,
     }
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 Path = str | os.PathLike[str]
 Names = Path | Sequence[Path]
 Limit = str | float | Mapping[str, str | float]
-LIMITS = tuple(f"{bound}_{figure.budget}" for bound in ("max", "min") for figure in FIGURES.values())
+LIMITS = (  # of every figure, the usual side first
+    *(f"{figure.bound}_{figure.budget}" for figure in FIGURES.values()),
+    *(f"{'max' if figure.bound == 'min' else 'min'}_{figure.budget}" for figure in FIGURES.values()),
+)
 WORKERS = ("workers", "ray", "cpus_per_worker", "gpus_per_worker", "candidate_timeout")
 
 

@@ -6,6 +6,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 from vitnas.events import Listener, Snapshot
 
@@ -52,17 +53,17 @@ def watching(progress: bool | Listener | None, *, time_s: float | None = None) -
 
     Args:
         progress: True shows progress, False nothing, None progress where somebody can see it: in a terminal
-            and in a notebook. A listener of the caller's own is told everything.
+            and in a notebook. A listener of the caller's own is told everything; one that is a context
+            manager is entered.
         time_s: the time limit of the work, if it has one.
     """
-    if progress is not None and not isinstance(progress, bool):
-        yield LoggedListener(progress)
-        return
     with _view(progress, time_s) as view:
         yield LoggedListener(view)
 
 
-def _view(progress: bool | None, time_s: float | None) -> contextlib.AbstractContextManager[Listener | None]:
+def _view(
+    progress: bool | Listener | None, time_s: float | None
+) -> contextlib.AbstractContextManager[Listener | None]:
     from rich.console import Console
 
     from vitnas.report.notebook.live_line import LiveLine, in_notebook
@@ -71,6 +72,9 @@ def _view(progress: bool | None, time_s: float | None) -> contextlib.AbstractCon
 
     if progress is False:
         return contextlib.nullcontext()
+    if progress is not None and progress is not True:
+        own: Any = progress if hasattr(progress, "__enter__") else contextlib.nullcontext(progress)
+        return own  # type: ignore[no-any-return]
     if in_notebook():
         return LiveLine(time_s=time_s)
     console = Console(stderr=True, highlight=False)

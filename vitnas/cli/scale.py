@@ -9,15 +9,13 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
-from vitnas.cli._option import Option, joined, panel, takes
-from vitnas.cli._runs import gives_settings, refuse_beside_resume, refuse_changes
-from vitnas.errors import InvalidInput, MissingExtra, NothingFeasible
+from vitnas.cli._option import Option, panel, takes
+from vitnas.cli._runs import asked
+from vitnas.errors import MissingExtra, NothingFeasible, go_on
 
 if TYPE_CHECKING:
-    from vitnas.scaling.config import ScaleConfig
     from vitnas.scaling.family_files import FamilyResult
 
-CHANGEABLE = ("resume", *o.WORKER_NAMES, "as_json")  # what may stand beside --resume
 RULE_SETTINGS = panel(
     "Settings of the rules",
     Option(
@@ -89,50 +87,12 @@ def scale(ctx: typer.Context, **given: Any) -> None:
     They are written to runs/NAME/family/ as files that a trainer loads. For example:
     vitnas scale efficientformer:s0 --to 6M,12M,26M --rule compound --target iphone12
     """
-    workers = o.worker_settings(given)
-    config = None
-    if given["resume"] is not None and not gives_settings(ctx, "file"):
-        refuse_changes(ctx, CHANGEABLE)
-    else:
-        if given["resume"] is not None:
-            refuse_beside_resume(ctx, "name", "out")
-        config = _config(given)
-    with _common.view(given["as_json"]) as view:
-        result = _result(given, config, workers=workers, listener=view)
-    _finish(result, given["as_json"])
+    from vitnas.api.start_scale import scale
 
-
-def _result(given: dict[str, Any], config: ScaleConfig | None, **how: Any) -> FamilyResult:
-    from vitnas.scaling.run_scale import resume_scale, run_scale
-
-    if given["resume"] is not None:
-        return resume_scale(given["resume"], config=config, **how)
-    assert config is not None, "a run that begins has settings"
-    return run_scale(config, root=given["out"], name=given["name"], **how)
-
-
-def _config(given: dict[str, Any]) -> ScaleConfig:
-    from vitnas.scaling.config import RULES, ScaleConfig, parse_sizes
-
-    if given["file"] is None:
-        raise InvalidInput("name an architecture file or a published network (SPACE:NAME), or --resume a run")
-    if not given["to"]:
-        raise InvalidInput("--to is missing: numbers of parameters, such as --to 5M,12M,26M")
-    if given["rule"] is None:
-        raise InvalidInput(f"--rule is missing: one of {', '.join(RULES)}")
-    return ScaleConfig(
-        file=given["file"],
-        rule=given["rule"],
-        sizes=parse_sizes(joined(given["to"]) or ""),
-        target=joined(given["target"]),
-        budgets=o.budgets_of(given),
-        batch=given["batch"],
-        proxies=tuple(given["proxies"] or ()),
-        settings={s.name: given[s.name] for s in RULE_SETTINGS if given[s.name] is not None},
-        images=given["images"],
-        device=given["device"],
-        seed=given["seed"],
-    )
+    family = scale(**asked(ctx), progress=_common.view(given["as_json"]))
+    if family.state == "interrupted":
+        raise KeyboardInterrupt(f"interrupted; go on with {go_on(family.result.path)}")
+    _finish(family.result, given["as_json"])
 
 
 def _finish(result: FamilyResult, as_json: bool) -> None:

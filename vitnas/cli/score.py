@@ -8,7 +8,8 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
-from vitnas.cli._option import Option, joined, takes
+from vitnas.cli._option import Option, takes
+from vitnas.cli._runs import asked
 
 
 @takes(
@@ -45,15 +46,12 @@ def score(ctx: typer.Context, **given: Any) -> None:
     With any option of workers a network that cannot be scored is said, and the others go on. For example:
     vitnas score best/*.yaml --proxy naswot --ray auto
     """
-    from vitnas.scoring import score as score_files
+    from vitnas.api.prices import score
 
-    how = {name: value for name, value in given.items() if name not in (*o.WORKER_NAMES, "as_json")}
-    how |= {"target": joined(given["target"]), "proxies": given["proxies"] or ()}
-    if any(given[name] is not None for name in o.WORKER_NAMES):
-        with _common.view(given["as_json"]) as view:
-            rows = score_files(**how, workers=o.worker_settings(given), listener=view)
-    else:
-        rows = score_files(**how)
+    how = asked(ctx)
+    if all(given[name] is None for name in o.WORKER_NAMES):  # here and now: what fails is an error
+        del how["workers"]
+    rows = score(how.pop("files"), **how, progress=_common.view(given["as_json"])).rows
     if given["as_json"]:
         _common.print_json(rows)
         return
