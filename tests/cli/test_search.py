@@ -213,7 +213,9 @@ def test_dry_run(run: Run, jobs: SimpleNamespace) -> None:
     assert code == 0
     assert jobs.config.budgets == (("max-params", "13M"),)
     assert "space s: 12 architectures, 3 genes" in out
-    code, out, _ = run("search", "--space", "s", "--dry-run", "--json")
+    assert "about 1 min 00 s on one worker with the checks of the front" in out
+    code, out, _ = run("search", "--space", "s", "--dry-run", "--json", "--workers", "3")
+    assert jobs.options["workers"].number == 3
     assert json.loads(out)["costs"] == {"params": [1e6, 2e6, 3e6]}
 
 

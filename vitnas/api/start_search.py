@@ -115,7 +115,7 @@ def _dry_run(config: SearchConfig, space: Space | None, values: Mapping[str, Any
     from vitnas.run.dry_run import dry_run
 
     with watching(values.get("progress")) as watch:
-        return dry_run(config, watch, space=space)
+        return dry_run(config, watch, workers=workers_of(values), space=space)
 
 
 def search_config(values: Mapping[str, Any]) -> tuple[SearchConfig, Space | None]:

@@ -25,11 +25,13 @@ from vitnas.plugins.places import (
     place_of,
     shipped_files,
     shown,
+    standing,
     stem_of,
     text_of,
 )
 
 T = TypeVar("T")
+_ours: dict[tuple[str, str, str, int], Any] = {}  # classes of this package that nothing hides
 
 
 def list_plugins(kind: str) -> dict[str, str]:
@@ -62,13 +64,17 @@ def load_plugin(kind: str, name: str) -> Any:
         InvalidInput: two files of the user's folder, or two packages, have this name.
         PluginError: it cannot be imported, or does not define the class that its name asks for.
     """
+    key = (kind, name, *standing(kind))
+    if key in _ours:
+        return _ours[key]
     place = place_of(kind, name)
     if place is None:
         raise unknown(kind, name, list_plugins(kind))
     if isinstance(place, EntryPoint):
         with running(kind, name, "cannot be imported"):
             return place.load()
-    if place == shipped_files(kind).get(stem_of(name)):
+    is_ours = place == shipped_files(kind).get(stem_of(name))
+    if is_ours:
         module = importlib.import_module(f"{KINDS[kind][0]}.{place.stem}")
     elif place.is_file() or is_adopted(place):
         module = _import_file(kind, place)
@@ -79,6 +85,8 @@ def load_plugin(kind: str, name: str) -> Any:
         own = [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
         others = f"; it defines {', '.join(own)}" if own else ""
         raise defect(kind, name, f"must define the class '{wanted}', for that is its file's name{others}")
+    if is_ours:
+        _ours[key] = getattr(module, wanted)
     return getattr(module, wanted)
 
 

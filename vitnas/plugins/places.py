@@ -151,6 +151,16 @@ def place_of(kind: str, name: str) -> Path | EntryPoint | None:
     return found[0] if found else None
 
 
+def standing(kind: str) -> tuple[str, int]:
+    """Where the user stands, and when a plug-in was last added to or removed from the folder there."""
+    if _adopted is not None:
+        return _adopted.folder, id(_adopted)
+    try:
+        return os.getcwd(), os.stat(KINDS[kind][1]).st_mtime_ns
+    except OSError:
+        return os.getcwd(), 0
+
+
 def first_kind(name: str, *kinds: str) -> str | None:
     """Of kinds whose names share a setting, the one that a name is of: the first in the order of look-up."""
     ranked = []

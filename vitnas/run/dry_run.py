@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
-from vitnas.bench.task import ALL, Draws, NetworkTask
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
 from vitnas.figures import FIGURES
 from vitnas.quality.parse import QualityName
-from vitnas.run.prepare import Setup, make_strategy, prepare, trials_of
-from vitnas.run.rating import check_qualities, fit_context
+from vitnas.run.forecast import START_S, check_seconds, forecast, network_seconds
+from vitnas.run.prepare import Setup, prepare
+from vitnas.run.rating import check_qualities
 from vitnas.run.result import DryRun, RungPlan
-from vitnas.run.trainings import training_seconds
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes
-from vitnas.searching.loop import Loop
 from vitnas.searching.rungs import Rung
-from vitnas.searching.scorer import GenomeScorer
 from vitnas.space.space import Space
+from vitnas.workers import WorkerSettings, planned
 
 SAMPLE = 200_000
-FEW_TRIALS = 1000
-CHECK_S = 16.0  # reference sample and checks of a default run: benchmarks/default_search.py, 2 cores
 
 
-def dry_run(config: SearchConfig, listener: Listener | None = None, *, space: Space | None = None) -> DryRun:
+def dry_run(
+    config: SearchConfig,
+    listener: Listener | None = None,
+    *,
+    workers: int | WorkerSettings = 1,
+    space: Space | None = None,
+) -> DryRun:
     """Size of the space, ranges of every cost, shares of the budgets, speed and time.
+
+    Args:
+        config: of the search.
+        listener: watches.
+        workers: that it would have.
+        space: in place of the one that ``config`` names.
 
     Raises:
         InvalidInput: a setting or file is wrong.
@@ -43,31 +49,34 @@ def dry_run(config: SearchConfig, listener: Listener | None = None, *, space: Sp
     for name in _shown(setup, costs):
         low, high = extremes(setup.table, name)
         ranges[name] = (low, float(np.median(costs[name])), high)
-    trials = trials_of(config, setup.quality)
-    searched, *then = qualities_of(config).values()
-    rate = 1.0 / _seconds(setup, searched) if searched.is_expensive else _rate(setup, trials)
-    rungs = tuple(_plan(setup, rung, own) for rung, own in zip(config.rungs, then, strict=True))
+    number = planned(workers)
+    search = forecast(setup, number)
+    checks_s = check_seconds(setup, number) + (0.0 if workers == 1 else START_S)
+    _, *then = qualities_of(config).values()
+    rungs = tuple(_plan(setup, rung, own, number) for rung, own in zip(config.rungs, then, strict=True))
     return DryRun(
         space=setup.problem.space.name,
         size=setup.problem.space.size,
         genes=len(setup.problem.space.genes),
         costs=ranges,
         budgets=_shares(setup, costs),
-        trials=trials,
-        trials_per_s=rate,
-        seconds=trials / rate + CHECK_S + sum(plan.seconds or 0.0 for plan in rungs),
+        trials=search.trials,
+        trials_per_s=search.trials_per_s,
+        seconds=search.seconds + checks_s + sum(plan.seconds or 0.0 for plan in rungs),
+        workers=number,
+        exhaustive=search.exhaustive,
         objectives=setup.problem.objectives,
         targets=setup.targets,
         rungs=rungs,
     )
 
 
-def _plan(setup: Setup, rung: Rung, quality: QualityName) -> RungPlan:
-    """What a rung would do, with one worker; its reference sample is among the time."""
+def _plan(setup: Setup, rung: Rung, quality: QualityName, workers: int) -> RungPlan:
+    """What a rung would do; its reference sample is among the time."""
     if not quality.is_expensive:
         return RungPlan(rung.quality, rung.take, 0.0)
     beside = 0 if quality.needs("trainings") else setup.rating.reference_networks
-    return RungPlan(rung.quality, rung.take, (rung.take + beside) * _seconds(setup, quality))
+    return RungPlan(rung.quality, rung.take, (rung.take + beside) * network_seconds(setup, quality) / workers)
 
 
 def _shown(setup: Setup, costs: Costs) -> list[str]:
@@ -86,31 +95,3 @@ def _shares(setup: Setup, costs: Costs) -> dict[str, float]:
     if shares:
         shares["all"] = float((setup.problem.violation(costs, len(costs)) == 0).mean())
     return shares
-
-
-def _rate(setup: Setup, trials: int) -> float:
-    """Feasible candidates scored a second by a quality of genomes, measured on a few."""
-    quality = setup.quality.fit(fit_context(setup))
-    few = trials <= FEW_TRIALS
-    strategy = make_strategy(setup)
-    batch = strategy.batch or setup.quality.batch
-    loop = Loop(setup.problem, strategy, GenomeScorer(lambda g: quality.rate(g, ()), batch), 0)
-    loop.run(20 if few else 32768)
-    before = loop.progress.trials
-    started = time.perf_counter()
-    loop.run(before + (40 if few else 100_000))
-    return max(loop.progress.trials - before, 1) / (time.perf_counter() - started)
-
-
-def _seconds(setup: Setup, quality: QualityName) -> float:
-    """Of one network, measured or trained, on one worker."""
-    if quality.needs("trainings"):
-        return training_seconds(setup)
-    parts = tuple(part for part in quality.fit_parts(fit_context(setup)) if part.is_expensive)
-    draws = Draws(images=setup.config.images, device=setup.config.device)
-    task = NetworkTask(parts, draws).of_genomes(setup.problem.space)
-    item = (setup.pool[0].tobytes(), ALL)
-    task(item)
-    started = time.perf_counter()
-    task(item)
-    return time.perf_counter() - started

@@ -27,12 +27,36 @@ SNAPSHOT_S = 0.25
 MILESTONE = 1.3  # the front's growth is noted whenever the trials have grown by this factor
 
 
-class SearchStage:
-    """A loop, random search beside it, and what both have reached.
+def make_loops(
+    setup: Setup, scorer: Scorer, trials: int, *, was_listed: bool = False
+) -> tuple[Loop, Loop | None]:
+    """The loop of a search, and random search beside it, if there is any.
 
     Where all feasible architectures are known and scoring them costs nothing, all are scored: neither the
-    strategy nor random search has a say, and a state of theirs from fewer trials is left aside. Not so for a
-    strategy that counts repeats: what it comes to is not only a front.
+    strategy nor random search has a say. Not so for a strategy that counts repeats: what it comes to is not
+    only a front.
+
+    Args:
+        setup: of the run.
+        scorer: of candidates.
+        trials: that are wanted.
+        was_listed: all were scored before, so that fewer trials do not make a search of it.
+    """
+    config, problem, seed = setup.config, setup.problem, setup.config.seed
+    strategy = make_strategy(setup)
+    most = MOST if was_listed else trials
+    every = None if strategy.counts_repeats else feasible_genomes(problem, most)
+    if every is not None and not scorer.is_expensive:
+        return Loop(problem, Listing(problem, every), scorer, seed, config.ordered, every), None
+    loop = Loop(problem, strategy, scorer, seed, config.ordered, every)
+    wanted = config.random_arm if config.random_arm is not None else not scorer.is_expensive
+    if not wanted or config.strategy == "random":
+        return loop, None
+    return loop, Loop(problem, Random(problem, seed + 1), scorer, seed + 1, every=every)
+
+
+class SearchStage:
+    """A loop, random search beside it, and what both have reached.
 
     Args:
         setup: of the run.
@@ -40,35 +64,25 @@ class SearchStage:
         box: what hypervolumes are measured in.
         folder: the run's.
         listener: watches.
-        trials: of the search, if there are so many feasible architectures.
+        trials: that are wanted.
 
     Attributes:
-        trials: that there will be.
+        trials: that there will be, unless candidates run out: fewer where fewer are feasible.
         is_exhaustive: whether all are scored without a search.
     """
 
     def __init__(
         self, setup: Setup, scorer: Scorer, box: Box, folder: RunFolder, listener: Listener, trials: int
     ) -> None:
-        seed = setup.config.seed
-        strategy = make_strategy(setup)
         self._state = folder.load_state()
         was_listed = self._state is not None and f"loop.strategy.{POSITION}" in self._state
-        most = MOST if was_listed else trials  # a run that has seen all does not become a search
-        every = None if strategy.counts_repeats else feasible_genomes(setup.problem, most)
-        self.trials = trials if every is None else len(every)
-        self.is_exhaustive = every is not None and not scorer.is_expensive
-        if every is not None and self.is_exhaustive:
-            strategy = Listing(setup.problem, every)
+        self.loop, self.arm = make_loops(setup, scorer, trials, was_listed=was_listed)
+        self.trials = trials if self.loop.every is None else len(self.loop.every)
+        self.is_exhaustive = isinstance(self.loop.strategy, Listing)
         self.setup = setup
         self.box = box
         self.folder = folder
         self.listener = listener
-        self.loop = Loop(setup.problem, strategy, scorer, seed, setup.config.ordered, every)
-        self.arm: Loop | None = None
-        wanted = setup.config.random_arm if setup.config.random_arm is not None else not scorer.is_expensive
-        if wanted and setup.config.strategy != "random" and not self.is_exhaustive:
-            self.arm = Loop(setup.problem, Random(setup.problem, seed + 1), scorer, seed + 1, every=every)
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()
         self._pause_s = CHECKPOINT_S
@@ -86,7 +100,7 @@ class SearchStage:
         return tuple((name, tuple(row)) for name, row in zip(references, rows, strict=True))
 
     def resume(self) -> None:
-        """Go on from the folder's state, if there is one."""
+        """Go on from the folder's state, unless that is of a search and this is a listing."""
         state, self._state = self._state, None
         if state is not None and (f"loop.strategy.{POSITION}" in state) == self.is_exhaustive:
             self._restore(state)

@@ -199,7 +199,7 @@ class RungPlan:
     Attributes:
         quality: that would score.
         take: candidates at most.
-        seconds: for all of them with one worker; None if nobody knows.
+        seconds: for all of them; None if nobody knows.
     """
 
     quality: str
@@ -216,8 +216,11 @@ class DryRun:
         rungs: what each rung would take, and how long that is; see `RungPlan`.
         budgets: text of each budget (a device's own limits among them) -> share of the space that meets
             it; "all" for all at once.
-        trials_per_s: feasible candidates scored a second, measured now.
-        seconds: estimate for the whole run.
+        trials: that there will be.
+        trials_per_s: feasible candidates scored a second, on average over the search.
+        seconds: estimate for the whole run, from what was measured now.
+        workers: that it would have.
+        exhaustive: all feasible architectures would be scored.
     """
 
     space: str
@@ -231,6 +234,8 @@ class DryRun:
     objectives: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     rungs: tuple[RungPlan, ...] = ()
+    workers: int = 1
+    exhaustive: bool = False
 
     @property
     def device_label(self) -> str:

@@ -10,7 +10,16 @@ from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
 from vitnas.workers.settings import WorkerSettings
 
-__all__ = ["Failure", "Processes", "Serial", "WorkerSettings", "Workers", "make_workers", "require_workers"]
+__all__ = [
+    "Failure",
+    "Processes",
+    "Serial",
+    "WorkerSettings",
+    "Workers",
+    "make_workers",
+    "planned",
+    "require_workers",
+]
 
 
 def require_workers(workers: int | WorkerSettings) -> None:
@@ -30,6 +39,14 @@ def require_workers(workers: int | WorkerSettings) -> None:
     from vitnas.workers import _ray_cluster
 
     _ray_cluster.require(workers)
+
+
+def planned(workers: int | WorkerSettings) -> int:
+    """How many processes there will be; of a cluster that is not asked, one where no number is given."""
+    if isinstance(workers, int):
+        return workers
+    cores = 1 if workers.ray else usable_cores() / workers.cpus_per_worker
+    return workers.number or max(1, int(cores))
 
 
 def make_workers(workers: int | WorkerSettings) -> Workers:
@@ -52,6 +69,5 @@ def make_workers(workers: int | WorkerSettings) -> Workers:
         from vitnas.workers.ray import RayWorkers
 
         return RayWorkers(workers)
-    number = workers.number or max(1, int(usable_cores() / workers.cpus_per_worker))
     threads = workers.threads if workers.cpus_per_worker != 1 else None
-    return Processes(number, threads=threads, timeout_s=workers.timeout_s)
+    return Processes(planned(workers), threads=threads, timeout_s=workers.timeout_s)

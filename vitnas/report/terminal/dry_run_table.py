@@ -30,10 +30,12 @@ def dry_run_table(dry: DryRun) -> RenderableType:
         parts += [Text(), _budgets(dry)]
     if dry.rungs:
         parts += [Text(), plan_table(dry.rungs)]
+    workers = "one worker" if dry.workers == 1 else f"{dry.workers} workers"
     parts += [
         Text(),
         Text(
-            f"{count(dry.trials)} trials at {speed(dry.trials_per_s)}: about {duration(dry.seconds)} "
+            f"{count(dry.trials)} trials{', all that is feasible,' if dry.exhaustive else ''} at "
+            f"{speed(dry.trials_per_s)}: about {duration(dry.seconds)} on {workers} "
             f"with the checks of the front{_with_rungs(dry.rungs)}"
         ),
     ]

@@ -50,7 +50,7 @@ def plan_table(plans: Sequence[RungPlan]) -> FittedTable:
         [
             Column("rung", [_cut(plan.quality) for plan in plans], right=False),
             Column("takes at most", [count(plan.take) for plan in plans]),
-            Column("time, one worker", ["?" if p.seconds is None else duration(p.seconds) for p in plans]),
+            Column("time", ["?" if p.seconds is None else duration(p.seconds) for p in plans]),
         ]
     )
 
