@@ -12,14 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
-from vitnas.bench.networks import network_task
+from vitnas.bench.evidence import NoEvidence
 from vitnas.bench.task import ALL, Draws, NetworkTask, Record, check_first_pass
 from vitnas.events import Silent
 from vitnas.quality.base import Quality
 from vitnas.quality.parse import QualityName
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.run.bench_scorer import make_scorer
-from vitnas.run.evidence import NoEvidence
 from vitnas.run.main_loop import make_loops
 from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, fit_context
@@ -150,7 +149,7 @@ def _task(
     config = setup.config
     images = setup.images.source if setup.images else None
     draws = Draws(config.seed, images=images, device=config.device)
-    return network_task(qualities, draws, also).of_genomes(setup.problem.space)
+    return NetworkTask(tuple(qualities), draws, also=also).of_genomes(setup.problem.space)
 
 
 def _seconds_each(setup: Setup, task: NetworkTask) -> float:

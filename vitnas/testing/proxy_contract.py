@@ -15,9 +15,10 @@ import torch
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.quality.measure import Measurement, load_proxy, measure
+from vitnas.quality.measure import Measurement, measure
 from vitnas.quality.proxies._base import Needs, Proxy
 from vitnas.quality.proxies._passes import run_proxies
+from vitnas.quality.proxy import load_proxy
 
 SETTINGS: Mapping[str, Any] = {"batch": 14, "repeats": 1, "resolution_px": 32}
 
