@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture, Block
 from vitnas.cost.fvcore import fvcore_macs
-from vitnas.cost.memory import peak_activation_bytes
+from vitnas.cost.peak import peak_activation_bytes
 from vitnas.cost.trace import trace
 from vitnas.errors import InvalidData
 from vitnas.export.weights import load_timm_weights

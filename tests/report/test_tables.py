@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from vitnas.report.terminal.axes import axis_of
-from vitnas.report.terminal.columns import Column, fit
 from vitnas.report.terminal.dry_run_table import dry_run_table
+from vitnas.report.terminal.fitted_table import Column, fit
 from vitnas.report.terminal.score_tables import score_tables
 from vitnas.report.terminal.summary import report
 from vitnas.report.terminal.tables import front_table

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import math
 import shutil
 import sys
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vitnas.cli._settings import in_options
+from vitnas.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,24 +56,7 @@ def width() -> int:
 
 def print_json(data: Any) -> None:
     """One JSON document on stdout; figures that are no numbers (nan, infinity) become null."""
-    typer.echo(json.dumps(jsonable(data), indent=2, allow_nan=False, ensure_ascii=False))
-
-
-def jsonable(data: Any) -> Any:
-    """``data`` in JSON's types: NumPy scalars and arrays, paths, tuples and sets as well."""
-    if isinstance(data, Mapping):
-        return {str(key): jsonable(value) for key, value in data.items()}
-    if isinstance(data, bool | int | str) or data is None:
-        return data
-    if isinstance(data, float):
-        return float(data) if math.isfinite(data) else None
-    if isinstance(data, Path):
-        return str(data)
-    if hasattr(data, "tolist"):  # NumPy, without importing it
-        return jsonable(data.tolist())
-    if isinstance(data, Iterable):
-        return [jsonable(value) for value in data]
-    return str(data)
+    typer.echo(json.dumps(plain(data), indent=2, allow_nan=False, ensure_ascii=False))
 
 
 def print_table(

@@ -69,7 +69,7 @@ class BlockPricer:
 
 def _counted(figures: Figures, traced: Trace) -> tuple[list[float], int]:
     """The counts of a trace, and the peak elements of its activations."""
-    from vitnas.cost.memory import peak_activation_bytes
+    from vitnas.cost.peak import peak_activation_bytes
 
     counts = [figure.of_trace(traced) for figure in figures.counted if figure.of_trace]
     return counts, peak_activation_bytes(traced, 1)

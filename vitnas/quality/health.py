@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
+from vitnas.plain import plain
 from vitnas.quality.proxies._passes import loss_of
 
 CONSTANT_SPREAD = 1e-6  # standard deviation over RMS below which an output says nothing
@@ -68,7 +69,7 @@ class Health:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: what is not finite becomes null."""
-        return _plain(dataclasses.asdict(self))  # type: ignore[no-any-return]
+        return plain(dataclasses.asdict(self))  # type: ignore[no-any-return]
 
 
 @dataclass
@@ -198,13 +199,3 @@ def _gradient_norm(block: nn.Module) -> float | None:
         return None
     norms = [p.grad.norm().double() for p in parameters if p.grad is not None]
     return float(torch.stack(norms).norm()) if norms else 0.0
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

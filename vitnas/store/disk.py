@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import RunError
+from vitnas.plain import plain
 
 
 def atomic_write_text(path: str | Path, text: str) -> None:
@@ -28,7 +28,7 @@ def atomic_write_text(path: str | Path, text: str) -> None:
 
 def atomic_write_json(path: str | Path, data: Any, *, indent: int | None = 2) -> None:
     """As ``atomic_write_text``, for JSON; non-finite floats become null."""
-    atomic_write_text(path, _dumps(data, indent) + "\n")
+    atomic_write_text(path, json.dumps(plain(data), allow_nan=False, indent=indent) + "\n")
 
 
 def atomic_write_npz(path: str | Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -81,33 +81,3 @@ def reported(path: Path, action: str) -> Iterator[None]:
             "" if action == "read" else "; nothing recorded is lost: put that right and go on with `resume`"
         )
         raise RunError(f"cannot {action} {path}: {why}{hint}") from problem
-
-
-def _dumps(data: Any, indent: int | None = None) -> str:
-    try:
-        return json.dumps(data, default=plain, allow_nan=False, indent=indent)
-    except ValueError:  # a nan or an infinity, which JSON does not have
-        return json.dumps(_finite(data), default=plain, allow_nan=False, indent=indent)
-
-
-def plain(value: object) -> Any:
-    """What JSON cannot hold as it is: NumPy values, mappings, paths."""
-    if isinstance(value, np.ndarray | np.generic):
-        return _finite(value.tolist())
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    raise TypeError(f"cannot be written as JSON: {type(value).__name__}")
-
-
-def _finite(data: Any) -> Any:
-    if isinstance(data, np.ndarray | np.generic):
-        data = data.tolist()
-    if isinstance(data, float):
-        return data if math.isfinite(data) else None
-    if isinstance(data, Mapping):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return [_finite(value) for value in data]
-    return data

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from vitnas.errors import RunCorrupt
-from vitnas.store.disk import plain, reported
+from vitnas.plain import plain
+from vitnas.store.disk import reported
 
 Record = Mapping[str, Any]
 _FLAGS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
 from vitnas.cost.kernels import Kernel
-from vitnas.cost.memory import peak_of
+from vitnas.cost.peak import peak_of
 from vitnas.cost.pricer import trace_block
 from vitnas.space.chain import chain
 
@@ -20,7 +20,7 @@ class MemoryNeed:
     """Memory of one network, batch 1.
 
     Attributes:
-        peak_elements: most elements of activations alive at once, counted as `vitnas.cost.memory` says.
+        peak_elements: most elements of activations alive at once, counted as `vitnas.cost.peak` says.
         block: path of the first block that reaches the peak: ``stem``, ``stages.0.blocks[3]``, ...
         op: its operator.
         blocks: how many blocks reach it.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.errors import InvalidData, InvalidInput
+from vitnas.plain import plain
 
 FORMAT = 1
 KNOWN = "known.csv"
@@ -158,7 +159,7 @@ def read_known(path: Path) -> dict[tuple[str, str, str], Known]:
 
 def _text(document: Mapping[str, Any]) -> str:
     """JSON with one line a score; parts without what they share with the whole."""
-    entries = [_plain(entry) for entry in document["proxies"]]
+    entries = plain(document["proxies"], digits=DIGITS)
     for entry in entries:
         for part in (*entry["parts"], *([entry["all_rows"]] if "all_rows" in entry else [])):
             for key in ("proxy", "space", "label", "kind", "failure", "resolution_px"):
@@ -166,12 +167,3 @@ def _text(document: Mapping[str, Any]) -> str:
     head = {key: value for key, value in document.items() if key != "proxies"}
     lines = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
     return json.dumps(head, indent=1).removesuffix("\n}") + f',\n "proxies": [\n{lines}\n ]\n}}\n'
-
-
-def _plain(value: Any) -> Any:
-    """With figures of a few digits."""
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 
 Entry = Mapping[str, Any]
 DIM = "dim"

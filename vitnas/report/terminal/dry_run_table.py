@@ -9,7 +9,7 @@ from rich.text import Text
 
 from vitnas.figures import format_quantity
 from vitnas.report.terminal.axes import cost_axis
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.notes import origins
 from vitnas.report.terminal.rung_table import plan_table
 from vitnas.report.terminal.wording import count, duration, share, speed

@@ -13,7 +13,7 @@ from rich.text import Text
 from vitnas.figures import Axis, format_quantity
 from vitnas.hardware.targets import Coverage, Target
 from vitnas.report.terminal.axes import cost_axis
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.member_names import OUT_OF_DOMAIN, PUBLISHED
 from vitnas.report.terminal.notes import about_memory, origins
 from vitnas.report.terminal.plots import Mark, Scatter

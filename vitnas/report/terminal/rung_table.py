@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.wording import count, duration
 from vitnas.run.result import RungPlan
 from vitnas.searching.rungs import RungResult

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vitnas.hardware.targets import Coverage, Target
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.notes import about_memory, origins
 from vitnas.report.terminal.tables import cost_columns, time_columns
 

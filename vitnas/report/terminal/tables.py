@@ -14,7 +14,7 @@ from vitnas.figures import FIGURES
 from vitnas.hardware.targets import Target
 from vitnas.quality.parse import unit_of
 from vitnas.report.terminal.axes import QUALITY_AXIS, cost_axis
-from vitnas.report.terminal.columns import Column, FittedTable
+from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.member_names import (
     OUT_OF_DOMAIN,
     OVER_BUDGET,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from vitnas.cost.memory import peak_activation_bytes
+from vitnas.cost.peak import peak_activation_bytes
 from vitnas.cost.trace import trace
 
 
