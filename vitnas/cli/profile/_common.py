@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import typer
 
+from vitnas.cli._common import print_table
+
 if TYPE_CHECKING:
     from vitnas.hardware.measure.reduce import Made
     from vitnas.hardware.profile.schema import Profile
@@ -33,24 +35,6 @@ def print_skipped(skipped: Sequence[tuple[LatencyRow, str]]) -> None:
         print_table(
             ("line", "model", "reason"), [(str(r.line), r.model or r.timm_name, why) for r, why in skipped]
         )
-
-
-def print_table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    """A rich table on a terminal, aligned text elsewhere."""
-    from rich.console import Console
-    from rich.table import Table
-
-    lines = list(rows)
-    console = Console()
-    if console.is_terminal:
-        table = Table(*header)
-        for line in lines:
-            table.add_row(*line)
-        console.print(table)
-        return
-    widths = [max(len(line[i]) for line in (header, *lines)) for i in range(len(header))]
-    for line in (header, *lines):
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 class Progress:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitnas.cli._common import print_table
 from vitnas.cli._option import Json
-from vitnas.cli.profile._common import Progress, print_skipped, print_summary, print_table
+from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
 if TYPE_CHECKING:
     from vitnas.hardware.load import ProfiledDevice

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
+from vitnas.cli._common import print_table
 from vitnas.cli._option import Option, switch, takes
-from vitnas.cli.profile._common import Bar, names_of, print_calibration, print_held_out, print_table
+from vitnas.cli.profile._common import Bar, names_of, print_calibration, print_held_out
 
 if TYPE_CHECKING:
     from vitnas.hardware.measure.plan import Plan
