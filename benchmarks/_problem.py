@@ -13,9 +13,9 @@ from vitnas import plugins
 from vitnas.events import Silent
 from vitnas.run.prepare import Setup, prepare
 from vitnas.run.rating import fit_context
-from vitnas.searching.box import Box
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.loop import Loop
+from vitnas.searching.pareto import Box
 from vitnas.searching.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes
 

@@ -25,9 +25,9 @@ from typing import Any
 
 import _common as common
 
+from vitnas.api.presets import preset
 from vitnas.figures import parse_quantity
 from vitnas.report.terminal.plain import PlainView
-from vitnas.run.presets import preset
 from vitnas.run.result import Member, SearchResult
 from vitnas.run.search import resume_search, run_search
 from vitnas.scaling.config import ScaleConfig

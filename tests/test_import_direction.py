@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "training": {"arch", "cost", "quality", "store"},
     "run": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "strategies"),
-        *("figures", "units", "bench", "store", "training", "events", "study", "models"),
+        *("figures", "units", "bench", "store", "training", "events", "models"),
     },
     "scaling": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "figures", "units"),

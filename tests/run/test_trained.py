@@ -11,9 +11,9 @@ import yaml
 
 from vitnas.bench import trainings as trained
 from vitnas.errors import InvalidInput, MissingExtra, RunError
+from vitnas.run.brief_trainings import shares
 from vitnas.run.dry_run import dry_run
 from vitnas.run.search import resume_search, run_search
-from vitnas.run.train_settings import shares
 from vitnas.searching.config import SearchConfig
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune_ledger import Training
@@ -210,7 +210,7 @@ def test_without_ray(tune, monkeypatch):
 
 def test_each_training_gets_a_share(monkeypatch):
     assert shares(CONFIG, 3) == WorkerSettings(number=3, ray="local")
-    monkeypatch.setattr("vitnas.run.train_settings.usable_cores", lambda: 8)
+    monkeypatch.setattr("vitnas.run.brief_trainings.usable_cores", lambda: 8)
     assert shares(CONFIG, WorkerSettings(cpus_per_worker=4)).number == 2
     cluster = WorkerSettings(ray="auto", gpus_per_worker=0.5)
     assert shares(changed(device="cuda"), cluster) == cluster

@@ -22,7 +22,7 @@ from vitnas.run.search import resume_search, run_search
 from vitnas.searching.config import SearchConfig
 from vitnas.store.folder import RunFolder
 from vitnas.study import mirror as mirror_module
-from vitnas.study.mirror import Mirror, Pace, mirror_url, mirrored
+from vitnas.study.mirror import Mirror, Pace, mirroring
 from vitnas.study.sync import StudySync, write_study
 from vitnas.study.url import StorageUrl
 
@@ -87,13 +87,13 @@ def test_trials_come_as_the_log_grows(run: RunFolder, setup: Setup) -> None:
 def test_a_search_with_a_mirror_is_the_same_search(searched_runs: Path) -> None:
     plain, watched = searched_runs / "built", searched_runs / "watched"
     config = SearchConfig.from_dict(RunFolder(plain).open())
-    run_search(config, root=searched_runs, name="watched", mirror="sqlite:///m.db")
+    run_search(config, root=searched_runs, name="watched", beside=mirroring("sqlite:///m.db"))
     for name in ("front.json", "whole_front.json"):
         assert (plain / name).read_bytes() == (watched / name).read_bytes()
     assert "m.db" not in "".join(f.read_text() for f in watched.glob("*.json"))
     assert write_study(watched, "sqlite:///m.db").added == 0
     before = len(optuna.load_study(study_name="watched", storage="sqlite:///m.db").trials)
-    resume_search(watched, trials=10, mirror="sqlite:///m.db")
+    resume_search(watched, trials=10, beside=mirroring("sqlite:///m.db"))
     after = optuna.load_study(study_name="watched", storage="sqlite:///m.db").trials
     assert len(after) == len({t.user_attrs["genome"] for t in after}) >= before + 2
 
@@ -156,14 +156,12 @@ def test_a_run_without_scores_has_no_study_yet(run: RunFolder, setup: Setup) -> 
 
 def test_an_interrupted_search_is_brought_over(run: RunFolder, setup: Setup) -> None:
     url = StorageUrl("sqlite:///m.db")
-    with pytest.raises(KeyboardInterrupt), mirrored(url, setup, run, Silent()):
+    with pytest.raises(KeyboardInterrupt), Mirror(url, setup, run, Silent()):
         raise KeyboardInterrupt
     assert trials(url) > 0
-    with mirrored(None, setup, run, Silent()):
-        pass
 
 
 def test_a_wrong_url_is_refused_before_the_search() -> None:
-    assert mirror_url(None) is None
+    assert mirroring(None) is None
     with pytest.raises(StorageError, match="`mirror`: this is no URL of a database"):
-        mirror_url("study.db")
+        mirroring("study.db")

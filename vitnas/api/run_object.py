@@ -215,6 +215,7 @@ def resumed(values: Mapping[str, Any], config: SearchConfig | None = None, space
         InvalidInput: a keyword changes what a run keeps.
     """
     from vitnas.run.search import resume_search
+    from vitnas.study.mirror import mirroring
 
     changed = {}
     if config is None:
@@ -227,7 +228,7 @@ def resumed(values: Mapping[str, Any], config: SearchConfig | None = None, space
                 values["resume"],
                 config=config,
                 workers=workers,
-                mirror=values.get("mirror"),
+                beside=mirroring(values.get("mirror")),
                 listener=watch,
                 space=space,
                 **changed,

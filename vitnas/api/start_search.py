@@ -95,6 +95,7 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
 
 def _begun(values: Mapping[str, Any], config: SearchConfig, space: Space | None) -> Run:
     from vitnas.run.search import run_search
+    from vitnas.study.mirror import mirroring
 
     workers = workers_of(values)
     with watching(values.get("progress"), time_s=config.time_s) as watch:
@@ -104,7 +105,7 @@ def _begun(values: Mapping[str, Any], config: SearchConfig, space: Space | None)
                 root=values.get("out", "runs"),
                 name=values.get("name"),
                 workers=workers,
-                mirror=values.get("mirror"),
+                beside=mirroring(values.get("mirror")),
                 listener=watch,
                 space=space,
             )
@@ -149,7 +150,7 @@ def search_config(values: Mapping[str, Any]) -> tuple[SearchConfig, Space | None
 
 def _preset(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Settings of a published method."""
-    from vitnas.run.presets import preset
+    from vitnas.api.presets import preset
 
     return preset(values["preset"]) if "preset" in values else {}
 

@@ -25,7 +25,7 @@ from vitnas.run.main_loop import SearchStage
 from vitnas.run.prepare import Setup
 from vitnas.run.rating import Rating, reference_sample
 from vitnas.run.result import Member, SearchResult
-from vitnas.searching.spread import spread
+from vitnas.searching.pareto import spread
 from vitnas.space.activity import Genomes
 from vitnas.store.disk import atomic_write_text, reported
 from vitnas.store.evaluation import Evaluation

@@ -19,10 +19,10 @@ from vitnas.quality.base import Quality
 from vitnas.quality.parse import QualityName
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.run.bench_scorer import make_scorer
+from vitnas.run.brief_trainings import training_seconds
 from vitnas.run.main_loop import make_loops
 from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, fit_context
-from vitnas.run.trainings import training_seconds
 from vitnas.searching.listing import Listing, feasible_genomes
 from vitnas.searching.loop import PRICED_PER_TRIAL, Loop
 from vitnas.searching.strategy import load_strategy

@@ -18,9 +18,9 @@ from vitnas.run.prepare import Setup
 from vitnas.run.rating import Rating, Scores
 from vitnas.searching.archive import Archive
 from vitnas.searching.loop import Loop
+from vitnas.searching.pareto import spread
 from vitnas.searching.rounds import kind_of_failure
 from vitnas.searching.rungs import OPTION, Rung, RungResult
-from vitnas.searching.spread import spread
 from vitnas.space.activity import Genomes
 from vitnas.store.folder import RunFolder
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from vitnas.events import Listener, Snapshot
 from vitnas.run.prepare import Setup, make_strategy
-from vitnas.searching.box import Box
 from vitnas.searching.listing import MOST, POSITION, Listing, feasible_genomes
 from vitnas.searching.loop import Loop
+from vitnas.searching.pareto import Box
 from vitnas.searching.rounds import State
 from vitnas.searching.scorer import GenomeScorer, Scorer
 from vitnas.space.activity import Genomes

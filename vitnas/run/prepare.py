@@ -20,8 +20,8 @@ from vitnas.quality.data.images import Images, load_images
 from vitnas.quality.labels import Labels
 from vitnas.quality.measure import torch_device
 from vitnas.quality.parse import QualityName, parse_quality
+from vitnas.run.brief_trainings import training_data
 from vitnas.run.labels import labels_of
-from vitnas.run.train_settings import training_data
 from vitnas.searching.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes

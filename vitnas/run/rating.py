@@ -18,11 +18,11 @@ from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
+from vitnas.run.brief_trainings import train_bench
 from vitnas.run.prepare import Setup
-from vitnas.run.trainings import train_bench
 from vitnas.run.wanted import qualities_of
-from vitnas.searching.box import Box
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
+from vitnas.searching.pareto import Box
 from vitnas.space.activity import Genomes
 from vitnas.store.folder import RunFolder
 from vitnas.workers.settings import WorkerSettings

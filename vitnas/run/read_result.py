@@ -19,8 +19,8 @@ from vitnas.hardware.targets import describe, load_targets
 from vitnas.run.result import Member, SearchResult, kept_space
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.objectives import QUALITY, cost_of, is_maximised, resolve_objectives
+from vitnas.searching.pareto import spread
 from vitnas.searching.rungs import RungResult
-from vitnas.searching.spread import spread
 from vitnas.space.activity import Genomes
 from vitnas.store.folder import RunFolder
 from vitnas.store.runs import RunInfo, list_runs

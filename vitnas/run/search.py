@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
@@ -30,10 +31,10 @@ from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
-from vitnas.study.mirror import mirror_url, mirrored
-from vitnas.study.url import StorageUrl
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 from vitnas.workers.base import Workers
+
+Beside = Callable[[Setup, RunFolder, Listener], AbstractContextManager[object]]
 
 
 class Interrupted(KeyboardInterrupt):
@@ -51,7 +52,7 @@ def run_search(
     root: str | Path = "runs",
     name: str | None = None,
     workers: int | WorkerSettings = 1,
-    mirror: str | None = None,
+    beside: Beside | None = None,
     listener: Listener | None = None,
     rating: RatingSettings | None = None,
     space: Space | None = None,
@@ -64,7 +65,8 @@ def run_search(
         name: of the run; a free name is made up without one.
         workers: who builds and runs networks: a number of processes (1: this one), or settings, such as those
             of a Ray cluster; the result does not depend on it.
-        mirror: URL of a storage, in which an Optuna study is kept up; nothing depends on it.
+        beside: runs while the search does, such as a mirror of the run (`vitnas.study.mirror`); nothing
+            depends on it.
         listener: watches.
         rating: what is measured beside the candidates, and how many are scored together.
         space: in place of the one that ``config`` names.
@@ -77,10 +79,8 @@ def run_search(
         NothingFeasible: nothing meets the budgets.
         RunError: the run folder cannot be used.
         ClusterError: the Ray cluster cannot be used.
-        StorageError: ``mirror`` is no URL of a database.
     """
     watcher = listener or Silent()
-    url = mirror_url(mirror)
     require_workers(workers)
     check_qualities(config)
     if name:
@@ -93,7 +93,7 @@ def run_search(
     copies = _copies(setup)  # what cannot be kept is refused before there is a folder
     with folder.held():
         folder.create(config.to_dict(), copies, _hashes(setup))
-        return _go_on(setup, folder, workers, watcher, url)
+        return _go_on(setup, folder, workers, watcher, beside)
 
 
 @blaming()
@@ -104,7 +104,7 @@ def resume_search(
     workers: int | WorkerSettings = 1,
     trials: int | None = None,
     time_s: float | None = None,
-    mirror: str | None = None,
+    beside: Beside | None = None,
     listener: Listener | None = None,
     rating: RatingSettings | None = None,
     space: Space | None = None,
@@ -118,7 +118,7 @@ def resume_search(
         workers: as in :func:`run_search`.
         trials: a new number of trials in all.
         time_s: a new time limit, from now.
-        mirror: as in :func:`run_search`.
+        beside: as in :func:`run_search`.
         listener: watches.
         rating: as in :func:`run_search`, and as the run began with.
         space: as in :func:`run_search`.
@@ -128,7 +128,6 @@ def resume_search(
         RunError: there is no run, another process works on it, or what it rests on has changed.
     """
     watcher = listener or Silent()
-    url = mirror_url(mirror)
     require_workers(workers)
     folder = RunFolder(path)
     begins: Setup | None = None
@@ -141,7 +140,7 @@ def resume_search(
     with folder.held():
         if config is not None and begins is not None and not folder.is_begun:
             folder.create(config.to_dict(), copies, _hashes(begins))
-            return _go_on(begins, folder, workers, watcher, url)
+            return _go_on(begins, folder, workers, watcher, beside)
         kept = SearchConfig.from_dict(folder.open())
         if config is not None:
             trials, time_s = config.trials or trials, config.time_s
@@ -152,7 +151,7 @@ def resume_search(
         setup = prepare(kept, watcher, folder.path, rating=rating)
         _check_unchanged(folder, setup, watcher)
         folder.update(state="running", config=kept.to_dict())
-        return _go_on(setup, folder, workers, watcher, url)
+        return _go_on(setup, folder, workers, watcher, beside)
 
 
 def _go_on(
@@ -160,10 +159,10 @@ def _go_on(
     folder: RunFolder,
     workers: int | WorkerSettings,
     listener: Listener,
-    mirror: StorageUrl | None,
+    beside: Beside | None,
 ) -> SearchResult:
-    """Search from wherever the folder stands, and finish, with a mirror beside it if there is to be one."""
-    with mirrored(mirror, setup, folder, listener):
+    """Search from wherever the folder stands, and finish, with what is to run beside it."""
+    with beside(setup, folder, listener) if beside is not None else contextlib.nullcontext():
         return _search_on(setup, folder, workers, listener)
 
 

@@ -1,10 +1,12 @@
-"""Dominance, ranks, crowding and hypervolume; all objectives are minimised.
+"""Fronts: dominance, ranks, crowding, hypervolume, an even choice; all objectives are minimised.
 
 ``a`` dominates ``b`` if it is nowhere worse and somewhere better, so equal points do not dominate each
 other. A row with a nan is no point: never non-dominated, ranked last, without volume.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import moocore
 import numpy as np
@@ -95,3 +97,54 @@ def hypervolume(objectives: Objectives, reference: NDArray[np.float64]) -> float
     if len(points) == 0:
         return 0.0
     return float(moocore.hypervolume(points, np.asarray(reference, dtype=np.float64)))
+
+
+@dataclass(frozen=True)
+class Box:
+    """Best and worst value of every objective over the run's pool; saved, so that its meaning stays.
+
+    The hypervolume of a front is its share of this box; a front beyond the pool's best can pass 1.
+    """
+
+    best: tuple[float, ...]
+    worst: tuple[float, ...]
+
+    @classmethod
+    def of(cls, objectives: NDArray[np.float64]) -> Box:
+        """The box around objectives (n, M), minimised; nan rows are left out."""
+        rows = objectives[np.isfinite(objectives).all(axis=1)]
+        if not len(rows):
+            return cls((0.0,) * objectives.shape[1], (1.0,) * objectives.shape[1])
+        return cls(tuple(rows.min(axis=0).tolist()), tuple(rows.max(axis=0).tolist()))
+
+    def hypervolume(self, objectives: NDArray[np.float64]) -> float:
+        """Share of the box that a front (k, M) dominates."""
+        if not len(objectives):
+            return 0.0
+        best, worst = np.array(self.best), np.array(self.worst)
+        extent = np.where(worst > best, worst - best, 1.0)
+        scaled = (objectives - best) / extent
+        return float(hypervolume(scaled, np.ones(scaled.shape[1])))
+
+
+def spread(objectives: NDArray[np.float64], n: int) -> NDArray[np.intp]:
+    """Positions of at most ``n`` rows of ``objectives`` (m, M) that cover the front evenly.
+
+    The best row of every objective, then again and again the row farthest from those taken, in ranks of
+    each objective (a front has long tails, which would take every place if distances were in units).
+    Sorted by the second objective (a cost), then the others.
+    """
+    m = len(objectives)
+    if m == 0:
+        return np.zeros(0, np.intp)
+    ranks = np.argsort(np.argsort(objectives, axis=0, kind="stable"), axis=0, kind="stable") / max(m - 1, 1)
+    taken = list(dict.fromkeys(int(k) for k in np.argmin(objectives, axis=0)))[:n]
+    distance = np.min([((ranks - ranks[k]) ** 2).sum(axis=1) for k in taken], axis=0)
+    while len(taken) < min(n, m):
+        far = int(distance.argmax())
+        taken.append(far)
+        distance = np.minimum(distance, ((ranks - ranks[far]) ** 2).sum(axis=1))
+    picked = np.array(sorted(set(taken)), np.intp)
+    keys = [objectives[picked, c] for c in range(objectives.shape[1])]
+    order = np.lexsort((keys[0], *keys[:1:-1], keys[1] if len(keys) > 1 else keys[0]))
+    return picked[order]

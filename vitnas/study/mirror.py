@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -145,20 +146,10 @@ class Mirror:
             self.listener.warn(f"{where}{reason}; the search goes on, and afterwards '{again}' adds the rest")
 
 
-@contextlib.contextmanager
-def mirrored(url: StorageUrl | None, setup: Setup, folder: RunFolder, listener: Listener) -> Iterator[None]:
-    """A mirror beside what is done inside, if there is to be one."""
-    if url is None:
-        yield
-        return
-    with Mirror(url, setup, folder, listener):
-        yield
-
-
-def mirror_url(text: str | None) -> StorageUrl | None:
-    """Check the URL of a mirror, before anything is searched.
+def mirroring(url: str | None) -> Callable[[Setup, RunFolder, Listener], Mirror] | None:
+    """What makes a mirror of a run, for ``beside`` of `vitnas.run.search.run_search`; None without a URL.
 
     Raises:
-        StorageError: it is none.
+        StorageError: it is no URL of a database.
     """
-    return None if text is None else StorageUrl(text, OPTION)
+    return None if url is None else functools.partial(Mirror, StorageUrl(url, OPTION))

@@ -13,7 +13,7 @@ from vitnas.errors import InvalidInput, RunError
 from vitnas.events import Listener, Silent
 from vitnas.run.prepare import Setup, prepare
 from vitnas.searching.config import SearchConfig
-from vitnas.searching.spread import spread
+from vitnas.searching.pareto import spread
 from vitnas.store.folder import RunFolder
 from vitnas.store.log import follow_log
 from vitnas.study.trials import RunTrials, recorded_quality, study_spec

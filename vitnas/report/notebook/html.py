@@ -8,7 +8,7 @@ from html import escape
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from vitnas.report.terminal.columns import FittedTable
+from vitnas.report.terminal.fitted_table import FittedTable
 
 CELL = "padding:2px 9px;white-space:nowrap"
 NOTE = "margin:2px 0;opacity:.75;font-size:90%"
