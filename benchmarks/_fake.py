@@ -21,7 +21,7 @@ from vitnas.searching.loop import Loop
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 PROXY = "fake"
 Rate = Callable[[Genomes], NDArray[np.float64]]

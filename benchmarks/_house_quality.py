@@ -12,7 +12,7 @@ WORDS = ("is_genome_quality", "TRAIN", "load_proxy")
 OLD = WORDS[:2]  # the two of which the count of the version before was made
 NAMES = ("capacity", "fitted", "train")  # and every proxy
 PROXIES = "quality/proxies"
-ROOMS = ("quality", "qualities")
+ROOMS = ("quality", "qualities", "testing")  # contracts load what they test
 
 
 def quality_names(sources: Iterable[Source]) -> set[str]:

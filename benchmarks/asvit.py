@@ -27,12 +27,12 @@ import _common as common
 
 from vitnas.api.presets import preset
 from vitnas.figures import parse_quantity
-from vitnas.report.terminal.plain import PlainView
+from vitnas.report.terminal.plain_view import PlainView
 from vitnas.run.result import Member, SearchResult
 from vitnas.run.search import resume_search, run_search
-from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.family_files import FamilyResult
 from vitnas.scaling.run_scale import resume_scale, run_scale
+from vitnas.scaling.scale_config import ScaleConfig
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 

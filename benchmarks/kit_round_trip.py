@@ -15,7 +15,7 @@ from pathlib import Path
 import _common as common
 import numpy as np
 
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.block_table import block_words
 
 SPACE = """

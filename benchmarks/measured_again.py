@@ -13,7 +13,7 @@ import _common as common
 import numpy as np
 
 from vitnas.cost.table import CostTable
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.measure.probe import network_probe
 from vitnas.hardware.measure.runtimes.onnxruntime import Onnxruntime
 from vitnas.hardware.measure.timing import RUNS, time_probe

@@ -20,7 +20,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.pricer import price_architecture, trace_architecture
 from vitnas.cost.trace import Trace
 from vitnas.hardware.devices.measured import MeasuredDevice
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.measure.plan import CALIBRATION, PUBLISHED, Plan, make_plan
 from vitnas.hardware.measure.predict import BLOCK_PRIOR
 from vitnas.hardware.measure.probe import Probe

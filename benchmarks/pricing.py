@@ -17,7 +17,7 @@ from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.cost.fvcore import fvcore_macs
 from vitnas.cost.table import CostTable
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
 
 BATCH = 16384  # what the loop asks for at once

@@ -20,7 +20,7 @@ from vitnas.plugins import find_data
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.files import load_space
 from vitnas.workers import Workers, WorkerSettings, make_workers
-from vitnas.workers.base import Failure
+from vitnas.workers.pool import Failure
 
 SIZE, BATCH, WARM = 2, 32, 4
 KINDS = {"2 Ray actors": WorkerSettings(SIZE, ray="local"), "2 plain processes": WorkerSettings(SIZE)}

@@ -16,7 +16,7 @@ import json, sys, time
 times = [time.perf_counter()]
 import torch
 from vitnas.cost.table import CostTable
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
 torch.set_num_threads(1)
 times.append(time.perf_counter())

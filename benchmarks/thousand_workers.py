@@ -27,7 +27,7 @@ import numpy as np
 from _fake import fake_loop, open_log
 from _problem import Bench, default_bench
 
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 SIGMA = 0.3  # of the logarithm of a candidate's seconds
 WARM_S, SECONDS = 6.0, 20.0  # simulated: what is left out at the start, and how long is measured

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import yaml
 
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.block_table import Measured, write_table
-from vitnas.hardware.profile.schema import Calibration, Prediction, TableSummary, save_profile
+from vitnas.hardware.profile.profile_fields import Calibration, Prediction, TableSummary, save_profile
 from vitnas.run.search import run_search
 from vitnas.searching.config import SearchConfig
 from vitnas.space.chain import chain

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vitnas._version import __version__
 
 if TYPE_CHECKING:
-    from vitnas.api.family import Family
-    from vitnas.api.front import Front
-    from vitnas.api.listing import (
+    from vitnas.api.catalogue import (
         list_devices,
         list_operators,
         list_proxies,
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
         list_spaces,
         list_strategies,
     )
+    from vitnas.api.family import Family
+    from vitnas.api.front import Front
     from vitnas.api.load import load_run
     from vitnas.api.prices import Price, Scores, price, score
     from vitnas.api.run_object import Run
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vitnas.export.timm import TimmSpec, export_timm
     from vitnas.export.torch_program import export_torch
     from vitnas.export.weights import load_timm_weights
-    from vitnas.hardware.load import load_device
+    from vitnas.hardware.load_device import load_device
     from vitnas.hardware.measure.run import MeasureSettings, measure_profile
     from vitnas.models import create_model
     from vitnas.run.result import Member
@@ -106,14 +106,14 @@ _MODULES = {
     "export_onnx": "vitnas.export.onnx",
     "export_timm": "vitnas.export.timm",
     "export_torch": "vitnas.export.torch_program",
-    "list_devices": "vitnas.api.listing",
-    "list_operators": "vitnas.api.listing",
-    "list_proxies": "vitnas.api.listing",
-    "list_qualities": "vitnas.api.listing",
-    "list_spaces": "vitnas.api.listing",
-    "list_strategies": "vitnas.api.listing",
+    "list_devices": "vitnas.api.catalogue",
+    "list_operators": "vitnas.api.catalogue",
+    "list_proxies": "vitnas.api.catalogue",
+    "list_qualities": "vitnas.api.catalogue",
+    "list_spaces": "vitnas.api.catalogue",
+    "list_strategies": "vitnas.api.catalogue",
     "load_architecture": "vitnas.space.files",
-    "load_device": "vitnas.hardware.load",
+    "load_device": "vitnas.hardware.load_device",
     "load_run": "vitnas.api.load",
     "load_space": "vitnas.space.files",
     "load_timm_weights": "vitnas.export.weights",

@@ -16,8 +16,8 @@ from vitnas.errors import InvalidData, InvalidInput, NothingFeasible, RunError
 from vitnas.events import Listener, Silent
 from vitnas.quality.genomes.fitted.active import most_informative
 from vitnas.quality.labels import Labels
-from vitnas.run.labels import LABELS, NEW_LABELS, is_run, label_files, labels_text, read_labels
 from vitnas.run.prepare import Setup, prepare
+from vitnas.run.read_labels import LABELS, NEW_LABELS, is_run, label_files, labels_text, read_labels
 from vitnas.searching.config import SearchConfig
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space

@@ -15,7 +15,7 @@ from vitnas.cost.priced import TABLE_KINDS, Figures
 from vitnas.cost.pricer import coverage, price_architecture
 from vitnas.errors import InvalidInput
 from vitnas.events import Listener, Silent
-from vitnas.hardware.load import ProfiledDevice
+from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.searching.budget import with_own_limits

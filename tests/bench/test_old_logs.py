@@ -19,8 +19,8 @@ from vitnas.events import Silent
 from vitnas.quality.data.dataset import load_dataset
 from vitnas.quality.data.images import load_images
 from vitnas.quality.proxy import ProxyQuality
-from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.run_scale import resume_scale, run_scale
+from vitnas.scaling.scale_config import ScaleConfig
 from vitnas.space.files import load_space
 from vitnas.store.log import EvaluationLog, read_log
 from vitnas.training.brief import BriefSettings

@@ -189,7 +189,7 @@ def test_json(run: Run) -> None:
     ],
 )
 def test_the_kind_of_a_file(file: str, text: str, kind: str) -> None:
-    from vitnas.testing.check import kind_of
+    from vitnas.testing.runner import kind_of
 
     Path(file).parent.mkdir()
     Path(file).write_text(text)

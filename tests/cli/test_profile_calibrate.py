@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.hardware.load import load_device
-from vitnas.hardware.profile.schema import Profile, save_profile
+from vitnas.hardware.load_device import load_device
+from vitnas.hardware.profile.profile_fields import Profile, save_profile
 from vitnas.hardware.published.published_networks import network_trace
 
 Run = Callable[..., tuple[int, str, str]]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vitnas.hardware.kit.manifest import read_manifest
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 
 SPACE = """
 name: tiny

@@ -224,7 +224,7 @@ def test_a_terminal_gets_the_live_view(
 ) -> None:
     from vitnas.cli import _common
     from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
+    from vitnas.report.terminal.plain_view import PlainView
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

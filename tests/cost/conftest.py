@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from vitnas.hardware.devices.fitted import FittedDevice
+from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.devices.profiled import ProfiledDevice
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.block_table import BlockTable
-from vitnas.hardware.profile.schema import Calibration, Prediction
+from vitnas.hardware.profile.profile_fields import Calibration, Prediction
 
 Make = Callable[..., Any]
 

@@ -10,7 +10,7 @@ from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidSpace
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
 
 COUNTED = ("params", "macs", "activations", "peak_bytes")

@@ -9,9 +9,15 @@ import pytest
 from vitnas.arch.schema import save_architecture
 from vitnas.cost.pricer import trace_block
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.block_table import Measured, write_table
-from vitnas.hardware.profile.schema import Calibration, Conditions, Profile, TableSummary, save_profile
+from vitnas.hardware.profile.profile_fields import (
+    Calibration,
+    Conditions,
+    Profile,
+    TableSummary,
+    save_profile,
+)
 from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.hardware.published.fit_profile import Headings
 from vitnas.hardware.published.published_networks import network_trace

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from vitnas.cli.profile import app
 from vitnas.errors import InvalidData
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.published.compare import check
 from vitnas.hardware.published.latency_rows import read_rows
 from vitnas.hardware.published.published_networks import network_trace

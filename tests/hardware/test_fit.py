@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.read import load_profile, read_profile
 from vitnas.hardware.published.fit_profile import Headings, fit_profile
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from vitnas.cli.profile import app
 from vitnas.errors import InvalidData, InvalidInput, UnknownName, VitnasError
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.published.compare import check
 from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.hardware.published.fit_profile import Headings, fit_profile

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.read import read_profile
 from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.hardware.published.fit_profile import fit_profile

@@ -19,7 +19,7 @@ from vitnas.hardware.kit.checks import larger_but_faster, unit_problem
 from vitnas.hardware.kit.import_results import call_cost_ms
 from vitnas.hardware.kit.manifest import write_manifest
 from vitnas.hardware.kit.results import InvalidResults
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.measure.plan import make_plan
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile
 from vitnas.hardware.measure.session import Session

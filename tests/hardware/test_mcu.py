@@ -10,7 +10,7 @@ from vitnas.arch.schema import Architecture, Block, Segment, Stage
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.pricer import price_architecture
 from vitnas.hardware.devices.mcu import MCUFORMER_LIMIT_BYTES, mcuformer_bytes, mcuformer_formula, memory_need
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_architecture
 
 # KiB at 240 px and expansion 4, for rho of .40, .60, .80 and .95, as noted when MCUFormer's code was read:

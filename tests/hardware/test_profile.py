@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from vitnas.errors import InvalidProfile, UnknownName
-from vitnas.hardware.devices.fitted import FittedDevice
-from vitnas.hardware.load import load_device
+from vitnas.hardware.devices.fitted_device import FittedDevice
+from vitnas.hardware.load_device import load_device
+from vitnas.hardware.profile.profile_fields import save_profile
 from vitnas.hardware.profile.read import load_profile, read_profile
-from vitnas.hardware.profile.schema import save_profile
 from vitnas.plugins import find_data
 
 

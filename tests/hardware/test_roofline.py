@@ -7,8 +7,8 @@ from torch import nn
 
 from vitnas.cost.device import Device
 from vitnas.cost.trace import Kernel, trace
-from vitnas.hardware.devices.fitted import FittedDevice
-from vitnas.hardware.load import load_device
+from vitnas.hardware.devices.fitted_device import FittedDevice
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import PRIOR
 from vitnas.hardware.roofline.kernel_features import roofline_features

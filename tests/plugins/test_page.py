@@ -14,7 +14,7 @@ import vitnas.quality
 import vitnas.quality.proxies
 from vitnas.arch.operators import ROLES
 from vitnas.testing import KINDS
-from vitnas.testing.check import kind_of, run_contract
+from vitnas.testing.runner import kind_of, run_contract
 
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
 EXAMPLES = dict(re.findall(r"```\w+\n# (\S+)\n(.*?)```", PAGE, re.DOTALL))

@@ -8,7 +8,7 @@ import pytest
 
 from vitnas import plugins
 from vitnas.errors import InvalidInput, UnknownName
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
 
 STRATEGY = '''

@@ -9,7 +9,7 @@ from unittest import SkipTest
 import pytest
 
 import vitnas.testing
-from vitnas.testing import check
+from vitnas.testing import runner as check
 
 
 def test_it_imports_neither_torch_nor_pytest() -> None:

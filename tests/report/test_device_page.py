@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from vitnas.hardware.profile.profile_fields import Calibration, Prediction, TableSummary, save_profile
 from vitnas.hardware.profile.read import load_profile
-from vitnas.hardware.profile.schema import Calibration, Prediction, TableSummary, save_profile
 from vitnas.hardware.published.compare_file import HeldOut, write_check
 from vitnas.plugins import PACKAGE_FOLDER, list_data
 from vitnas.report.figures.scatter import write_scatter

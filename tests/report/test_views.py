@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from vitnas.report.terminal.live import LiveView
-from vitnas.report.terminal.plain import EVERY_S, PlainView
+from vitnas.report.terminal.plain_view import EVERY_S, PlainView
 from vitnas.report.terminal.progress import progress_and_left
 
 

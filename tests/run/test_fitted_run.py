@@ -16,8 +16,8 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData, InvalidInput, RunError
 from vitnas.labelling import add_labels, ask_labels, inherited
 from vitnas.run import search as searches
-from vitnas.run.labels import labels_text, read_labels
 from vitnas.run.prepare import RatingSettings
+from vitnas.run.read_labels import labels_text, read_labels
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import yaml
 
-import vitnas.workers.serial
 from vitnas.errors import InvalidInput, UnknownName
 from vitnas.events import Silent
 from vitnas.run import search as searches
 from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
+from vitnas.workers.serial import Serial
 
 FEW = RatingSettings(reference_networks=4, shown=("naswot",))
 run_search, resume_search = (
@@ -175,7 +175,7 @@ TWO = ("naswot:6", "zico:3")
 
 
 def test_interrupted_rungs_write_what_there_is_and_go_on(folder, monkeypatch):
-    monkeypatch.setattr(vitnas.workers.serial, "GROUP_S", 0.0)  # networks come back one by one
+    monkeypatch.setattr(Serial, "group_s", 0.0)  # networks come back one by one
     whole = search(*TWO, name="whole")
     config = SearchConfig("tiny", trials=2000, front=3, budgets=LIMIT, random_arm=False, then=TWO)
     part = run_search(config, name="cut", listener=Cut(1, 2))

@@ -12,7 +12,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import NetworkPricer, price_architecture
 from vitnas.errors import InvalidArchitecture
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.scaling.edits import (
     ArgumentSlot,
     Place,

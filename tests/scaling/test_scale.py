@@ -12,8 +12,8 @@ from vitnas.cost.pricer import NetworkPricer
 from vitnas.errors import InvalidInput, NothingFeasible, RunError
 from vitnas.events import Silent
 from vitnas.scaling import run_scale as job
-from vitnas.scaling.config import ScaleConfig, parse_sizes
 from vitnas.scaling.relative_capacity import RelativeCapacity, resources_of
+from vitnas.scaling.scale_config import ScaleConfig, parse_sizes
 from vitnas.scoring import score
 from vitnas.space.files import load_architecture
 

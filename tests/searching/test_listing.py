@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vitnas.cost.table import CostTable
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.searching.budget import Budget
 from vitnas.searching.listing import feasible_genomes
 from vitnas.searching.problem import SearchProblem

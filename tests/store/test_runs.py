@@ -10,7 +10,7 @@ from vitnas.errors import InvalidInput
 from vitnas.store import claims
 from vitnas.store.layout import LAYOUTS
 from vitnas.store.lock import NAME, RunLock
-from vitnas.store.runs import count_lines, list_runs
+from vitnas.store.run_list import count_lines, list_runs
 
 MANIFEST = {
     "format": LAYOUTS["search"],
@@ -132,7 +132,7 @@ def test_a_folder_that_may_only_be_read(tmp_path, monkeypatch):
     def refused(folder):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("vitnas.store.runs.server_time", refused)
+    monkeypatch.setattr("vitnas.store.run_list.server_time", refused)
     make(tmp_path, "a", state="running")
     assert list_runs(tmp_path)[0].state == "died"
 

@@ -72,7 +72,7 @@ def test_ordered_genes_are_integers(make_problem: MakeProblem) -> None:
 def test_version_4_gets_its_constraints_by_a_function(
     name: str, make_problem: MakeProblem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_optuna, "HAS_SET_CONSTRAINT", False)
+    monkeypatch.setattr(_optuna.OptunaStrategy, "sets_constraints", False)
     problem = make_problem(0.4)
     strategy = make(name, problem, population=4)
     for _ in range(2):

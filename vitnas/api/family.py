@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from vitnas.arch.schema import Architecture
-    from vitnas.scaling.config import ScaleConfig
+    from vitnas.scaling.scale_config import ScaleConfig
 
 CHANGEABLE = (*WORKERS, "progress")  # when a run goes on
 

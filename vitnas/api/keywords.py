@@ -146,7 +146,7 @@ def _network(name: str, value: Any) -> Any:
 
 
 def _sizes(name: str, value: Any) -> tuple[int, ...]:
-    from vitnas.scaling.config import parse_sizes
+    from vitnas.scaling.scale_config import parse_sizes
 
     entries = value if isinstance(value, list | tuple) else [value]
     return parse_sizes(",".join(inputs.quantity(name, entry) for entry in entries))

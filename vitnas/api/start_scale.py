@@ -19,7 +19,7 @@ from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput
-from vitnas.scaling.config import RULES, ScaleConfig
+from vitnas.scaling.scale_config import RULES, ScaleConfig
 
 
 @with_keywords(ScaleKeywords)

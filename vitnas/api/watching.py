@@ -68,7 +68,7 @@ def _view(
 
     from vitnas.report.notebook.live_line import LiveLine, in_notebook
     from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
+    from vitnas.report.terminal.plain_view import PlainView
 
     if progress is False:
         return contextlib.nullcontext()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from vitnas.bench.task import NetworkTask, Record, merged
-from vitnas.workers.base import Failure, Workers
+from vitnas.workers.pool import Failure, Workers
 
 Line = Mapping[str, Any]
 

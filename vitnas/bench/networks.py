@@ -15,7 +15,7 @@ from vitnas.quality.data.images import Images
 from vitnas.space.activity import Genomes
 from vitnas.store.evaluation import Evaluation
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 LOGGED = frozenset(Evaluation.__annotations__)  # of what workers find
 Done = Callable[[int], object]

@@ -17,7 +17,7 @@ from vitnas.cost.pricer import trace_architecture
 from vitnas.quality.base import Quality
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
-from vitnas.workers.base import Failure
+from vitnas.workers.pool import Failure
 
 if TYPE_CHECKING:
     from vitnas.quality.data.images import Images

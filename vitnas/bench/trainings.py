@@ -23,12 +23,12 @@ from vitnas.space.files import recipe_of
 from vitnas.space.space import Space
 from vitnas.store.log import EvaluationLog
 from vitnas.training.brief import BriefSettings, train_briefly
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune import run_trainings
 from vitnas.workers.tune_ledger import Training
 
-TRAIN = "train"  # name of the score, and of this way to measure in the log
+LOG_NAME = "train"  # name of the score, and of this way to measure in the log
 
 
 def train_candidate(
@@ -63,7 +63,7 @@ class TrainBench(GenomeBench):
         rate = [f"rate={s.learning_rate!r}"] if s.learning_rate is not None else []
         where = [device] if device != "cpu" else []
         whole = ["whole"] if not engine.early_stop else []
-        same = [TRAIN, engine.data.fingerprint, f"{s.epochs}x{s.batch}", str(s.seed)]
+        same = [LOG_NAME, engine.data.fingerprint, f"{s.epochs}x{s.batch}", str(s.seed)]
         super().__init__(table, engine, ":".join([*same, *rate, *where, *whole]), NetworkTask())
         self.engine = engine
 
@@ -185,7 +185,7 @@ class Trainings(Bench):
         found: Record = {"id": own, "epochs": len(values), "accuracies": values, "seconds": training.seconds}
         if training.failure:
             return found | {"failure": training.failure}
-        return found | {"scores": {TRAIN: values[-1]}, "stopped": len(values) < self.settings.epochs}
+        return found | {"scores": {LOG_NAME: values[-1]}, "stopped": len(values) < self.settings.epochs}
 
     def _keep(self, lines: Sequence[Line]) -> None:
         """In the log they need no checkpoints."""

@@ -17,7 +17,7 @@ from vitnas.quality.proxy import ProxyQuality
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 FILE = "scores.jsonl"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
+    from vitnas.report.terminal.plain_view import PlainView
 
 PLAIN_WIDTH = 80  # of tables in a file or a pipe
 GAP = "  "
@@ -40,7 +40,7 @@ def console(*, stderr: bool = False) -> Console:
 def view(as_json: bool, time_s: float | None = None) -> LiveView | PlainView:
     """Live on a terminal; plain lines on stderr where one of the streams is none, or with ``--json``."""
     from vitnas.report.terminal.live import LiveView
-    from vitnas.report.terminal.plain import PlainView
+    from vitnas.report.terminal.plain_view import PlainView
 
     errors = console(stderr=True)
     live = is_terminal() and errors.is_terminal and not errors.is_dumb_terminal

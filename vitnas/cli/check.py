@@ -28,7 +28,7 @@ def check(
     Exits with 0 if everything holds, with 1 if something does not, and with 2 for wrong input.
     """
     from vitnas.testing import KINDS
-    from vitnas.testing.check import kind_of, run_contract
+    from vitnas.testing.runner import kind_of, run_contract
 
     if kind is not None and kind not in KINDS:
         raise unknown("kind", kind, KINDS)

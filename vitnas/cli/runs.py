@@ -14,7 +14,7 @@ from vitnas.cli._option import Json
 
 if TYPE_CHECKING:
     from vitnas.store.repair import Repair
-    from vitnas.store.runs import RunInfo
+    from vitnas.store.run_list import RunInfo
 
 DEFAULT = "list"
 INDENT = "    "
@@ -46,7 +46,7 @@ def list_(
 
     A run whose process is gone has 'died'; go on with it by 'vitnas search --resume RUN'.
     """
-    from vitnas.store.runs import list_runs
+    from vitnas.store.run_list import list_runs
 
     runs = list_runs(folder)
     if as_json:

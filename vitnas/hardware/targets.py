@@ -12,7 +12,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidInput
-from vitnas.hardware.load import ProfiledDevice, load_device
+from vitnas.hardware.load_device import ProfiledDevice, load_device
 from vitnas.plugins import find_data
 from vitnas.space.chain import chain
 

@@ -19,7 +19,7 @@ from vitnas.hardware.targets import coverage_of
 from vitnas.quality.base import Details, Quality
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.files import front_document, metadata, plain, rungs_document
+from vitnas.run.front_files import front_document, metadata, plain, rungs_document
 from vitnas.run.funnel import Funnel
 from vitnas.run.main_loop import SearchStage
 from vitnas.run.prepare import Setup

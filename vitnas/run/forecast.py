@@ -16,16 +16,20 @@ from vitnas.bench.evidence import NoEvidence
 from vitnas.bench.task import ALL, Draws, NetworkTask, Record, check_first_pass
 from vitnas.events import Silent
 from vitnas.quality.base import Quality
+from vitnas.quality.data.decoded import Decoded
 from vitnas.quality.parse import QualityName
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.run.bench_scorer import make_scorer
-from vitnas.run.brief_trainings import training_seconds
+from vitnas.run.brief_trainings import brief_settings, shares
 from vitnas.run.main_loop import make_loops
 from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, fit_context
 from vitnas.searching.listing import Listing, feasible_genomes
 from vitnas.searching.loop import PRICED_PER_TRIAL, Loop
 from vitnas.searching.strategy import load_strategy
+from vitnas.space.files import recipe_of
+from vitnas.training.brief import step_seconds
+from vitnas.workers.tune import expected_epochs
 
 LOOP_S = 2.5  # at most so long a search is tried
 GROWTH = 0.15  # the front grows, and a candidate costs the more: exponent over the candidates priced
@@ -131,6 +135,22 @@ def network_seconds(setup: Setup, quality: QualityName) -> float:
         return training_seconds(setup)
     parts = quality.fit_parts(fit_context(setup))
     return _seconds_each(setup, _task(setup, [part for part in parts if part.rates == "networks"]))
+
+
+def training_seconds(setup: Setup) -> float:
+    """Of a training on one worker, on average, from a few steps on noise."""
+    assert setup.data is not None
+    config, data = setup.config, setup.data
+    settings = brief_settings(config, shares(config, 1))
+    architecture = setup.problem.space.decode(setup.pool[0])
+    side, channels = architecture.resolution_px, architecture.in_channels
+    labels = np.zeros(settings.batch, np.int64)
+    noise = np.random.default_rng(0).integers(0, 256, (settings.batch, channels, side, side), np.uint8)
+    flat = np.full(channels, 128, np.float32)
+    some = Decoded(noise, labels, noise, labels, flat, flat, data.classes)
+    seconds = step_seconds(architecture, some, settings, recipe_of(setup.problem.space))
+    steps = max(len(data.train) // settings.batch, 1) + len(data.validation) / settings.batch / 3
+    return seconds * steps * expected_epochs(settings.epochs, config.early_stop is not False)
 
 
 def check_seconds(setup: Setup, workers: int) -> float:

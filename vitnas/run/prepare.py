@@ -13,7 +13,7 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
 from vitnas.events import Listener
 from vitnas.figures import format_quantity
-from vitnas.hardware.load import ProfiledDevice
+from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import Target, check_answers, describe, label_of, load_targets
 from vitnas.quality.data.dataset import Dataset
 from vitnas.quality.data.images import Images, load_images
@@ -21,7 +21,7 @@ from vitnas.quality.labels import Labels
 from vitnas.quality.measure import torch_device
 from vitnas.quality.parse import QualityName, parse_quality
 from vitnas.run.brief_trainings import training_data
-from vitnas.run.labels import labels_of
+from vitnas.run.read_labels import labels_of
 from vitnas.searching.budget import check_budgets, parse_budgets, with_own_limits
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes

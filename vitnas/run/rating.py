@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from vitnas.bench.evidence import Evidence, NoEvidence
 from vitnas.bench.networks import NetworkBench
+from vitnas.bench.trainings import TrainBench, Trainings
 from vitnas.errors import InvalidInput, NothingFeasible
 from vitnas.events import Listener
 from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.brief_trainings import train_bench
+from vitnas.run.brief_trainings import brief_settings
+from vitnas.run.brief_trainings import shares as shares_of
 from vitnas.run.prepare import Setup
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
@@ -29,6 +31,7 @@ from vitnas.workers.settings import WorkerSettings
 
 KEPT = "quality.json"  # what the scores of a run's quality rest on
 SAMPLE = "reference_sample.json"
+TRAININGS = "trainings"  # checkpoints and decoded images
 Scores = tuple[NDArray[np.float64], list[str]]  # quality (n,), nan without one; why a network failed, or ""
 
 
@@ -125,9 +128,30 @@ def make_rating(
     else:
         made = _kept(folder, kept, quality, context)
         trains = quality.rates == "trainings"
-        evidence = train_bench(setup, folder, bench, shares, listener) if trains else NoEvidence()
+        evidence = _train_bench(setup, folder, bench, shares, listener) if trains else NoEvidence()
     unseen = made.unseen(context)
     return Rating(made, evidence, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
+
+
+def _train_bench(
+    setup: Setup, folder: RunFolder, bench: NetworkBench, workers: int | WorkerSettings, listener: Listener
+) -> TrainBench:
+    """What trains the networks of a run, into the log of ``bench``, whose workers rest meanwhile."""
+    assert setup.data is not None
+    config, space = setup.config, setup.problem.space
+    own = shares_of(config, workers)
+    engine = Trainings(
+        bench.log,
+        space,
+        setup.data,
+        brief_settings(config, own),
+        early_stop=config.early_stop is not False,
+        folder=folder.path / TRAININGS,
+        shares=own,
+        listener=listener,
+        pool=bench.workers,
+    )
+    return TrainBench(setup.table, engine, config.device)
 
 
 def fit_context(setup: Setup) -> FitContext:

@@ -23,7 +23,7 @@ from vitnas.searching.pareto import spread
 from vitnas.searching.rungs import RungResult
 from vitnas.space.activity import Genomes
 from vitnas.store.folder import RunFolder
-from vitnas.store.runs import RunInfo, list_runs
+from vitnas.store.run_list import RunInfo, list_runs
 
 UNFINISHED = ("running", "died")  # what the search has reached stands in its saved state alone
 

@@ -20,10 +20,10 @@ from vitnas.quality.parse import parse_quality
 from vitnas.run import finish
 from vitnas.run.bench_scorer import make_scorer
 from vitnas.run.funnel import Funnel
-from vitnas.run.labels import LABELS, labels_hash, labels_text
 from vitnas.run.main_loop import SearchStage
 from vitnas.run.prepare import RatingSettings, Setup, prepare, trials_of
 from vitnas.run.rating import Rating, check_qualities, make_box, make_rating
+from vitnas.run.read_labels import LABELS, labels_hash, labels_text
 from vitnas.run.result import SearchResult
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import OPTION, Rung
@@ -32,7 +32,7 @@ from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
 from vitnas.workers import WorkerSettings, make_workers, require_workers
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 Beside = Callable[[Setup, RunFolder, Listener], AbstractContextManager[object]]
 

@@ -11,11 +11,11 @@ from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
 from vitnas.events import Listener
 from vitnas.quality.proxy import ProxyQuality
-from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Scores
+from vitnas.scaling.scale_config import ScaleConfig
 from vitnas.store.log import EvaluationLog
-from vitnas.workers.base import Workers
+from vitnas.workers.pool import Workers
 
 CAPACITY = "capacity"
 FOUND = ("scores", "spreads", "failures", "seconds", "failure")  # what a line says of a measured child

@@ -19,7 +19,7 @@ from vitnas.scaling.rule import Network, Outcome
 from vitnas.scaling.setup import Setup, stem_of
 from vitnas.space.files import load_space
 from vitnas.store.folder import RunFolder, current_versions
-from vitnas.store.runs import list_runs
+from vitnas.store.run_list import list_runs
 
 COMMAND = "scale"
 MEMBERS = "family"  # of a run folder

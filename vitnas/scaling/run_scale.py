@@ -16,10 +16,10 @@ from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.plugins import blaming
 from vitnas.scaling.children import ScaleBench, step_key
-from vitnas.scaling.config import RULES, ScaleConfig
 from vitnas.scaling.family_files import COMMAND, FamilyResult, family_document, write_members
 from vitnas.scaling.relative_capacity import RelativeCapacity
 from vitnas.scaling.rule import Child, Costs, Judge, Network, Outcome
+from vitnas.scaling.scale_config import RULES, ScaleConfig
 from vitnas.scaling.setup import Setup, prepare, stem_of
 from vitnas.searching.config import split_targets
 from vitnas.space.files import load_architecture

@@ -11,11 +11,11 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import NetworkPricer
-from vitnas.hardware.load import ProfiledDevice
+from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers
 from vitnas.scaling import compound
-from vitnas.scaling.config import ScaleConfig
 from vitnas.scaling.rule import Bound
+from vitnas.scaling.scale_config import ScaleConfig
 from vitnas.searching.budget import Budget, check_budgets, parse_budgets, with_own_limits
 
 

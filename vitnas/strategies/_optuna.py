@@ -22,7 +22,6 @@ from vitnas.strategies import Batch, Genomes, Option, Problem, Strategy, failed,
 __all__ = ["ConstraintsFunc", "Option", "OptunaStrategy", "samplers"]
 
 ConstraintsFunc = Callable[[FrozenTrial], Sequence[float]] | None
-HAS_SET_CONSTRAINT = hasattr(Trial, "set_constraint")  # from version 5 on
 WORST_VIOLATION = 1e3  # an unknown cost is infinitely bad, which Optuna's models cannot digest
 
 
@@ -44,6 +43,7 @@ class OptunaStrategy(Strategy):
 
     Attributes:
         startup: default for ``population``.
+        sets_constraints: whether this Optuna has trials with constraints, as from version 5 on.
     """
 
     batch = 10  # a sampler learns from every trial
@@ -51,12 +51,13 @@ class OptunaStrategy(Strategy):
     stream = 104
     at_once = Option(8, "proposals of an ask, which do not know of each other; 0: as many as begin", least=0)
     startup = 20
+    sets_constraints = hasattr(Trial, "set_constraint")
 
     def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
         super().__init__(problem, seed, **settings)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.startup = self.population or self.startup
-        constraints = None if HAS_SET_CONSTRAINT else _constraints
+        constraints = None if self.sets_constraints else _constraints
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # samplers and arguments that are marked experimental
             sampler = self.sampler(seed % 2**32, constraints)
@@ -127,7 +128,7 @@ class OptunaStrategy(Strategy):
             self._study.tell(trial, state=TrialState.FAIL)
             return
         violation = min(violation, WORST_VIOLATION)
-        if HAS_SET_CONSTRAINT:
+        if self.sets_constraints:
             trial.set_constraint("violation", violation)
         else:
             trial.set_user_attr("violation", violation)

@@ -15,7 +15,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE, Device
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import trace
 from vitnas.hardware.devices.profiled import ORIGINS
-from vitnas.hardware.load import ProfiledDevice, load_device
+from vitnas.hardware.load_device import ProfiledDevice, load_device
 from vitnas.space.files import load_architecture
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from vitnas.errors import InvalidInput, import_extra
-from vitnas.workers.base import Failure, Workers
+from vitnas.workers.pool import Failure, Workers
 from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
 from vitnas.workers.settings import WorkerSettings

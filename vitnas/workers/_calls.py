@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vitnas.errors import InvalidInput, describe
-from vitnas.workers.base import Failure
+from vitnas.workers.pool import Failure
 from vitnas.workers.serial import attempt
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")

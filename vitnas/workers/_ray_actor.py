@@ -13,8 +13,8 @@ from typing import Any
 from vitnas import plugins
 from vitnas.plugins import UserFiles
 from vitnas.workers._calls import THREAD_VARIABLES, call
-from vitnas.workers.base import Failure
 from vitnas.workers.node_report import source_of, version_of
+from vitnas.workers.pool import Failure
 from vitnas.workers.serial import attempt
 
 

@@ -19,7 +19,7 @@ from ray.exceptions import ActorDiedError, RayError
 
 from vitnas.errors import ClusterError, InvalidInput
 from vitnas.workers._ray_actor import Actor, versions
-from vitnas.workers.base import environment
+from vitnas.workers.pool import environment
 from vitnas.workers.processes import usable_cores
 from vitnas.workers.settings import WorkerSettings
 

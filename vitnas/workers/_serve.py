@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from vitnas.workers._calls import call
-from vitnas.workers.base import Failure
+from vitnas.workers.pool import Failure
 from vitnas.workers.serial import attempt
 
 READY = b"ready"  # no pickle: this process waits for tasks

@@ -15,7 +15,7 @@ from vitnas import plugins
 from vitnas.errors import RunError, describe
 from vitnas.plugins import UserFiles
 from vitnas.workers._ray_actor import versions
-from vitnas.workers.base import hung
+from vitnas.workers.pool import hung
 
 Report = Callable[[int, float], None]
 Train = Callable[[Any, Path, Report], None]  # item, folder of its own, what to call after each epoch

@@ -25,7 +25,7 @@ from typing import Any
 from vitnas.errors import ClusterError
 from vitnas.workers._calls import THREAD_VARIABLES, Functions, encode
 from vitnas.workers._serve import READY, STARTED, serve
-from vitnas.workers.base import DEATHS, Failure, Workers, environment, exit_words, hung, killed
+from vitnas.workers.pool import DEATHS, Failure, Workers, environment, exit_words, hung, killed
 
 JOIN_SECONDS = 2.0
 STILLBORN = 2  # workers in a row that ended before they were ready: the next would end as well

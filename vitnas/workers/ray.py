@@ -25,7 +25,7 @@ from vitnas.errors import ClusterError
 from vitnas.workers import _ray_cluster as cluster
 from vitnas.workers._batches import IN_FLIGHT, Costs, fair
 from vitnas.workers._calls import Functions, encode
-from vitnas.workers.base import DEATHS, LOSSES, Failure, Workers, hung, killed, lost
+from vitnas.workers.pool import DEATHS, LOSSES, Failure, Workers, hung, killed, lost
 from vitnas.workers.settings import WorkerSettings
 
 STILLBORN = 3  # deaths in a row, for each worker, before any task came back

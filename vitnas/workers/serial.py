@@ -10,12 +10,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from vitnas.errors import describe
-from vitnas.workers.base import Failure, Workers
+from vitnas.workers.pool import Failure, Workers
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-GROUP_S = 0.1  # cheap tasks come back in groups: a log writes a group at the price of one
 
 
 def attempt(function: Callable[[T], R], item: T) -> R | Failure:
@@ -31,6 +29,7 @@ class Serial(Workers):
 
     size = 1
     depth = 1
+    group_s = 0.1  # cheap tasks come back in groups: a log writes a group at the price of one
 
     def __init__(self) -> None:
         self._tickets = itertools.count()
@@ -46,7 +45,7 @@ class Serial(Workers):
         """See ``Workers.wait``."""
         finished: list[tuple[int, Any]] = []
         started = time.monotonic()
-        while self._queue and (not finished or time.monotonic() - started < GROUP_S):
+        while self._queue and (not finished or time.monotonic() - started < self.group_s):
             ticket, function, item = self._queue.popleft()
             finished.append((ticket, attempt(function, item)))
         return finished

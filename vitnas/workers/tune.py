@@ -15,7 +15,7 @@ from vitnas import plugins
 from vitnas.errors import MissingExtra, RunError, describe
 from vitnas.workers._ray_actor import versions
 from vitnas.workers._tune_trial import Train, run_trial
-from vitnas.workers.base import LOSSES, environment
+from vitnas.workers.pool import LOSSES, environment
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune_ledger import Ledger, Training, told
 

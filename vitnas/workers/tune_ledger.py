@@ -10,7 +10,7 @@ from typing import Any
 
 from vitnas.errors import RunError, describe
 from vitnas.workers._tune_trial import cause_of_death, note_crash
-from vitnas.workers.base import lost
+from vitnas.workers.pool import lost
 
 
 @dataclass

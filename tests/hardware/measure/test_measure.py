@@ -13,7 +13,7 @@ from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, RunCorrupt
 from vitnas.hardware.devices.measured import MeasuredDevice
-from vitnas.hardware.load import load_device
+from vitnas.hardware.load_device import load_device
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile
 from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.ops.conv_down import ConvDown

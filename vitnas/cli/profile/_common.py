@@ -13,7 +13,7 @@ from vitnas.cli._common import print_table
 
 if TYPE_CHECKING:
     from vitnas.hardware.measure.reduce import Made
-    from vitnas.hardware.profile.schema import Profile
+    from vitnas.hardware.profile.profile_fields import Profile
     from vitnas.hardware.published.latency_rows import LatencyRow
     from vitnas.hardware.roofline.metrics import ErrorSummary
 

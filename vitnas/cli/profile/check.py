@@ -13,7 +13,7 @@ from vitnas.cli._option import Json
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
 if TYPE_CHECKING:
-    from vitnas.hardware.load import ProfiledDevice
+    from vitnas.hardware.load_device import ProfiledDevice
     from vitnas.hardware.published.compare import CheckResult
 
 
@@ -30,7 +30,7 @@ def check(
 
     Every row of the file counts, whatever device and runtime it names, unless --device-filter says otherwise.
     """
-    from vitnas.hardware.load import load_device
+    from vitnas.hardware.load_device import load_device
     from vitnas.hardware.published.compare import check as run_check
 
     priced = load_device(device)

@@ -45,7 +45,7 @@ def import_(ctx: typer.Context, **given: Any) -> None:
 
 
 def _print_import(result: ImportResult) -> None:
-    from vitnas.hardware.load import load_device
+    from vitnas.hardware.load_device import load_device
 
     profile = result.made.profile
     table = profile.table

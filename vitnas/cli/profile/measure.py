@@ -60,7 +60,7 @@ def measure(ctx: typer.Context, **given: Any) -> None:
 
 def _print_made(result: MeasureResult) -> None:
     """What a profile of a table says of itself."""
-    from vitnas.hardware.load import load_device
+    from vitnas.hardware.load_device import load_device
 
     profile, table = result.profile, result.profile.table
     assert table is not None

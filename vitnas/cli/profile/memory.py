@@ -37,7 +37,7 @@ def memory(
     """
     import dataclasses
 
-    from vitnas.hardware.load import load_device
+    from vitnas.hardware.load_device import load_device
     from vitnas.space.files import load_architecture
 
     device = load_device(target) if target is not None else None

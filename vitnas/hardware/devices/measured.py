@@ -9,9 +9,9 @@ from functools import cached_property
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
-from vitnas.hardware.devices.fitted import FittedDevice
+from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.profile.block_table import BlockTable, block_id
-from vitnas.hardware.profile.schema import Calibration, Profile
+from vitnas.hardware.profile.profile_fields import Calibration, Profile
 from vitnas.space.slots import Context
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
-from vitnas.hardware.profile.schema import Profile
+from vitnas.hardware.profile.profile_fields import Profile
 from vitnas.space.slots import Context
 
 ORIGINS = {

@@ -10,7 +10,7 @@ from typing import Any
 from vitnas.errors import InvalidData
 from vitnas.hardware.kit.manifest import Manifest
 from vitnas.hardware.measure.reduce import conditions_today
-from vitnas.hardware.profile.schema import Conditions
+from vitnas.hardware.profile.profile_fields import Conditions
 
 NAMES = ("device", "runtime", "os", "compute_units", "threads", "dtype")
 NOT_SAID = "not stated"

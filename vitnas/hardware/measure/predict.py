@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from vitnas.cost.kernels import COMPUTE_KINDS, Kernel, KernelKind
 from vitnas.cost.trace import Trace
 from vitnas.hardware.profile.block_table import Measured
-from vitnas.hardware.profile.schema import Prediction
+from vitnas.hardware.profile.profile_fields import Prediction
 from vitnas.hardware.roofline.fitting import PRIOR, fit_roofline
 from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.roofline import (

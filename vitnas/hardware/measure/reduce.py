@@ -19,7 +19,7 @@ from vitnas.errors import InvalidData
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
 from vitnas.hardware.measure.predict import fit_predictor
 from vitnas.hardware.profile.block_table import Measured
-from vitnas.hardware.profile.schema import Calibration, Conditions, Error, Profile, TableSummary
+from vitnas.hardware.profile.profile_fields import Calibration, Conditions, Error, Profile, TableSummary
 from vitnas.hardware.published.compare_file import HeldOut
 from vitnas.hardware.roofline.fitting import fit_macs_only
 from vitnas.hardware.roofline.metrics import held_out_error

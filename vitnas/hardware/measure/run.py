@@ -19,8 +19,8 @@ from vitnas.hardware.measure.runtime import Runtime
 from vitnas.hardware.measure.session import Session, Visit
 from vitnas.hardware.measure.timing import RUNS, Timer, Watcher, best_visits
 from vitnas.hardware.profile.block_table import Measured, write_table
+from vitnas.hardware.profile.profile_fields import Profile, save_profile
 from vitnas.hardware.profile.read import read_profile
-from vitnas.hardware.profile.schema import Profile, save_profile
 from vitnas.hardware.published.compare_file import check_path, write_check
 from vitnas.space.files import load_space
 from vitnas.space.slots import Context

@@ -24,7 +24,7 @@ class CannotConvert(VitnasError):
 
 @dataclass(frozen=True)
 class RuntimeConditions:
-    """What stands in the profile; see `vitnas.hardware.profile.schema.Conditions`."""
+    """What stands in the profile; see `vitnas.hardware.profile.profile_fields.Conditions`."""
 
     device: str
     runtime: str

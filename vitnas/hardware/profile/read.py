@@ -8,8 +8,8 @@ from typing import Any
 
 from vitnas.arch.yaml_io import read_yaml
 from vitnas.errors import InvalidProfile
+from vitnas.hardware.profile.profile_fields import FORMAT, KINDS, Profile
 from vitnas.hardware.profile.reader import ProfileReader
-from vitnas.hardware.profile.schema import FORMAT, KINDS, Profile
 from vitnas.hardware.roofline.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS
 from vitnas.plugins import find_data
 

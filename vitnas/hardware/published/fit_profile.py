@@ -11,9 +11,9 @@ import numpy as np
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, InvalidInput, InvalidProfile, unknown
-from vitnas.hardware.devices.fitted import domain_quantities
+from vitnas.hardware.devices.fitted_device import domain_quantities
+from vitnas.hardware.profile.profile_fields import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.profile.read import read_profile
-from vitnas.hardware.profile.schema import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.published.compare_file import HeldOut, check_path, write_check
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
 from vitnas.hardware.roofline.fitting import Fit, fit, make_samples

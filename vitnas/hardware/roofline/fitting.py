@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, VitnasError
-from vitnas.hardware.devices.fitted import watched_calls
+from vitnas.hardware.devices.fitted_device import watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features

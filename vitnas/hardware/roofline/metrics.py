@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.hardware.profile.schema import Error
+from vitnas.hardware.profile.profile_fields import Error
 
 
 @dataclass(frozen=True)

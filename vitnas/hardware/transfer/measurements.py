@@ -14,7 +14,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.pricer import trace_block
 from vitnas.errors import InvalidData, VitnasError
-from vitnas.hardware.devices.fitted import FittedDevice, watched_calls
+from vitnas.hardware.devices.fitted_device import FittedDevice, watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features

@@ -12,10 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData, InvalidInput, InvalidProfile
-from vitnas.hardware.devices.fitted import FittedDevice, domain_quantities
-from vitnas.hardware.load import load_device
+from vitnas.hardware.devices.fitted_device import FittedDevice, domain_quantities
+from vitnas.hardware.load_device import load_device
+from vitnas.hardware.profile.profile_fields import (
+    Calibration,
+    Conditions,
+    Domain,
+    Error,
+    Profile,
+    Rows,
+    save_profile,
+)
 from vitnas.hardware.profile.read import read_profile
-from vitnas.hardware.profile.schema import Calibration, Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.published.compare_file import HeldOut, check_path, write_check
 from vitnas.hardware.published.fit_profile import UNSTATED, USELESS_MAPE, Headings
 from vitnas.hardware.published.latency_rows import LatencyRow

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitnas.hardware.measure.plan import PUBLISHED, RANDOM
+from vitnas.hardware.profile.profile_fields import Profile
 from vitnas.hardware.profile.read import read_profile
-from vitnas.hardware.profile.schema import Profile
 from vitnas.hardware.published.compare_file import HeldOut, check_path, read_check
 from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
 from vitnas.report.pages.device_sections import figure, percent, section, table

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from vitnas.figures import format_quantity
-from vitnas.hardware.profile.schema import KINDS, METRICS, Domain, Error, Profile
+from vitnas.hardware.profile.profile_fields import KINDS, METRICS, Domain, Error, Profile
 from vitnas.hardware.published.compare_file import HeldOut
 from vitnas.hardware.roofline.metrics import summarize
 from vitnas.hardware.roofline.roofline import BASE, CALL

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vitnas.hardware.devices.fitted import FittedDevice
+from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.devices.profiled import ProfiledDevice
 from vitnas.hardware.profile.block_table import read_table
