@@ -105,7 +105,9 @@ def test_illnesses_are_found_where_they_are(ill, illness, verdict, word):
 def test_what_cannot_run_is_a_verdict(ill):
     health = check_health(ill("crash"))
     assert health.verdict == "broken"
-    assert health.reasons == ("it cannot run: RuntimeError: no kernel for this",)
+    (reason,) = health.reasons
+    assert reason.startswith("it cannot run: stages.0.blocks[2]: operator 'sick'")
+    assert reason.endswith("RuntimeError: no kernel for this")
     assert health.blocks == ()
     odd = dataclasses.replace(ill("none"), resolution_px=33)
     assert "33" in check_health(odd).reasons[0]

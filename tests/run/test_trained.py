@@ -198,7 +198,7 @@ def test_wrong_settings_are_one_line(tune, changes, said):
 
 def test_settings_out_of_range():
     for name in ("epochs", "train_batch"):
-        with pytest.raises(InvalidInput, match=f"--{name.replace('_', '-')}: expected at least 1, got 0"):
+        with pytest.raises(InvalidInput, match=f"`{name}`: expected at least 1, got 0"):
             changed(**{name: 0})
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
-from vitnas.errors import InvalidArchitecture
+from vitnas.errors import InvalidArchitecture, PluginError
 from vitnas.plain import plain
 from vitnas.quality.proxies._passes import loss_of
 
@@ -103,6 +103,8 @@ def check_health(architecture: Architecture, *, seed: int = 0, batch: int = 2) -
             network = build(architecture)
             loss = _run(network, _batch(architecture, batch), seen)
             blocks = _judged(network, seen)
+        except PluginError as error:
+            reasons = [f"it cannot run: {error}"]
         except (InvalidArchitecture, RuntimeError, ValueError) as error:
             reasons = [f"it cannot run: {type(error).__name__}: {' '.join(str(error).split())}"]
     broken = bool(reasons)

@@ -48,7 +48,7 @@ def kind_of(file: str) -> str:
     said = _of_class(path) if path.suffix == ".py" else _of_data(path)
     kind = said or FOLDERS.get(path.absolute().parent.name)
     if kind is None:
-        raise InvalidInput(f"{file}: nothing says what it is; give --kind ({', '.join(KINDS)})")
+        raise InvalidInput(f"{file}: nothing says what it is; give `kind` ({', '.join(KINDS)})")
     return kind
 
 
