@@ -52,7 +52,7 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         return result(SearchConfig("tiny"), listener)
 
     def dry_run(config: SearchConfig, listener: Listener, **options: Any) -> DryRun:
-        asked.config = config
+        asked.config, asked.options = config, options
         costs = {"params": (1e6, 2e6, 3e6)}
         return DryRun(config.space, 12, 3, costs, {}, 300, 5.0, 60.0)
 
@@ -85,11 +85,11 @@ def test_the_options_reach_the_search(run: Run, jobs: SimpleNamespace) -> None:
         ),
     )
     assert code == 0
+    assert jobs.options.pop("beside").args[0].text == "sqlite:///m.db"
     assert jobs.options == {
         "root": "o",
         "name": "n",
         "workers": WorkerSettings(number=2),
-        "mirror": "sqlite:///m.db",
         "space": None,
     }
     assert jobs.config == SearchConfig(
@@ -167,7 +167,7 @@ def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
         "trials": 2_000_000,
         "time_s": 3600.0,
         "workers": WorkerSettings(number=1),
-        "mirror": None,
+        "beside": None,
         "space": None,
     }
 

@@ -15,7 +15,7 @@ from vitnas.workers import WorkerSettings
 from .conftest import records
 from .small import IN_FLIGHT, RATING
 
-FAILS = {"raise": "RuntimeError: no luck with this one", "nan": "the score is nan"}
+FAILS = {"raise": "RuntimeError: no luck with this one (./fated.py:27)", "nan": "the score is nan"}
 WAYS = {  # workers, and what the fates lead to
     "processes": (
         WorkerSettings(2, timeout_s=10),

@@ -30,7 +30,6 @@ def operators(tmp_path, monkeypatch):
     (tmp_path / "ops").mkdir()
     for name, roles in (("told", SAID), ("silent", "roles = {}")):
         (tmp_path / "ops" / f"{name}.py").write_text(BLOCK.format(name=name.capitalize(), roles=roles))
-    arguments.cache_clear()
     return tmp_path
 
 

@@ -66,7 +66,7 @@ def test_a_run_keeps_its_labels_and_resumes_to_the_same_front(labels):
     # stopped before its first state was saved, and before its quality was
     for lost in (["screen.npz"], ["screen.npz", "quality.json"]):
         for name in ["front.json", *lost]:
-            (Path("runs/cut") / name).unlink()
+            (Path("runs/cut") / name).unlink(missing_ok=True)
         resume_search("runs/cut")
         assert Path("runs/cut/front.json").read_bytes() == whole
 

@@ -44,7 +44,10 @@ def test_no_manifest_of_ours(manifest):
             f"written by vitnas 0.0.1 in an older layout (2; {OURS}): ",
         ),
         ({"format": 4}, "written by an unknown vitnas in a newer layout"),
-        ({"format": "scale 1"}, "a run of 'vitnas scale', not of 'vitnas search': go on with `vitnas.load_run("),
+        (
+            {"format": "scale 1"},
+            "a run of 'vitnas scale', not of 'vitnas search': go on with `vitnas.load_run(",
+        ),
         ({"format": "train 1"}, "a run of 'vitnas train', not of 'vitnas search': it is newer"),
     ],
 )

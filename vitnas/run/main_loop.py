@@ -116,7 +116,7 @@ class SearchStage:
             self.loop.scorer.cancel()
             raise
         finally:
-            if self.loop.on_course and self.loop.is_whole:
+            if self.loop.is_whole and (self.loop.on_course or self.is_exhaustive):
                 self.save()
         self.listener.snapshot(self.snapshot())
 
