@@ -114,7 +114,7 @@ def test_a_proxy_that_fails_on_some_is_recorded_and_the_rest_goes_on(truth):
     failed = entries["picky"]["failures"]
     assert 0 < failed <= 8
     assert entries["picky"]["n"] == 18 - failed
-    assert entries["picky"]["failure"] == "ValueError: too small"
+    assert "ValueError: too small" in entries["picky"]["failure"]
     assert entries["picky+weights"]["n"] == 18 - failed
     assert entries["weights"]["n"] == 18
 

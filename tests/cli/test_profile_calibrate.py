@@ -31,10 +31,10 @@ def rows(factors: list[float], names: tuple[str, ...] = NAMES) -> str:
 def calibrate(run: Run, tmp_path: Path) -> Callable[..., tuple[int, str, str]]:
     """``profile calibrate`` by a CSV of this text."""
 
-    def call(text: str, *more: str, device: str = "iphone12") -> tuple[int, str, str]:
+    def call(text: str, *more: str, device: str = "iphone12", name: str = "mine") -> tuple[int, str, str]:
         path = tmp_path / "my.csv"
         path.write_text(text, encoding="utf-8")
-        arguments = ("--measurements", str(path), "--name", "mine", "--out", str(tmp_path / "out"), *more)
+        arguments = ("--measurements", str(path), "--name", name, "--out", str(tmp_path / "out"), *more)
         return run("profile", "calibrate", device, *arguments)
 
     return call
@@ -143,7 +143,7 @@ def test_names_that_are_none(calibrate: Callable[..., tuple[int, str, str]]) -> 
         calibrate(rows([1.0, 1.0, 1.0]), device="iphone21"),
         "unknown device 'iphone21'; did you mean 'iphone12'?",
     )
-    refused(calibrate(rows([1.0, 1.0, 1.0]), "--name", "a/b"), "'a/b' is no name for a device")
+    refused(calibrate(rows([1.0, 1.0, 1.0]), name="a/b"), "'a/b' is no name for a device")
 
 
 def refused(answer: tuple[int, str, str], message: str) -> None:

@@ -119,14 +119,14 @@ def test_the_cache_notices_an_operator_of_the_users_in_place_of_ours(tmp_path, m
     monkeypatch.setenv("VITNAS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     space = load_space("efficientformer")
-    ours = cache.path_of(space, [])
+    ours = cache.path_of(space, Figures())
     mine = tmp_path / "ops" / "conv_ffn.py"
     mine.parent.mkdir()
     mine.write_text("class ConvFfn: 'One.'")
     with pytest.warns(UserWarning, match="in place of the built-in operator 'conv_ffn'"):
-        first = cache.path_of(space, [])
+        first = cache.path_of(space, Figures())
     mine.write_text("class ConvFfn: 'Two.'")
-    assert len({ours, first, cache.path_of(space, [])}) == 3
+    assert len({ours, first, cache.path_of(space, Figures())}) == 3
     (tmp_path / "ops" / "unused.py").write_text("")
     mine.unlink()
-    assert cache.path_of(space, []) == ours
+    assert cache.path_of(space, Figures()) == ours

@@ -104,7 +104,7 @@ def test_a_member_that_fails_fails_the_candidate_with_its_reason(folder, monkeyp
     result = search("picky+naswot", trials=12)
     failed = [r for r in log() if r.get("failures")]
     assert result.failed and failed
-    assert all(r["failures"]["picky"].endswith("ValueError: divisible by three") for r in failed)
+    assert all("ValueError: divisible by three" in r["failures"]["picky"] for r in failed)
     assert all("naswot" in r["scores"] for r in failed)
     assert all(m.costs["params"] % 3 for m in result.front)
 

@@ -73,7 +73,7 @@ def _view(
     if progress is False:
         return contextlib.nullcontext()
     if progress is not None and progress is not True:
-        own: Any = progress if hasattr(progress, "__enter__") else contextlib.nullcontext(progress)
+        own: Any = progress if hasattr(type(progress), "__enter__") else contextlib.nullcontext(progress)
         return own  # type: ignore[no-any-return]
     if in_notebook():
         return LiveLine(time_s=time_s)
