@@ -34,10 +34,10 @@ class Groups(EvaluationLog):
 
     groups: tuple[int, ...] = ()
 
-    def append_many(self, records, *, durable=True):
+    def append_many(self, records):
         lines = list(records)
         self.groups = (*self.groups, len(lines))
-        super().append_many(lines, durable=durable)
+        super().append_many(lines)
 
 
 def jobs(*numbers, task=Doubles()):

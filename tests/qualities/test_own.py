@@ -218,7 +218,7 @@ def test_studies_and_dry_runs_know_them(own):
 
 
 def test_a_rung_that_needs_labels_is_refused_without_them(own):
-    with pytest.raises(VitnasError, match="--then surrogate:5 needs --labels"):
+    with pytest.raises(VitnasError, match="`then` surrogate:5 needs `labels`"):
         run_search(config("capacity", labels=None, then=("surrogate:5",)))
 
 
