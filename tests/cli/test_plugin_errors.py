@@ -79,6 +79,16 @@ def test_the_failure_of_a_proxy_has_its_line(run: Run, folder: Path) -> None:
     assert "AttributeError: 'Mine' object has no attribute 'nothing' (./proxies/mine.py:6)" in out
 
 
+def test_a_proxy_that_always_fails_can_be_fixed(run: Run, folder: Path) -> None:
+    write(folder, "proxies/mine.py", PROXY)
+    code, _, err = run(*SEARCH, "--quality", "mine", "--front", "1")
+    assert code == 2
+    assert "'mine' could not score any of" in err and "(./proxies/mine.py:6)" in err
+    write(folder, "proxies/mine.py", PROXY.replace("self.nothing", "1.0"))
+    code, _, err = run(*SEARCH, "--quality", "mine", "--front", "1")
+    assert code == 0, err
+
+
 def test_the_traceback_on_demand(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, "strategies/mine.py", "import nowhere")
     for debug in (("--debug",), ()):

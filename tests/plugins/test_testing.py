@@ -9,7 +9,7 @@ from unittest import SkipTest
 import pytest
 
 import vitnas.testing
-from vitnas.testing import runner as check
+from vitnas.testing import runner
 
 
 def test_it_imports_neither_torch_nor_pytest() -> None:
@@ -56,6 +56,6 @@ class Subject:
     ],
 )
 def test_outcomes(test: str, outcome: str, problem: str) -> None:
-    found = check.run_test(Subject(), test)
+    found = runner.run_test(Subject(), test)
     assert (found.name, found.outcome, found.problem) == (test.removeprefix("test_"), outcome, problem)
     assert ("Traceback" in found.trace) == (outcome == "failed")

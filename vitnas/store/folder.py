@@ -65,8 +65,7 @@ class RunFolder:
                 self.guard = lock.check
                 yield
         except Exception:
-            has_results = (self.log.is_file() and self.log.stat().st_size) or self.load_state() is not None
-            if is_new and not has_results:
+            if is_new and not self.has_results:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
 
@@ -96,6 +95,15 @@ class RunFolder:
             "seconds": 0.0,
         }
         self._write_manifest()
+
+    @property
+    def has_results(self) -> bool:
+        """Whether a run has come to anything: a state, or a line that says more than a failure."""
+        if (self.path / "screen.npz").is_file():
+            return True
+        with contextlib.suppress(FileNotFoundError), self.log.open("rb") as lines:
+            return any(map(_is_result, lines))
+        return False
 
     @property
     def is_begun(self) -> bool:
@@ -192,6 +200,15 @@ class RunFolder:
             raise RunCorrupt(
                 f"{file}: {problem}; remove it to begin this stage again from the seed"
             ) from None
+
+
+def _is_result(line: bytes) -> bool:
+    """Whether a line of a log says more than that something failed; a damaged one may."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return True
+    return bool(record.get("scores")) or not {"failure", "failures"} & record.keys()
 
 
 def read_json(file: Path) -> Any:
