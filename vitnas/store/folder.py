@@ -64,6 +64,8 @@ class RunFolder:
             with RunLock(self.make()) as lock:
                 self.guard = lock.check
                 yield
+        except (OSError, RunError):
+            raise  # the disk's fault: the run can go on
         except Exception:
             if is_new and not self.has_results:
                 shutil.rmtree(self.path, ignore_errors=True)
