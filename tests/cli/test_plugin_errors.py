@@ -72,6 +72,34 @@ def test_what_cannot_be_loaded(run: Run, folder: Path, option: str, text: str, s
     assert not (folder / "runs" / "mine").exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("None", "must propose up to (5, 22) genomes of uint8, not () of NoneType"),
+        ("super().ask(n).astype(int)", "not (5, 22) of int64"),
+        ("super().ask(n)[:, 1:]", "not (5, 21) of uint8"),
+        ("super().ask(2 * n)", "not (10, 22) of uint8"),
+    ],
+)
+def test_a_strategy_that_proposes_nonsense(run: Run, folder: Path, given: str, said: str) -> None:
+    head = "from vitnas.strategies.random import Random\nclass Mine(Random):\n"
+    write(folder, "strategies/mine.py", f"{head}    def ask(self, n):\n        return {given}")
+    code, _, err = run(*SEARCH, "--strategy", "mine")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("error: Mine (./strategies/mine.py) must propose")
+    assert err.splitlines()[-1].endswith(said)
+
+
+@pytest.mark.parametrize(("given", "said"), [("1.0", "not float"), ("genomes[:, :2] / 2", "not (")])
+def test_a_quality_that_gives_nonsense(run: Run, folder: Path, given: str, said: str) -> None:
+    head = "from vitnas.quality import Quality\nclass Mine(Quality):\n"
+    write(folder, "qualities/mine.py", f"{head}    def score(self, genomes):\n        return {given}")
+    code, _, err = run(*SEARCH, "--quality", "mine")
+    assert code == 2
+    assert "error: Mine (./qualities/mine.py) must give an array (" in err
+    assert said in err
+
+
 def test_the_failure_of_a_proxy_has_its_line(run: Run, folder: Path) -> None:
     write(folder, "proxies/mine.py", PROXY)
     code, out, _ = run("score", "efficientformer:s0", "--proxy", "mine", "--json")

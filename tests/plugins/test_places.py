@@ -7,7 +7,7 @@ import warnings
 import pytest
 
 from vitnas import plugins
-from vitnas.errors import InvalidInput, UnknownName
+from vitnas.errors import InvalidInput, PluginError, UnknownName
 from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
 
@@ -83,6 +83,15 @@ def test_a_package_comes_last(write, package):
         UserWarning, match=r"^\./strategies/mine.py is used in place of the strategy 'mine' of"
     ):
         assert plugins.load_plugin("strategy", "mine").__doc__ == "Mine."
+
+
+def test_an_exception_of_a_package_is_blamed_on_it(package):
+    module = "class Mine:\n    def ask(self, n):\n        return 1 / 0"
+    package("theirs", module, "vitnas.strategies", "mine")
+    strategy = plugins.load_plugin("strategy", "mine")()
+    said = r"^strategy 'mine' \(.*theirs.py:3\) fails: ZeroDivisionError"
+    with pytest.raises(PluginError, match=said), plugins.blaming():
+        strategy.ask(1)
 
 
 def test_two_packages_of_one_name_are_an_error(package):

@@ -8,7 +8,7 @@ is used, and a warning says which others have its name. Whatever goes wrong in a
 that names it.
 """
 
-from vitnas.plugins.failures import blaming, defect, running, where
+from vitnas.plugins.failures import blaming, defect, nonsense, running, where
 from vitnas.plugins.loading import list_plugins, load_class, load_plugin, user_files
 from vitnas.plugins.places import (
     DATA,
@@ -41,6 +41,7 @@ __all__ = [
     "list_plugins",
     "load_class",
     "load_plugin",
+    "nonsense",
     "plugin_file",
     "running",
     "shown",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 from vitnas.errors import PluginError, VitnasError, describe
 from vitnas.plugins.places import plugin_file, shown, stem_of
 
-loaded: dict[Path, tuple[str, str]] = {}  # the user's files that were imported: their kind and text
+imported: dict[Path, tuple[str, str]] = {}  # file of a plug-in that is not ours -> its kind and name
 
 
 @contextmanager
@@ -36,15 +37,26 @@ def running(kind: str, name: str, doing: str | Callable[[], str]) -> Iterator[No
 
 def defect(kind: str, name: str, problem: str, cause: BaseException | None = None) -> PluginError:
     """The error that says what is wrong with a plug-in, at the line of its file that raised ``cause``."""
-    path = plugin_file(kind, name)
+    return _defect(kind, name, plugin_file(kind, name), problem, cause)
+
+
+def _defect(
+    kind: str, name: str, path: Path | None, problem: str, cause: BaseException | None
+) -> PluginError:
     line = _line(path, cause) if path is not None else None
     place = f" ({shown(path)}{f':{line}' if line else ''})" if path is not None else ""
     return PluginError(f"{kind} '{stem_of(name)}'{place} {problem}")
 
 
+def nonsense(plugin: object, problem: str) -> PluginError:
+    """The error that says what an object of a plug-in's class gives wrongly."""
+    cls = type(plugin)
+    return PluginError(f"{cls.__name__} ({shown(Path(inspect.getfile(cls)))}) {problem}")
+
+
 @contextmanager
 def blaming() -> Iterator[None]:
-    """Turn an exception that came out of the user's plug-ins, whichever it was, into one error.
+    """Turn an exception that came out of any plug-in that is not ours into one error.
 
     Raises:
         PluginError: from the exception.
@@ -57,18 +69,18 @@ def blaming() -> Iterator[None]:
         path = _culprit(problem)
         if path is None:
             raise
-        raise defect(loaded[path][0], str(path), f"fails: {describe(problem)}", problem) from problem
+        raise _defect(*imported[path], path, f"fails: {describe(problem)}", problem) from problem
 
 
 def where(problem: BaseException) -> str:
-    """`` (./proxies/mine.py:7)`` for an exception that came out of the user's plug-ins, else nothing."""
+    """`` (./proxies/mine.py:7)`` for an exception that came out of a plug-in, else nothing."""
     path = _culprit(problem)
     return f" ({shown(path)}:{_line(path, problem)})" if path is not None else ""
 
 
 def _culprit(problem: BaseException) -> Path | None:
-    """The user's plug-in that an exception passed through."""
-    return next((path for path in loaded if _line(path, problem) is not None), None)
+    """The plug-in that an exception passed through."""
+    return next((path for path in imported if _line(path, problem) is not None), None)
 
 
 def _line(path: Path, cause: BaseException | None) -> int | None:

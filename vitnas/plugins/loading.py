@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
+import inspect
 import os
 import sys
 from importlib.abc import ExecutionLoader
@@ -14,7 +15,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from vitnas.errors import UnknownName, describe, unknown
-from vitnas.plugins.failures import defect, loaded, running
+from vitnas.plugins.failures import defect, imported, running
 from vitnas.plugins.places import (
     KINDS,
     UserFiles,
@@ -32,6 +33,7 @@ from vitnas.plugins.places import (
 
 T = TypeVar("T")
 _ours: dict[tuple[str, str, str, int], Any] = {}  # classes of this package that nothing hides
+_texts: dict[Path, str] = {}  # of the user's files, as they were imported
 
 
 def list_plugins(kind: str) -> dict[str, str]:
@@ -72,7 +74,9 @@ def load_plugin(kind: str, name: str) -> Any:
         raise unknown(kind, name, list_plugins(kind))
     if isinstance(place, EntryPoint):
         with running(kind, name, "cannot be imported"):
-            return place.load()
+            found = place.load()
+        imported[Path(inspect.getfile(found))] = kind, name
+        return found
     is_ours = place == shipped_files(kind).get(stem_of(name))
     if is_ours:
         module = importlib.import_module(f"{KINDS[kind][0]}.{place.stem}")
@@ -113,12 +117,12 @@ def _import_file(kind: str, path: Path) -> ModuleType:
     place, key = path if is_adopted(path) else path.resolve(), Path(os.path.abspath(path))
     name = f"vitnas_user_{KINDS[kind][1]}_{stem_of(path.name)}"
     known = sys.modules.get(name)
-    if known is not None and known.__file__ == str(place) and loaded.get(key) == (kind, text):
+    if known is not None and known.__file__ == str(place) and _texts.get(key) == text:
         return known
     spec = importlib.util.spec_from_file_location(name, place, loader=_TextLoader(place, text))
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    loaded[key] = kind, text
+    _texts[key], imported[key] = text, (kind, path.name)
     sys.modules[name] = module
     try:
         with running(kind, str(path), "cannot be imported"):
@@ -150,6 +154,6 @@ class _TextLoader(ExecutionLoader):
 
 def user_files() -> UserFiles:
     """The plug-ins of the user's folders, and those that were loaded by their path."""
-    sources = {str(path): text for path, (_, text) in loaded.items()}
+    sources = {str(path): text for path, text in _texts.items()}
     sources |= {str(path): text_of(path) for kind in KINDS for path in own_files(kind)}
     return UserFiles(os.getcwd(), dict(sorted(sources.items())))

@@ -146,7 +146,11 @@ class Quality:
 
     def values(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64]:
         """Scores (n,) of genomes (n, G), or by what the log says of them; nan where there is none."""
-        return self.score(genomes) if self.rates == "genomes" else self.read(records)
+        scores = self.score(genomes) if self.rates == "genomes" else self.read(records)
+        if not (isinstance(scores, np.ndarray) and scores.shape == (len(genomes),)):
+            found = getattr(scores, "shape", type(scores).__name__)
+            raise plugins.nonsense(self, f"must give an array ({len(genomes)},) of scores, not {found}")
+        return scores
 
     def rate(self, genomes: Genomes, records: Sequence[Record]) -> NDArray[np.float64]:
         """What a search maximises (n,): `values`, turned so that higher is better."""

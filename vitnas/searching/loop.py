@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas import plugins
 from vitnas.searching.archive import Archive, SeenKeys
 from vitnas.searching.problem import Batch, SearchProblem
 from vitnas.searching.rounds import Round, State, kind_of_failure, pack, unpack
@@ -135,7 +136,7 @@ class Loop:
         self.is_whole = False
         p = self.progress
         stuck = p.empty >= EMPTY_ROUNDS
-        genomes = self._others(n) if stuck else self.strategy.ask(n)
+        genomes = self._others(n) if stuck else self._proposed(n)
         opened = self._start(genomes, None, is_own=not stuck)
         new = self._trials(opened)
         p.rounds += 1
@@ -144,6 +145,16 @@ class Loop:
         p.empty = 0 if new else p.empty + 1
         self._open.append(opened)
         self.is_whole = True
+
+    def _proposed(self, n: int) -> Genomes:
+        genomes = self.strategy.ask(n)
+        shape: tuple[int, ...] = getattr(genomes, "shape", ())
+        dtype = getattr(genomes, "dtype", type(genomes).__name__)
+        genes = len(self.problem.space.genes)
+        if dtype != np.uint8 or shape[1:] != (genes,) or shape[0] > n:
+            problem = f"must propose up to ({n}, {genes}) genomes of uint8, not {shape} of {dtype}"
+            raise plugins.nonsense(self.strategy, problem)
+        return genomes
 
     def _others(self, n: int) -> Genomes:
         """What a strategy that is stuck did not think of."""
