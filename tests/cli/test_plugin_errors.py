@@ -75,10 +75,10 @@ def test_what_cannot_be_loaded(run: Run, folder: Path, option: str, text: str, s
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("None", "must propose up to (5, 22) genomes of uint8, not () of NoneType"),
-        ("super().ask(n).astype(int)", "not (5, 22) of int64"),
-        ("super().ask(n)[:, 1:]", "not (5, 21) of uint8"),
-        ("super().ask(2 * n)", "not (10, 22) of uint8"),
+        ("None", "must propose up to (5, 15) genomes of uint8, not () of NoneType"),
+        ("super().ask(n).astype(int)", "not (5, 15) of int64"),
+        ("super().ask(n)[:, 1:]", "not (5, 14) of uint8"),
+        ("super().ask(2 * n)", "not (10, 15) of uint8"),
     ],
 )
 def test_a_strategy_that_proposes_nonsense(run: Run, folder: Path, given: str, said: str) -> None:

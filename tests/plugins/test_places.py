@@ -87,9 +87,9 @@ def test_a_package_comes_last(write, package):
 
 def test_an_exception_of_a_package_is_blamed_on_it(package):
     module = "class Mine:\n    def ask(self, n):\n        return 1 / 0"
-    package("theirs", module, "vitnas.strategies", "mine")
+    package("faulty", module, "vitnas.strategies", "mine")
     strategy = plugins.load_plugin("strategy", "mine")()
-    said = r"^strategy 'mine' \(.*theirs.py:3\) fails: ZeroDivisionError"
+    said = r"^strategy 'mine' \(.*faulty.py:3\) fails: ZeroDivisionError"
     with pytest.raises(PluginError, match=said), plugins.blaming():
         strategy.ask(1)
 

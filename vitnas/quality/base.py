@@ -185,7 +185,9 @@ class Quality:
         """Names of genes without a say: changed alone, none ever changes the score."""
         from vitnas.quality.genomes.unseen import unseen_genes
 
-        return unseen_genes(context.space, context.pool, self.score) if self.rates == "genomes" else ()
+        if self.rates != "genomes":
+            return ()
+        return unseen_genes(context.space, context.pool, lambda genomes: self.values(genomes, ()))
 
     @classmethod
     def caption(cls, name: str, notes: Sequence[str]) -> str:

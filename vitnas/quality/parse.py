@@ -62,7 +62,7 @@ class QualityName:
     def fit(self, context: FitContext) -> Quality:
         """The quality of a run, if it reads no networks."""
         parts = self.fit_parts(context)
-        return self.join(parts, lambda: [part.score(context.pool[:SAMPLE]).tolist() for part in parts])
+        return self.join(parts, lambda: [part.values(context.pool[:SAMPLE], ()).tolist() for part in parts])
 
     def fit_parts(
         self, context: FitContext, states: Mapping[str, Mapping[str, Any]] | None = None

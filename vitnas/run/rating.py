@@ -226,7 +226,7 @@ def kept_quality(setup: Setup, folder: RunFolder) -> Quality | None:
 def _sample_scores(parts: Sequence[Quality], sample: ReferenceSample, networks: Genomes) -> list[list[float]]:
     """Scores of the reference networks by each part."""
     known = sample.state()["scores"]
-    return [known[part.name] if part.is_expensive else part.score(networks).tolist() for part in parts]
+    return [known[part.name] if part.is_expensive else part.values(networks, ()).tolist() for part in parts]
 
 
 def reference_sample(
