@@ -10,14 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from vitnas.cli.main import COMMANDS, load
+from vitnas.cli.main import COMMANDS, command, load
 
 SNAPSHOT = Path(__file__).with_name("surface.json")
 
 
 def surface() -> dict[str, dict[str, str]]:
     """Command -> parameter -> what can be given there, in a line."""
-    found: dict[str, dict[str, str]] = {}
+    found = {"vitnas": {p.name: _about(p) for p in command().params if p.name != "help"}}
     for name in COMMANDS:
         _add(f"vitnas {name}", load(name), found)
     return found
@@ -42,8 +42,8 @@ def _about(parameter: Any) -> str:
 def test_the_surface_is_that_of_the_snapshot() -> None:
     known, now = json.loads(SNAPSHOT.read_text()), surface()
     assert list(known) == list(now)
-    for command in known:
-        assert now[command] == known[command], f"{command}: on purpose? {__doc__}"
+    for name in known:
+        assert now[name] == known[name], f"{name}: on purpose? {__doc__}"
 
 
 if __name__ == "__main__" and "--update" in sys.argv:
