@@ -223,6 +223,13 @@ def times() -> list[Figure]:
     return [figure for figure in FIGURES.values() if figure.is_time]
 
 
+def limits() -> dict[str, tuple[Figure, str]]:
+    """Setting of every budget, such as ``max_latency``, -> figure and side; the usual sides come first."""
+    usual = [(figure, figure.bound) for figure in FIGURES.values()]
+    other = [(figure, "min" if bound == "max" else "max") for figure, bound in usual]
+    return {f"{side}_{figure.budget}": (figure, side) for figure, side in usual + other}
+
+
 def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
     """The value of ``text`` in the base unit of ``cost``.
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from vitnas.cli import options as o
-from vitnas.cli._option import joined
 
 Run = Callable[..., tuple[int, str, str]]
 FIGURE = """
@@ -42,9 +41,6 @@ def test_an_option_with_one_value_is_given_once(run: Run, arguments: tuple[str, 
 
 
 def test_devices_may_be_repeated(run: Run) -> None:
-    assert joined(["a,b", "c"]) == "a,b,c"
-    assert joined("a,b") == "a,b"
-    assert joined([]) is joined(None) is None
     _, _, err = run("score", "vit:deit_tiny", "--target", "iphone12", "--target", "iphone13x")
     assert "unknown" in err and "iphone13x" in err
     code, out, _ = run("score", "vit:deit_tiny", "--target", "iphone12", "--target", "rtx4090")
@@ -56,8 +52,6 @@ def test_every_figure_has_a_budget_on_either_side() -> None:
     names = [option.name for option in o.budget_options()]
     assert names[:5] == ["max_latency", "min_throughput", "max_params", "max_macs", "max_activations"]
     assert {"min_params", "max_throughput", "min_activation_memory"} < set(names)
-    given = dict.fromkeys(names) | {"min_params": "5M", "max_latency": "1ms"}
-    assert o.budgets_of(given) == (("max-latency", "1ms"), ("min-params", "5M"))
 
 
 def test_a_new_figure_is_an_option_and_an_objective() -> None:

@@ -60,6 +60,8 @@ def test_quantities_are_read(cost: str, text: str | float, value: float) -> None
         ("max-macs", "1.3GB", "unknown unit 'GB'"),
         ("max-activation-memory", "2M", "2MiB"),
         ("max-latencies", "1ms", "did you mean 'max-latency'?"),
+        ("latency", "1ms", "did you mean 'max-latency'?"),
+        ("throughput", "1k", "did you mean 'min-throughput'?"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_one_line(option: str, text: str, says: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 from vitnas.api import inputs
 from vitnas.api.inputs import Reader, fail
 from vitnas.errors import InvalidInput
-from vitnas.figures import FIGURES
+from vitnas.figures import limits
 
 if TYPE_CHECKING:
     from vitnas.events import Listener
@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 Path = str | os.PathLike[str]
 Names = Path | Sequence[Path]
 Limit = str | float | Mapping[str, str | float]
-LIMITS = (  # of every figure, the usual side first
-    *(f"{figure.bound}_{figure.budget}" for figure in FIGURES.values()),
-    *(f"{'max' if figure.bound == 'min' else 'min'}_{figure.budget}" for figure in FIGURES.values()),
-)
+LIMITS = tuple(limits())
 WORKERS = ("workers", "ray", "cpus_per_worker", "gpus_per_worker", "candidate_timeout")
 
 

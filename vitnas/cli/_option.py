@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -108,8 +108,3 @@ class OnceCommand(typer.core.TyperCommand):
                 raise InvalidInput(f"{option_of(parameter)} is given twice")
         rest: list[str] = super().parse_args(ctx, args)
         return rest
-
-
-def joined(values: Sequence[str] | str | None) -> str | None:
-    """What a repeated option says in one text: ``A,B``; None where it is not given."""
-    return (values if isinstance(values, str) else ",".join(values)) if values else None

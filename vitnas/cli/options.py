@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitnas.cli._option import Option, panel, switch
 from vitnas.errors import InvalidInput
-from vitnas.figures import FIGURES, Figure
+from vitnas.figures import Figure, limits
 from vitnas.units import parse_duration
 
 if TYPE_CHECKING:
@@ -156,25 +156,16 @@ def worker_settings(given: Mapping[str, Any], *, default: int | None = None) -> 
 
 def budget_options() -> tuple[Option, ...]:
     """A budget of every figure on either side, the usual side first."""
-    return panel("Budgets", *map(_usual, FIGURES.values()), *map(_other, FIGURES.values()))
+    return panel("Budgets", *(_budget(name, *of) for name, of in limits().items()))
 
 
-def _usual(figure: Figure) -> Option:
-    about = f"{figure.about}, such as {figure.example}."
-    if figure.is_time:
+def _budget(name: str, figure: Figure, side: str) -> Option:
+    if side != figure.bound:
+        about = f"{side.title()}imum; see --{figure.bound}-{figure.budget.replace('_', '-')}."
+    elif figure.is_time:
         about = (
-            f"{figure.about} on every device, such as {figure.example}, or on each: A={figure.example},B=..."
+            f"{figure.about} on every device, such as {figure.example}, or A={figure.example},B=... on each."
         )
-    return Option(f"{figure.bound}_{figure.budget}", figure.quantity.metavar, about)
-
-
-def _other(figure: Figure) -> Option:
-    bound, side = ("min", "Lower") if figure.bound == "max" else ("max", "Upper")
-    about = f"{side} limit; see --{figure.bound}-{figure.budget.replace('_', '-')}."
-    return Option(f"{bound}_{figure.budget}", figure.quantity.metavar, about)
-
-
-def budgets_of(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The budgets that were given, as a run's settings name them: ``max-latency`` and its text."""
-    names = (option.name for option in budget_options())
-    return tuple((name.replace("_", "-"), given[name]) for name in names if given[name] is not None)
+    else:
+        about = f"{figure.about}, such as {figure.example}."
+    return Option(name, figure.quantity.metavar, about)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidBudget, unknown
-from vitnas.figures import FIGURES, Figure, figure_of, format_quantity, parse_quantity, split_cost
+from vitnas.figures import figure_of, format_quantity, limits, parse_quantity, split_cost
 from vitnas.searching.objectives import held
 
 
@@ -42,7 +42,7 @@ class Budget:
     @property
     def option(self) -> str:
         """Its name on the command line, such as ``max-latency``."""
-        return _option(figure_of(self.cost), "min" if self.at_least else "max")
+        return f"{'min' if self.at_least else 'max'}-{figure_of(self.cost).budget.replace('_', '-')}"
 
     @property
     def is_met_by_less(self) -> bool:
@@ -113,10 +113,6 @@ def _by_device(text: str, where: str) -> Iterator[tuple[str, str]]:
         yield device.strip(), value.strip()
 
 
-def _option(figure: Figure, bound: str) -> str:
-    return f"{bound}-{figure.budget.replace('_', '-')}"
-
-
 def _setting(option: str) -> str:
     """As messages name it: `max_latency`."""
     return f"`{option.removeprefix('--').replace('-', '_')}`"
@@ -124,11 +120,14 @@ def _setting(option: str) -> str:
 
 def _read_option(option: str) -> tuple[str, bool]:
     """Figure, and whether it is a lower limit."""
-    known = {_option(f, bound): (f.key, bound == "min") for bound in ("max", "min") for f in FIGURES.values()}
-    name = option.removeprefix("--").replace("_", "-")
+    known = limits()
+    name = option.removeprefix("--").replace("-", "_")
     if name not in known:
-        raise InvalidBudget(str(unknown("budget", option, known)))
-    return known[name]
+        usual = list(known)[: len(known) // 2]  # of one without a side, that side is meant
+        others = known if name.startswith(("max_", "min_")) else usual
+        raise InvalidBudget(str(unknown("budget", option, (other.replace("_", "-") for other in others))))
+    figure, side = known[name]
+    return figure.key, side == "min"
 
 
 def with_own_limits(budgets: Sequence[Budget], figures: Figures) -> tuple[Budget, ...]:
