@@ -16,8 +16,11 @@ from _problem import default_bench
 
 from vitnas.events import Silent
 from vitnas.run.main_loop import SearchStage
+from vitnas.run.prepare import RunContext
 from vitnas.searching.scorer import GenomeScorer
 from vitnas.store.folder import RunFolder
+from vitnas.store.log import EvaluationLog
+from vitnas.workers import Serial
 
 TRIALS = 2_000_000
 BATCH = 16384
@@ -32,7 +35,9 @@ def run(strategy: str, random_arm: bool, trials: int, *, timed: bool) -> tuple[f
     with tempfile.TemporaryDirectory() as root:
         folder = RunFolder(Path(root) / "run")
         folder.create(bench.setup.config.to_dict(), {}, {})
-        stage = SearchStage(bench.setup, scorer, bench.box, folder, Silent(), trials)
+        log = EvaluationLog(folder.log, folder.guard)
+        context = RunContext.of(bench.setup, folder, log, Serial(), Silent())
+        stage = SearchStage(context, scorer, bench.box, trials)
         loops = [loop for loop in (stage.loop, stage.arm) if loop is not None]
         if timed:
             for loop in loops:

@@ -13,6 +13,7 @@ import yaml
 
 from vitnas.errors import InvalidInput, UnknownName
 from vitnas.events import Silent
+from vitnas.run import funnel
 from vitnas.run import search as searches
 from vitnas.run.prepare import RatingSettings
 from vitnas.searching.config import SearchConfig
@@ -201,7 +202,7 @@ def test_interrupted_before_anything_is_scored_it_writes_the_front_before(folder
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(searches, "_rung_rating", stop)
+    monkeypatch.setattr(funnel, "make_rating", stop)
     result = search("naswot:6")
     assert (result.state, result.quality) == ("interrupted", "capacity")
     assert (result.rungs[1].input, result.rungs[1].scored, result.rungs[1].whole) == (6, 0, False)

@@ -7,15 +7,16 @@ import math
 from typing import Any
 
 from vitnas.run.funnel import Funnel, Level
-from vitnas.run.main_loop import SearchStage
+from vitnas.run.main_loop import ActiveRun
 from vitnas.run.prepare import Setup
 from vitnas.run.result import Member, SearchResult
 from vitnas.space.files import recipe_of
-from vitnas.store.folder import RunFolder, current_versions
+from vitnas.store.folder import current_versions
 
 
-def front_document(setup: Setup, stage: SearchStage, result: SearchResult) -> dict[str, Any]:
+def front_document(run: ActiveRun, result: SearchResult) -> dict[str, Any]:
     """``front.json``: what the same settings give again, bit for bit; nothing in it depends on time."""
+    setup, stage = run.setup, run.stage
     return {
         "space": setup.problem.space.name,
         "device": result.device_label,
@@ -73,8 +74,9 @@ def _without_times(member: dict[str, Any]) -> dict[str, Any]:
     return member
 
 
-def metadata(setup: Setup, folder: RunFolder, result: SearchResult, member: Member) -> dict[str, Any]:
+def metadata(run: ActiveRun, result: SearchResult, member: Member) -> dict[str, Any]:
     """The notes in the file of a network that was found."""
+    setup, folder = run.setup, run.folder
     return {
         "description": f"found in {setup.problem.space.name} for {_origins(result, member)}",
         "metrics": _metrics(member),

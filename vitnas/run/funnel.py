@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.events import Listener
 from vitnas.quality.base import Details
-from vitnas.run.prepare import Setup
-from vitnas.run.rating import Rating, Scores
+from vitnas.quality.parse import parse_quality
+from vitnas.run.prepare import RunContext
+from vitnas.run.rating import Rating, Scores, make_rating
 from vitnas.searching.archive import Archive
 from vitnas.searching.loop import Loop
 from vitnas.searching.pareto import spread
 from vitnas.searching.rounds import kind_of_failure
 from vitnas.searching.rungs import OPTION, Rung, RungResult
 from vitnas.space.activity import Genomes
-from vitnas.store.folder import RunFolder
 
 SAVED_S = 5.0  # the manifest says how far a rung is
 NOT_FINITE = "not a finite score"
@@ -57,17 +54,16 @@ class Funnel:
     what was measured: a run that was killed climbs again from the first rung, and ends with the same winners.
 
     Args:
-        setup: of the run.
-        folder: the run's; its manifest says how far the rungs are.
-        listener: watches.
+        run: what its parts share; the folder's manifest says how far the rungs are.
     """
 
-    def __init__(self, setup: Setup, folder: RunFolder, listener: Listener) -> None:
-        self.setup = setup
-        self.folder = folder
-        self.listener = listener
+    def __init__(self, run: RunContext) -> None:
+        self.run = run
+        self.setup = run.setup
+        self.listener = run.listener
         self.levels: list[Level] = []
-        self._before = {row["quality"]: row for row in folder.manifest.get("rungs", [])}  # earlier sessions
+        earlier = run.folder.manifest.get("rungs", [])  # of earlier sessions
+        self._before = {row["quality"]: row for row in earlier}
         self._began = self._saved = time.monotonic()
 
     @property
@@ -103,11 +99,8 @@ class Funnel:
         )
         self._close(Level(loop.archive.genomes[:0], loop.archive, result))
 
-    def climb(self, score: Callable[[int, Rung], Rating]) -> str:
+    def climb(self) -> str:
         """All rungs, one after the other.
-
-        Args:
-            score: makes what scores the rung of a number, from 1.
 
         Returns:
             why the run cannot go on, if a rung has scored nothing; else nothing.
@@ -122,20 +115,19 @@ class Funnel:
             whole = len(genomes) == len(before)
             taken = f", all ({rung.take:,} asked)" if whole else f" of {len(before):,}"
             stage = f"rung {number} of {len(rungs)}", f"{rung.quality}, {len(genomes):,} networks{taken}"
-            self._climb(rung, genomes, functools.partial(score, number, rung), stage)
+            self._climb(rung, genomes, f"quality-{number}.json", stage)
             done = self.levels[-1].result
             if not done.output:
                 why = next(filter(None, self.levels[-1].known(genomes)[1]), NOT_FINITE)
                 return f"{OPTION} {rung} could score none of {done.input:,} networks: {why}"
         return ""
 
-    def _climb(
-        self, rung: Rung, genomes: Genomes, score: Callable[[], Rating], stage: tuple[str, str]
-    ) -> None:
+    def _climb(self, rung: Rung, genomes: Genomes, kept: str, stage: tuple[str, str]) -> None:
         self._began = time.monotonic()
         scores: Rating | None = None
         try:
-            scores = score()
+            quality = parse_quality(rung.quality, self.setup.config.combine, where=f"{OPTION} {rung}")
+            scores = make_rating(self.run, quality, kept=kept)
             self.listener.stage(*stage)
             scores.measure(genomes, lambda n: self._progress(rung, n, len(genomes)))
         except KeyboardInterrupt:
@@ -188,7 +180,7 @@ class Funnel:
         if results:
             done = {result.quality: result.to_dict() for result in results}
             later = [row | {"whole": False} for name, row in self._before.items() if name not in done]
-            self.folder.update(rungs=[*done.values(), *later])
+            self.run.folder.update(rungs=[*done.values(), *later])
         self._saved = time.monotonic()
 
     def _seconds(self, quality: str) -> float:

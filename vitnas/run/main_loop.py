@@ -1,17 +1,23 @@
-"""The stage that searches: the loop with its random arm, checkpoints and snapshots."""
+"""A search at work: the loop with its random arm, checkpoints and snapshots, and the rungs after it."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.events import Listener, Snapshot
-from vitnas.run.prepare import Setup, make_strategy
+from vitnas.events import Snapshot
+from vitnas.run.bench_scorer import make_scorer
+from vitnas.run.funnel import Funnel
+from vitnas.run.prepare import RunContext, Setup, make_strategy, trials_of
+from vitnas.run.rating import Rating, make_box, make_rating
 from vitnas.searching.listing import MOST, POSITION, Listing, feasible_genomes
 from vitnas.searching.loop import Loop
 from vitnas.searching.pareto import Box
@@ -59,11 +65,9 @@ class SearchStage:
     """A loop, random search beside it, and what both have reached.
 
     Args:
-        setup: of the run.
+        run: what its parts share.
         scorer: of candidates.
         box: what hypervolumes are measured in.
-        folder: the run's.
-        listener: watches.
         trials: that are wanted.
 
     Attributes:
@@ -71,18 +75,17 @@ class SearchStage:
         is_exhaustive: whether all are scored without a search.
     """
 
-    def __init__(
-        self, setup: Setup, scorer: Scorer, box: Box, folder: RunFolder, listener: Listener, trials: int
-    ) -> None:
-        self._state = folder.load_state()
+    def __init__(self, run: RunContext, scorer: Scorer, box: Box, trials: int) -> None:
+        setup = run.setup
+        self._state = run.folder.load_state()
         was_listed = self._state is not None and f"loop.strategy.{POSITION}" in self._state
         self.loop, self.arm = make_loops(setup, scorer, trials, was_listed=was_listed)
         self.trials = trials if self.loop.every is None else len(self.loop.every)
         self.is_exhaustive = isinstance(self.loop.strategy, Listing)
         self.setup = setup
         self.box = box
-        self.folder = folder
-        self.listener = listener
+        self.folder = run.folder
+        self.listener = run.listener
         self.history: list[tuple[int, float, float | None]] = []  # trials, hypervolume, random arm's
         self._saved = self._shown = self._started = time.monotonic()
         self._pause_s = CHECKPOINT_S
@@ -191,3 +194,94 @@ class SearchStage:
         if self.arm is not None:
             self.arm.restore(part("arm."))
         self.history = [tuple(row) for row in json.loads(str(state["history"]))]
+
+
+@dataclass(frozen=True)
+class ActiveRun:
+    """A search at work, which goes on from wherever its folder stands.
+
+    Attributes:
+        context: what its parts share.
+        rating: scores the candidates of the search.
+        stage: searches.
+        funnel: the rungs after the search.
+    """
+
+    context: RunContext
+    rating: Rating
+    stage: SearchStage
+    funnel: Funnel
+
+    @classmethod
+    def begin(cls, context: RunContext, ending: ExitStack) -> ActiveRun:
+        """Restore the quality and the state of the loop from the folder, or make them.
+
+        Args:
+            context: what the parts of the run share.
+            ending: is told what is to be done in the end.
+        """
+        setup, funnel = context.setup, Funnel(context)  # whose clock runs from here
+        rating = make_rating(context, setup.quality)
+        ending.callback(rating.evidence.close)
+        scorer, noted = make_scorer(setup, rating, context.bench.workers.size, context.listener)
+        rating = dataclasses.replace(rating, notes=(*rating.notes, *noted))
+        box, trials = make_box(setup, context.folder, rating), trials_of(setup.config, setup.quality)
+        stage = SearchStage(context, scorer, box, trials)
+        stage.resume()
+        return cls(context, rating, stage, funnel)
+
+    @property
+    def setup(self) -> Setup:
+        """Settings, space, devices, budgets and pool."""
+        return self.context.setup
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where it is written."""
+        return self.context.folder
+
+    def search(self) -> str:
+        """Search, and climb the rungs; returns the state that the run ends with.
+
+        Raises:
+            KeyboardInterrupt: what was found so far stays, see `interrupted`.
+        """
+        state = self._run_loop()
+        self._join_choice()
+        self.funnel.searched(self.stage.loop, self.rating.notes)
+        dead_end = self.funnel.climb()
+        if dead_end:
+            self.context.listener.warn(dead_end)
+        return "rung failed" if dead_end else state
+
+    def interrupted(self) -> None:
+        """Take what the search has found so far as its end."""
+        if not self.funnel.levels:
+            self.funnel.searched(self.stage.loop, self.rating.notes, whole=False)
+
+    def _run_loop(self) -> str:
+        config, stage, listener = self.setup.config, self.stage, self.context.listener
+        how = "all feasible architectures" if stage.is_exhaustive else config.strategy
+        listener.stage("searching", f"{how}, quality {config.quality}, {stage.trials:,} trials")
+        stage.run(config.time_s)
+        done = stage.loop.progress
+        if done.exhausted and done.trials < stage.trials:
+            listener.warn(
+                f"stopped at {done.trials:,} trials: {done.asked:,} were priced, and hardly any feasible "
+                "architecture that is new is left"
+            )
+            return "finished"
+        return "finished" if done.trials >= stage.trials else "out of time"
+
+    def _join_choice(self) -> None:
+        """Score what the strategy itself would take, and let it into the front, if it belongs there.
+
+        The saved state of the search stays without it.
+        """
+        chosen, problem = self.stage.choice(), self.setup.problem
+        costs = self.setup.table.price(chosen)
+        feasible = problem.violation(costs, len(chosen)) == 0
+        if feasible.any():
+            objectives = problem.matrix(costs, self.rating.rate(chosen))
+            kept = feasible & np.isfinite(objectives).all(axis=1)  # what was not trained has no quality
+            self.stage.loop.archive.add(chosen[kept], problem.space.keys(chosen[kept]), objectives[kept])

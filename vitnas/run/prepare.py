@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vitnas import plugins
+from vitnas.bench.networks import NetworkBench
 from vitnas.cost.priced import Figures
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
@@ -32,6 +33,10 @@ from vitnas.searching.strategy import Strategy, load_strategy
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
+from vitnas.store.folder import RunFolder
+from vitnas.store.log import EvaluationLog
+from vitnas.workers.pool import Workers
+from vitnas.workers.settings import WorkerSettings
 
 POOL = 4096  # feasible candidates whose medians and ranges give scores their meaning
 TRIED_PX = 32
@@ -214,3 +219,44 @@ def make_strategy(setup: Setup) -> Strategy:
     cls = load_strategy(config.strategy)
     with plugins.running("strategy", config.strategy, "cannot be made"):
         return cls(setup.problem, config.seed, population=config.population, **dict(config.strategy_options))
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What the parts of a running search share: what is searched, where it is written, who watches.
+
+    Attributes:
+        setup: settings, space, devices, budgets and pool.
+        folder: the run's; this process is its only writer.
+        bench: builds and runs networks on the run's workers, each once.
+        listener: watches.
+        shares: workers of trainings, which have their own.
+    """
+
+    setup: Setup
+    folder: RunFolder
+    bench: NetworkBench
+    listener: Listener
+    shares: int | WorkerSettings = 1
+
+    @classmethod
+    def of(
+        cls,
+        setup: Setup,
+        folder: RunFolder,
+        log: EvaluationLog,
+        workers: Workers,
+        listener: Listener,
+        *,
+        shares: int | WorkerSettings = 1,
+    ) -> RunContext:
+        """With a bench of the run's own.
+
+        Args:
+            setup, folder, listener, shares: as above.
+            log: of the folder.
+            workers: build and run networks.
+        """
+        images, device = setup.images, setup.config.device
+        bench = NetworkBench(setup.table, workers, log, setup.config.seed, images=images, device=device)
+        return cls(setup, folder, bench, listener, shares)

@@ -11,23 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.bench.evidence import Evidence, NoEvidence
-from vitnas.bench.networks import NetworkBench
 from vitnas.bench.trainings import TrainBench, Trainings
 from vitnas.errors import InvalidInput, NothingFeasible
-from vitnas.events import Listener
 from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.brief_trainings import brief_settings
-from vitnas.run.brief_trainings import shares as shares_of
-from vitnas.run.prepare import Setup
+from vitnas.run.brief_trainings import brief_settings, shares
+from vitnas.run.prepare import RunContext, Setup
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
 from vitnas.searching.pareto import Box
 from vitnas.space.activity import Genomes
 from vitnas.store.folder import RunFolder
-from vitnas.workers.settings import WorkerSettings
 
 KEPT = "quality.json"  # what the scores of a run's quality rest on
 SAMPLE = "reference_sample.json"
@@ -99,57 +95,41 @@ def given_asks(config: SearchConfig) -> list[str]:
     return [option for option, is_given in given.items() if is_given]
 
 
-def make_rating(
-    setup: Setup,
-    folder: RunFolder,
-    bench: NetworkBench,
-    listener: Listener,
-    quality: QualityName,
-    *,
-    kept: str = KEPT,
-    shares: int | WorkerSettings = 1,
-) -> Rating:
+def make_rating(run: RunContext, quality: QualityName, *, kept: str = KEPT) -> Rating:
     """A quality, restored from the run's folder, or made and saved there, and what it reads.
 
     Args:
-        setup: of the run.
-        folder: the run's.
-        bench: builds and runs networks.
-        listener: watches.
+        run: what its parts share.
         quality: of the search or of a rung.
         kept: file in the folder.
-        shares: workers of trainings, which have their own.
     """
-    context = fit_context(setup)
+    context = fit_context(run.setup)
     made: Quality
     evidence: Evidence
     if quality.rates == "networks":
-        made, evidence = _of_networks(setup, folder, bench, listener, quality, kept)
+        made, evidence = _of_networks(run, quality, kept)
     else:
-        made = _kept(folder, kept, quality, context)
-        trains = quality.rates == "trainings"
-        evidence = _train_bench(setup, folder, bench, shares, listener) if trains else NoEvidence()
+        made = _kept(run.folder, kept, quality, context)
+        evidence = _train_bench(run) if quality.rates == "trainings" else NoEvidence()
     unseen = made.unseen(context)
     return Rating(made, evidence, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
 
 
-def _train_bench(
-    setup: Setup, folder: RunFolder, bench: NetworkBench, workers: int | WorkerSettings, listener: Listener
-) -> TrainBench:
-    """What trains the networks of a run, into the log of ``bench``, whose workers rest meanwhile."""
+def _train_bench(run: RunContext) -> TrainBench:
+    """What trains the networks of a run, into the log of its bench, whose workers rest meanwhile."""
+    setup, config = run.setup, run.setup.config
     assert setup.data is not None
-    config, space = setup.config, setup.problem.space
-    own = shares_of(config, workers)
+    own = shares(config, run.shares)
     engine = Trainings(
-        bench.log,
-        space,
+        run.bench.log,
+        setup.problem.space,
         setup.data,
         brief_settings(config, own),
         early_stop=config.early_stop is not False,
-        folder=folder.path / TRAININGS,
+        folder=run.folder.path / TRAININGS,
         shares=own,
-        listener=listener,
-        pool=bench.workers,
+        listener=run.listener,
+        pool=run.bench.workers,
     )
     return TrainBench(setup.table, engine, config.device)
 
@@ -180,27 +160,16 @@ def _kept(folder: RunFolder, kept: str, quality: QualityName, context: FitContex
     return made
 
 
-def _of_networks(
-    setup: Setup,
-    folder: RunFolder,
-    bench: NetworkBench,
-    listener: Listener,
-    quality: QualityName,
-    kept: str,
-) -> tuple[Quality, Evidence]:
+def _of_networks(run: RunContext, quality: QualityName, kept: str) -> tuple[Quality, Evidence]:
     """A quality of built networks: its parts, and their scores on the reference networks."""
-    found = folder.read_json(kept)
-    parts = quality.fit_parts(fit_context(setup), found["members"] if found else {})
+    found = run.folder.read_json(kept)
+    parts = quality.fit_parts(fit_context(run.setup), found["members"] if found else {})
     if found is None and quality.has_states:
-        folder.write_json(kept, {"members": quality.states(parts)})
+        run.folder.write_json(kept, {"members": quality.states(parts)})
     measured = [part for part in parts if part.is_expensive]
-    made = quality.join(
-        parts,
-        lambda: _sample_scores(
-            parts, reference_sample(setup, folder, bench, measured, listener), setup.reference_networks
-        ),
-    )
-    return made, bench.by(measured)
+    networks = run.setup.reference_networks
+    made = quality.join(parts, lambda: _sample_scores(parts, reference_sample(run, measured), networks))
+    return made, run.bench.by(measured)
 
 
 def kept_quality(setup: Setup, folder: RunFolder) -> Quality | None:
@@ -229,25 +198,19 @@ def _sample_scores(parts: Sequence[Quality], sample: ReferenceSample, networks: 
     return [known[part.name] if part.is_expensive else part.values(networks, ()).tolist() for part in parts]
 
 
-def reference_sample(
-    setup: Setup,
-    folder: RunFolder,
-    bench: NetworkBench,
-    qualities: Sequence[Quality],
-    listener: Listener,
-) -> ReferenceSample:
+def reference_sample(run: RunContext, qualities: Sequence[Quality]) -> ReferenceSample:
     """Scores of the reference networks, saved in the run; what standardised scores refer to."""
-    found = folder.read_json(SAMPLE)
+    found = run.folder.read_json(SAMPLE)
     known: dict[str, list[float]] = dict(ReferenceSample.from_state(found).state()["scores"]) if found else {}
     missing = [quality for quality in qualities if quality.name not in known]
     if not missing:
         return ReferenceSample(known)
-    networks, names = setup.reference_networks, [quality.name for quality in missing]
-    listener.stage("scoring a reference sample", f"{len(networks)} random networks, {', '.join(names)}")
-    records = bench.by(missing).measure(networks, lambda n: listener.count(n, len(networks)))
+    networks, names = run.setup.reference_networks, ", ".join(quality.name for quality in missing)
+    run.listener.stage("scoring a reference sample", f"{len(networks)} random networks, {names}")
+    records = run.bench.by(missing).measure(networks, lambda n: run.listener.count(n, len(networks)))
     scores = {quality.name: _scores(quality, records) for quality in missing}
     sample = ReferenceSample.fit({**known, **scores})
-    folder.write_json(SAMPLE, sample.state())
+    run.folder.write_json(SAMPLE, sample.state())
     return sample
 
 

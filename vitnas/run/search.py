@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from vitnas.arch.yaml_io import dump_yaml
-from vitnas.bench.networks import NetworkBench
 from vitnas.errors import RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.hardware import targets
 from vitnas.plugins import blaming
-from vitnas.quality.parse import parse_quality
-from vitnas.run import finish
-from vitnas.run.bench_scorer import make_scorer
-from vitnas.run.funnel import Funnel
-from vitnas.run.main_loop import SearchStage
-from vitnas.run.prepare import RatingSettings, Setup, prepare, trials_of
-from vitnas.run.rating import Rating, check_qualities, make_box, make_rating
+from vitnas.run.finish import finish
+from vitnas.run.main_loop import ActiveRun
+from vitnas.run.prepare import RatingSettings, RunContext, Setup, prepare
+from vitnas.run.rating import check_qualities
 from vitnas.run.read_labels import LABELS, labels_hash, labels_text
 from vitnas.run.result import SearchResult
 from vitnas.searching.config import SearchConfig
-from vitnas.searching.rungs import OPTION, Rung
 from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import require_same
 from vitnas.workers import WorkerSettings, make_workers, require_workers
-from vitnas.workers.pool import Workers
 
 Beside = Callable[[Setup, RunFolder, Listener], AbstractContextManager[object]]
 
@@ -161,7 +154,7 @@ def _go_on(
     listener: Listener,
     beside: Beside | None,
 ) -> SearchResult:
-    """Search from wherever the folder stands, and finish, with what is to run beside it."""
+    """Search from wherever the folder stands, with what is to run beside it, and finish."""
     with beside(setup, folder, listener) if beside is not None else contextlib.nullcontext():
         return _search_on(setup, folder, workers, listener)
 
@@ -169,70 +162,27 @@ def _go_on(
 def _search_on(
     setup: Setup, folder: RunFolder, workers: int | WorkerSettings, listener: Listener
 ) -> SearchResult:
-    started = time.monotonic()
-    before = float(folder.manifest.get("seconds", 0.0))
-    stage: SearchStage | None = None
-    funnel = Funnel(setup, folder, listener)
+    started, before = time.monotonic(), float(folder.manifest.get("seconds", 0.0))
+    run: ActiveRun | None = None
     with (
         EvaluationLog(folder.log, folder.guard) as log,
         make_workers(workers) as pool,
         contextlib.ExitStack() as ending,
     ):
         try:
-            bench = make_bench(setup, pool, log)
-            make = functools.partial(make_rating, setup, folder, bench, listener, shares=workers)
-            rating = make(setup.quality)
-            ending.callback(rating.evidence.close)
-            scorer, noted = make_scorer(setup, rating, pool.size, listener)
-            rating = dataclasses.replace(rating, notes=(*rating.notes, *noted))
-            box, trials = make_box(setup, folder, rating), trials_of(setup.config, setup.quality)
-            stage = SearchStage(setup, scorer, box, folder, listener, trials)
-            stage.resume()
-            state = _search(setup, stage, listener)
-            finish.join_choice(setup, stage, rating)
-            funnel.searched(stage.loop, rating.notes)
-            dead_end = funnel.climb(functools.partial(_rung_rating, setup, make))
-            if dead_end:
-                listener.warn(dead_end)
-                state = "rung failed"
-            result = finish.finish(setup, folder, stage, rating, bench, funnel, state, listener)
+            context = RunContext.of(setup, folder, log, pool, listener, shares=workers)
+            run = ActiveRun.begin(context, ending)
+            result = finish(run, run.search())
         except KeyboardInterrupt:
-            if stage is None:
+            if run is None:
                 folder.update(state="interrupted")
                 raise Interrupted(folder.path) from None
-            if not funnel.levels:
-                funnel.searched(stage.loop, rating.notes, whole=False)
-            result = finish.finish(setup, folder, stage, rating, bench, funnel, "interrupted", listener)
+            run.interrupted()
+            result = finish(run, "interrupted")
     seconds = before + time.monotonic() - started
     counts = {name: getattr(result, name) for name in ("asked", "failed", "distinct", "failures")}
     folder.update(state=result.state, seconds=round(seconds, 3), counts=counts)
     return dataclasses.replace(result, seconds=seconds)
-
-
-def make_bench(setup: Setup, workers: Workers, log: EvaluationLog) -> NetworkBench:
-    """What builds and runs the networks of a run."""
-    config = setup.config
-    return NetworkBench(setup.table, workers, log, config.seed, images=setup.images, device=config.device)
-
-
-def _rung_rating(setup: Setup, make: Callable[..., Rating], number: int, rung: Rung) -> Rating:
-    quality = parse_quality(rung.quality, setup.config.combine, where=f"{OPTION} {rung}")
-    return make(quality, kept=f"quality-{number}.json")
-
-
-def _search(setup: Setup, stage: SearchStage, listener: Listener) -> str:
-    config = setup.config
-    how = "all feasible architectures" if stage.is_exhaustive else config.strategy
-    listener.stage("searching", f"{how}, quality {config.quality}, {stage.trials:,} trials")
-    stage.run(config.time_s)
-    done = stage.loop.progress
-    if done.exhausted and done.trials < stage.trials:
-        listener.warn(
-            f"stopped at {done.trials:,} trials: {done.asked:,} were priced, and hardly any feasible "
-            "architecture that is new is left"
-        )
-        return "finished"
-    return "finished" if done.trials >= stage.trials else "out of time"
 
 
 def _copies(setup: Setup) -> dict[str, str]:
