@@ -112,6 +112,8 @@ def test_a_proxy_that_always_fails_can_be_fixed(run: Run, folder: Path) -> None:
     code, _, err = run(*SEARCH, "--quality", "mine", "--front", "1")
     assert code == 2
     assert "'mine' could not score any of" in err and "(./proxies/mine.py:6)" in err
+    (log,) = folder.glob("runs/*/evaluations.jsonl")
+    assert "(./proxies/mine.py:6)" in log.read_text()
     write(folder, "proxies/mine.py", PROXY.replace("self.nothing", "1.0"))
     code, _, err = run(*SEARCH, "--quality", "mine", "--front", "1")
     assert code == 0, err

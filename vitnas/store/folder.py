@@ -22,6 +22,7 @@ from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_
 from vitnas.store.layout import LOGS, layout_text, require_layout
 from vitnas.store.lock import RunLock
 
+FAILED = "failed"
 PACKAGES = ("torch", "numpy", "optuna")
 
 
@@ -57,18 +58,30 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """The folder, made if it is missing, with this process as its only writer.
 
-        One that was made here goes again with an error that comes before the first result.
+        One that was made here goes again with an error that comes before the first line of its log.
         """
         is_new = not self.path.exists()
         try:
             with RunLock(self.make()) as lock:
                 self.guard = lock.check
-                yield
+                with self._said_to_fail():
+                    yield
         except (OSError, RunError):
             raise  # the disk's fault: the run can go on
         except Exception:
-            if is_new and not self.has_results:
+            if is_new and not self.has_results and not self.has_lines:
                 shutil.rmtree(self.path, ignore_errors=True)
+            raise
+
+    @contextlib.contextmanager
+    def _said_to_fail(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, RunError):
+            raise
+        except Exception:
+            if self.manifest.get("state") == "running" and not self.has_results:
+                self.update(state=FAILED)
             raise
 
     def create(self, config: Mapping[str, Any], copies: Mapping[str, str], hashes: Mapping[str, str]) -> None:
@@ -84,6 +97,8 @@ class RunFolder:
         """
         self.require_free()
         self.make()
+        for left in (self.log, *self.path.glob("quality*.json")):
+            left.unlink(missing_ok=True)  # of a run that came to nothing
         for name, text in copies.items():
             (self.path / name).parent.mkdir(exist_ok=True)
             atomic_write_text(self.path / name, text)
@@ -97,6 +112,11 @@ class RunFolder:
             "seconds": 0.0,
         }
         self._write_manifest()
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the log says anything, if only what failed."""
+        return self.log.is_file() and self.log.stat().st_size > 0
 
     @property
     def has_results(self) -> bool:
@@ -135,15 +155,20 @@ class RunFolder:
         return self.path
 
     def require_free(self) -> None:
-        """Check that no run is in the folder.
+        """Check that no run is in the folder, but for one that failed without any result.
 
         Raises:
             RunError: there is one.
         """
-        if self.is_begun:
+        if self.is_begun and (self.has_results or self.read_state() != FAILED):
             raise RunError(
                 f"{self.path} holds a run already: go on with {go_on(self.path)}, or take another `name`"
             )
+
+    def read_state(self) -> str:
+        """How the manifest says that the run stands."""
+        manifest = self.read_json("manifest.json")
+        return str(manifest.get("state")) if isinstance(manifest, dict) else ""
 
     def open(self) -> dict[str, Any]:
         """Read an existing run; returns its settings, as plain values.

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from vitnas.cost.pricer import trace_block
+from vitnas.errors import InvalidData
 from vitnas.hardware.measure.predict import BLOCK_PRIOR, fit_predictor
+from vitnas.hardware.measure.reduce import calibrate
 from vitnas.hardware.profile.block_table import Measured
 from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.roofline import kernels_ms
@@ -62,3 +64,12 @@ def test_a_block_that_it_has_seen_is_priced_as_measured(truth):
     predictor = fit_predictor(table, seen, 4)
     ratio = np.array([predictor.block_ms(b.op, seen[b].kernels) / table[b].latency_ms for b in seen])
     assert np.quantile(np.abs(ratio - 1), 0.9) < 0.05
+
+
+def test_networks_whose_noise_hides_their_blocks_still_give_a_scale():
+    """A larger network that was faster by chance makes the best slope negative."""
+    sums_ms = np.array([1.0, 2.0, 3.0])
+    calibration = calibrate(sums_ms, np.array([3.0, 2.0, 1.5]), base_ms=0.1)
+    assert calibration.base_ms == 0 and 0.3 < calibration.scale < 1.5
+    with pytest.raises(InvalidData, match="took no time at all"):
+        calibrate(0 * sums_ms, np.array([3.0, 2.0, 1.5]), base_ms=0.1)

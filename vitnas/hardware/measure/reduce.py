@@ -26,6 +26,7 @@ from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.space.slots import Context
 
 LEAST_BLOCKS = 5
+LEAST_SCALE = 1e-9  # that a profile may state
 
 
 @dataclass(frozen=True)
@@ -99,10 +100,15 @@ def make_table_profile(
 def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, base_ms: float) -> Calibration:
     """Base and scale by least squares of relative errors, neither below 0.
 
+    Where noise hides what blocks add (the scale would be 0), the base is 0: each network is its blocks.
+
     Args:
         sums_ms: (n,) sums over blocks.
         true_ms: (n,) measured networks; below 3 of them the sums stand as they are.
         base_ms: of a call, for that case.
+
+    Raises:
+        InvalidData: no block took any time.
     """
     from scipy.optimize import nnls
 
@@ -110,6 +116,10 @@ def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, bas
         return Calibration(base_ms, 1.0, 0)
     rows = np.stack([1 / true_ms, sums_ms / true_ms], axis=1)
     (base, scale), _ = nnls(rows, np.ones(len(true_ms)))
+    if scale < LEAST_SCALE:
+        base, (scale,) = 0.0, nnls(rows[:, 1:], np.ones(len(true_ms)))[0]
+    if scale < LEAST_SCALE:
+        raise InvalidData(f"the {len(true_ms)} networks' blocks took no time at all; measure them again")
     return Calibration(float(base), float(scale), len(true_ms))
 
 
