@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput
-from vitnas.training.checkpoint import load_checkpoint, save_checkpoint
+from vitnas.store.disk import atomic_write_parts, reported
 
 if TYPE_CHECKING:
     from vitnas.quality.data.decoded import Decoded
@@ -227,18 +228,21 @@ class _Training:
         return 100 * right / len(self.data.validation_labels)
 
     def save(self, file: Path) -> None:
-        """Write the checkpoint."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "accuracies": self.accuracies,
-        }
-        save_checkpoint(file, state)
+        """Write the checkpoint, whole or not at all."""
+        encoded = io.BytesIO()
+        parts = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        torch.save({**parts, "accuracies": self.accuracies}, encoded)
+        with reported(file, "write"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write_parts(file, [encoded.getbuffer()])
 
     def load(self, file: Path) -> None:
-        """Go on from a checkpoint, if there is one."""
-        state = load_checkpoint(file, self.device)
-        if state is not None:
+        """Go on from a checkpoint, without pickled code; where nothing readable is, the training begins."""
+        try:
+            state = torch.load(file, map_location=self.device, weights_only=True)
+        except Exception:  # a broken file fails in many ways
+            return
+        if isinstance(state, dict):
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.accuracies = list(state["accuracies"])
