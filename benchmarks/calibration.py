@@ -31,9 +31,14 @@ from profile_rows import AIHUB_NETWORKS
 from vitnas.hardware.published.latency_rows import LatencyRow
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import Sample, fit, fit_roofline
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.priors import HARDWARE
-from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.roofline.roofline import (
+    BASE,
+    COEFFICIENTS,
+    Networks,
+    RooflineFeatures,
+    roofline_features,
+)
 from vitnas.hardware.transfer.scale_prices import (
     LEAST_NETWORKS,
     METHODS,

@@ -28,9 +28,8 @@ from vitnas.hardware.measure.reduce import Times, make_table_profile
 from vitnas.hardware.measure.run import MeasureSettings, measure_profile, times_of
 from vitnas.hardware.measure.session import Session
 from vitnas.hardware.roofline.fitting import fit_roofline
-from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
-from vitnas.hardware.roofline.roofline import BASE, Networks
+from vitnas.hardware.roofline.roofline import BASE, Networks, roofline_features
 from vitnas.space.files import load_space
 
 TARGETS = {"efficientformer": 0.05, "efficientformer_v1": 0.05, "vit": 0.06}

@@ -22,8 +22,7 @@ from vitnas.hardware.published.compare_file import check_path, read_check
 from vitnas.hardware.published.fit_profile import Headings
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import PRIOR
-from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
-from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.roofline.roofline import BASE, BYTE_TERMS, COEFFICIENTS, Networks, RooflineFeatures
 from vitnas.hardware.transfer.scale_prices import (
     BASE_AND_SCALE,
     METHODS,

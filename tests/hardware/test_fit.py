@@ -11,9 +11,8 @@ from vitnas.hardware.profile.read import load_profile, read_profile
 from vitnas.hardware.published.fit_profile import Headings, fit_profile
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
 from vitnas.hardware.roofline.fitting import PRIOR, Sample, fit, fit_coefficients, make_samples
-from vitnas.hardware.roofline.kernel_features import BYTE_TERMS, RooflineFeatures
 from vitnas.hardware.roofline.metrics import held_out_error
-from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks
+from vitnas.hardware.roofline.roofline import BYTE_TERMS, COEFFICIENTS, Networks, RooflineFeatures
 
 SHIPPED_ROWS = Path(__file__).parents[2] / "hardware_profiles" / "iphone12.csv"
 

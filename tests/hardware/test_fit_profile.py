@@ -17,9 +17,8 @@ from vitnas.hardware.published.fit_profile import Headings, fit_profile
 from vitnas.hardware.published.latency_rows import read_rows
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import fit_macs_only, fit_roofline
-from vitnas.hardware.roofline.kernel_features import roofline_features
 from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
-from vitnas.hardware.roofline.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, OPTIONAL_COEFFICIENTS, roofline_features
 
 HEADER = "timm_name_if_any,resolution,latency_ms,family,batch\n"
 NETWORKS = {

@@ -11,8 +11,7 @@ from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.load_device import load_device
 from vitnas.hardware.published.published_networks import network_trace
 from vitnas.hardware.roofline.fitting import PRIOR
-from vitnas.hardware.roofline.kernel_features import roofline_features
-from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, kernels_ms
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, kernels_ms, roofline_features
 
 ONES = dict.fromkeys(COEFFICIENTS, 1.0)
 

@@ -10,8 +10,7 @@ from vitnas.errors import InvalidData
 from vitnas.hardware.measure.predict import BLOCK_PRIOR, fit_predictor
 from vitnas.hardware.measure.reduce import calibrate
 from vitnas.hardware.profile.block_table import Measured
-from vitnas.hardware.roofline.kernel_features import roofline_features
-from vitnas.hardware.roofline.roofline import kernels_ms
+from vitnas.hardware.roofline.roofline import kernels_ms, roofline_features
 from vitnas.space.files import load_space
 from vitnas.space.slots import list_slots
 

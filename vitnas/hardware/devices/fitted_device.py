@@ -11,8 +11,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
 from vitnas.hardware.devices.profiled import ProfiledDevice
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
-from vitnas.hardware.roofline.roofline import BASE, kernels_ms
+from vitnas.hardware.roofline.roofline import BASE, RooflineFeatures, kernels_ms, roofline_features
 
 _SLACK = 0.01  # a profile's ranges are rounded, and the network at the edge is inside
 _WATCHED_KINDS = frozenset({KernelKind.move, KernelKind.pool, KernelKind.resize, KernelKind.other})

@@ -22,7 +22,6 @@ from vitnas.cost.trace import Trace
 from vitnas.hardware.profile.block_table import Measured
 from vitnas.hardware.profile.profile_fields import Prediction
 from vitnas.hardware.roofline.fitting import PRIOR, fit_roofline
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.roofline import (
     ACTIVATIONS,
     BASE,
@@ -31,7 +30,9 @@ from vitnas.hardware.roofline.roofline import (
     COEFFICIENTS,
     RATES,
     Networks,
+    RooflineFeatures,
     kernels_ms,
+    roofline_features,
 )
 from vitnas.space.slots import Context
 

@@ -21,10 +21,9 @@ from vitnas.errors import InvalidData, VitnasError
 from vitnas.hardware.devices.fitted_device import watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow
 from vitnas.hardware.published.published_networks import network_trace
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
 from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
 from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
-from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks
+from vitnas.hardware.roofline.roofline import COEFFICIENTS, Networks, RooflineFeatures, roofline_features
 
 RIDGE = HARDWARE[DEFAULT_HARDWARE].ridge
 SOFT_L1_SCALE = 0.15

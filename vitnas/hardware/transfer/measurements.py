@@ -17,7 +17,7 @@ from vitnas.errors import InvalidData, VitnasError
 from vitnas.hardware.devices.fitted_device import FittedDevice, watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
 from vitnas.hardware.published.published_networks import network_trace
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures, roofline_features
+from vitnas.hardware.roofline.roofline import RooflineFeatures, roofline_features
 from vitnas.hardware.transfer.scale_prices import Known
 from vitnas.space.chain import chain
 from vitnas.space.files import load_architecture

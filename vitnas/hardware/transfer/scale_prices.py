@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData
 from vitnas.hardware.roofline.fitting import SOFT_L1_SCALE, fit_roofline
-from vitnas.hardware.roofline.kernel_features import RooflineFeatures
-from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks
+from vitnas.hardware.roofline.roofline import BASE, COEFFICIENTS, Networks, RooflineFeatures
 
 SCALE, BASE_AND_SCALE, REFIT = "scale", "base and scale", "refit"
 METHODS: dict[str, int] = {SCALE: 3, BASE_AND_SCALE: 10, REFIT: 15}
