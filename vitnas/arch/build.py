@@ -147,7 +147,8 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
     """
     a = architecture
     stem, features = _build("stem", a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
-    rates = iter(_drop_path_rates(sum(len(s.blocks()) for s in a.stages), drop_path_rate))
+    count = sum(len(s.blocks()) for s in a.stages)
+    rates = iter([drop_path_rate * k / max(count - 1, 1) for k in range(count)])
     stages = []
     for index, plan in enumerate(a.stages):
         stage, features = _build_stage(f"stages.{index}", plan, features, rates)
@@ -164,10 +165,6 @@ def _init_linear(module: nn.Module) -> None:
         nn.init.trunc_normal_(module.weight, std=0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def _drop_path_rates(count: int, last: float) -> list[float]:
-    return [last * k / max(count - 1, 1) for k in range(count)]
 
 
 def _build_stage(path: str, plan: StagePlan, features: Features, rates: Any) -> tuple[Stage, Features]:

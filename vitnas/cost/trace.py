@@ -77,7 +77,8 @@ def trace(module: nn.Module, *input_shapes: tuple[int, ...]) -> Trace:
     Returns:
         the trace; ids of storages are small and depend on the pass alone.
     """
-    subject = module if _is_on_meta(module) else _copy_to_meta(module)
+    is_on_meta = all(tensor.is_meta for tensor in _own_tensors(module))
+    subject = module if is_on_meta else _copy_to_meta(module)
     recorder = _Recorder()
     with ExitStack() as stack:
         stack.enter_context(_eval_mode(subject))
@@ -116,10 +117,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def activation(self, tensor: Tensor) -> int:
         """Id of the tensor's storage, which depends on the input from now on."""
-        address = tensor.untyped_storage()._cdata
+        storage = tensor.untyped_storage()
+        address = storage._cdata
         if address not in self._ids:
             self._ids[address] = len(self.sizes)
-            self.sizes[self._ids[address]] = _storage_elements(tensor)
+            self.sizes[self._ids[address]] = storage.nbytes() // max(1, tensor.element_size())
             self._alive.append(tensor)
         return self._ids[address]
 
@@ -227,10 +229,6 @@ def _tensors(tree: Any) -> Iterator[Tensor]:
         yield from _tensors(tuple(tree.values()))
 
 
-def _storage_elements(tensor: Tensor) -> int:
-    return tensor.untyped_storage().nbytes() // max(1, tensor.element_size())
-
-
 def _shares_storage(output: Tensor, operands: Iterable[Tensor]) -> bool:
     address = output.untyped_storage()._cdata
     return any(tensor.untyped_storage()._cdata == address for tensor in operands)
@@ -249,10 +247,6 @@ def _own_tensors(module: nn.Module) -> Iterator[Tensor]:
     yield from module.buffers()
     for child in module.modules():
         yield from _tensors([value for key, value in vars(child).items() if not key.startswith("_")])
-
-
-def _is_on_meta(module: nn.Module) -> bool:
-    return all(tensor.is_meta for tensor in _own_tensors(module))
 
 
 def _copy_to_meta(module: nn.Module) -> nn.Module:

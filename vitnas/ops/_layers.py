@@ -14,6 +14,7 @@ from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
 
 LAYER_SCALE_INIT = 1e-5
+EPSILON = 1e-6  # of every layer norm in ViT and DeiT; torch's own is 1e-5
 
 
 def require_map(op: str, inputs: Features) -> None:
@@ -22,6 +23,21 @@ def require_map(op: str, inputs: Features) -> None:
         raise InvalidArchitecture(
             f"{op} needs a feature map (B, C, H, W) but gets tokens (B, N, C): put it before the token blocks"
         )
+
+
+def require_tokens(op: str, inputs: Features) -> None:
+    """Raise InvalidArchitecture unless ``inputs`` are tokens."""
+    if not inputs.tokens:
+        raise InvalidArchitecture(
+            f"{op} needs tokens (B, N, C) but gets a feature map (B, C, H, W): put patch_embed before it"
+        )
+
+
+def require_places(op: str, inputs: Features) -> None:
+    """Raise InvalidArchitecture unless ``inputs`` are tokens that all stand for a place in a map."""
+    require_tokens(op, inputs)
+    if inputs.extra_tokens:
+        raise InvalidArchitecture(f"{op} needs tokens that make up a map: it takes no class token")
 
 
 def require_same_width(op: str, inputs: Features, width: int) -> None:
@@ -55,6 +71,11 @@ def value_width(op: str, heads: int, key_dim: int, attention_ratio: float) -> in
     value_dim = int(attention_ratio * key_dim)
     require_positive(op, value_dim=value_dim)
     return value_dim
+
+
+def layer_norm(width: int) -> nn.LayerNorm:
+    """Normalisation of each token."""
+    return nn.LayerNorm(width, eps=EPSILON)
 
 
 class ConvNorm(nn.Module):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vitnas.ops._layers import DropPath, hidden_width
-from vitnas.ops._tokens import EPSILON
+from vitnas.ops._layers import EPSILON, DropPath, hidden_width
 from vitnas.ops.attention_mlp import TokenMlp
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import require_positive
-from vitnas.ops._tokens import require_places
+from vitnas.ops._layers import require_places, require_positive
 
 
 class MlpClassifier(nn.Module):

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_positive
-from vitnas.ops._tokens import require_places
+from vitnas.ops._layers import require_places, require_positive
 
 
 class PatchMerging(nn.Module):

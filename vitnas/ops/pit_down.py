@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import require_positive
-from vitnas.ops._tokens import require_tokens
+from vitnas.ops._layers import require_positive, require_tokens
 
 
 class PitDown(nn.Module):

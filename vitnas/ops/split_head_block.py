@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_positive, require_same_width
+from vitnas.ops._layers import require_positive, require_same_width, require_tokens
 from vitnas.ops._prenorm import PreNormBlock
-from vitnas.ops._tokens import require_tokens
 from vitnas.ops.transformer_block import SelfAttention
 
 

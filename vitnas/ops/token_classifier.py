@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_positive
-from vitnas.ops._tokens import layer_norm, require_tokens
+from vitnas.ops._layers import layer_norm, require_positive, require_tokens
 
 
 class TokenClassifier(nn.Module):
@@ -44,9 +43,6 @@ class TokenClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of (B, N, C)."""
-        logits: Tensor = self.head(self._mean(x) if self.mean else self.norm(x[:, 0]))
+        kept = self.norm(x)[:, self.extra_tokens :].mean(dim=1) if self.mean else self.norm(x[:, 0])
+        logits: Tensor = self.head(kept)  # of (B, C)
         return logits
-
-    def _mean(self, x: Tensor) -> Tensor:
-        """Average (B, C) of the tokens that stand for places, after the norm."""
-        return self.norm(x)[:, self.extra_tokens :].mean(dim=1)  # type: ignore[no-any-return]

@@ -6,9 +6,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
-from vitnas.ops._layers import require_positive, require_same_width
+from vitnas.ops._layers import require_positive, require_same_width, require_tokens
 from vitnas.ops._prenorm import PreNormBlock, split_heads
-from vitnas.ops._tokens import require_tokens
 
 
 class SelfAttention(nn.Module):

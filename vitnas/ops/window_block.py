@@ -7,9 +7,8 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_positive, require_same_width
+from vitnas.ops._layers import require_places, require_positive, require_same_width
 from vitnas.ops._prenorm import PreNormBlock, split_heads
-from vitnas.ops._tokens import require_places
 
 
 class WindowAttention(nn.Module):

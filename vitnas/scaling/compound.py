@@ -123,24 +123,10 @@ class _Ladder:
         return best
 
 
-def compound(
-    seed: Architecture,
-    sizes: Sequence[int],
-    judge: Judge,
-    settings: CompoundSettings,
-    *,
-    watch: Callable[[Network], None] = lambda network: None,
-) -> Outcome:
+def compound(seed: Architecture, sizes: Sequence[int], judge: Judge, settings: CompoundSettings) -> Outcome:
     """Scale a seed up and down to sizes.
 
     A size's member is the largest network of the ladder that has no more parameters and keeps all bounds.
-
-    Args:
-        seed: coefficient 0.
-        sizes: numbers of parameters, ascending.
-        judge: prices, bounds; nothing is scored.
-        settings: the ratios.
-        watch: told of each member.
     """
     ladder = _Ladder(seed, judge, settings)
     members: dict[int, Network] = {}
@@ -155,7 +141,7 @@ def compound(
             missed[size] = f"{format_quantity('params', size)}: {why}"
             continue
         members[size] = network
-        watch(network)
+        judge.watch(network)
     return Outcome((Network(seed, judge.price(seed)), *members.values()), members, missed)
 
 

@@ -175,12 +175,7 @@ def _can_be_built(network: Architecture, judge: Judge) -> bool:
 
 
 def contract(
-    start: Architecture,
-    sizes: Sequence[int],
-    judge: Judge,
-    settings: ContractionSettings,
-    *,
-    watch: Callable[[Network], None] = lambda network: None,
+    start: Architecture, sizes: Sequence[int], judge: Judge, settings: ContractionSettings
 ) -> Outcome:
     """Contract a large network through ever smaller sizes.
 
@@ -189,12 +184,6 @@ def contract(
     sum of ranks by its scores; where no single factor is enough, pairs are tried. A size's member is the
     first network with no more parameters that keeps all bounds.
 
-    Args:
-        start: the largest network.
-        sizes: numbers of parameters, ascending.
-        judge: prices, scores, bounds.
-        settings: how children are made.
-        watch: told of each survivor.
 
     Raises:
         InvalidInput: a size that the rule cannot reach.
@@ -216,7 +205,7 @@ def contract(
                 break
             here = smaller
             path.append(here)
-            watch(here)
+            judge.watch(here)
         if ended:
             missed[size] = f"{asked}: {ended}"
         elif any(here is known for known in members.values()):

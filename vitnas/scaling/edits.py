@@ -127,12 +127,11 @@ def with_width(architecture: Architecture, stage: int, width: int) -> Architectu
         return architecture
     factor = width / old.width
     down = None if old.down is None else Block(old.down.op, _with_heads(old.down.op, old.down.args, factor))
-    segments = tuple(replace(s, args=_with_heads(_first(s.op), s.args, factor)) for s in old.segments)
+    segments = tuple(
+        replace(s, args=_with_heads(s.op if isinstance(s.op, str) else s.op[0], s.args, factor))
+        for s in old.segments
+    )
     return _with_stage(architecture, stage, Stage(width, segments, down))
-
-
-def _first(op: str | tuple[str, ...]) -> str:
-    return op if isinstance(op, str) else op[0]
 
 
 def _with_heads(op: str, args: Mapping[str, Any], factor: float) -> dict[str, Any]:

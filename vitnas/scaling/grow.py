@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vitnas.arch.schema import Architecture
@@ -105,26 +105,13 @@ def check_start(start: Network, sizes: Sequence[int], judge: Judge, settings: Gr
         raise InvalidInput(f"{name} has {broken.value(start.costs)} and breaks {broken} before it grows")
 
 
-def grow(
-    seed: Architecture,
-    sizes: Sequence[int],
-    judge: Judge,
-    settings: GrowthSettings,
-    *,
-    watch: Callable[[Network], None] = lambda network: None,
-) -> Outcome:
+def grow(seed: Architecture, sizes: Sequence[int], judge: Judge, settings: GrowthSettings) -> Outcome:
     """Grow a seed until it has the largest size's parameters; one run gives every size on the way.
 
     Each step makes every pair of one more layer (in each segment of each stage) and a wider network; of the
     children within bounds the one with the smallest sum of ranks survives, see `choose`. A size's member is
     the network on the way whose number of parameters is nearest to it, as a ratio.
 
-    Args:
-        seed: the smallest network, at its real widths.
-        sizes: numbers of parameters, ascending.
-        judge: prices, scores, bounds.
-        settings: how children are made.
-        watch: told of each survivor.
 
     Raises:
         NothingFeasible: no child of the first step has a score.
@@ -151,7 +138,7 @@ def grow(
             break
         stem = children[here.architecture.id][0]
         path.append(here)
-        watch(here)
+        judge.watch(here)
     return _members(path, sizes, stopped)
 
 

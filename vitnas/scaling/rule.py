@@ -104,6 +104,7 @@ class Judge:
         higher_is_better: of each proxy.
         bounds: that every network of the family keeps.
         record: takes a line for the log.
+        watch: told of each network that a rule goes on from, or that is a member.
     """
 
     price: Callable[[Architecture], Costs]
@@ -111,6 +112,7 @@ class Judge:
     higher_is_better: Mapping[str, bool]
     bounds: tuple[Bound, ...] = ()
     record: Callable[[Mapping[str, Any]], None] = lambda line: None
+    watch: Callable[[Network], None] = lambda network: None
 
 
 @dataclass(frozen=True)

@@ -211,16 +211,16 @@ def _capacity(setup: Setup) -> RelativeCapacity | None:
 
 def _run_rule(setup: Setup, bench: ScaleBench, listener: Listener) -> Outcome:
     config = setup.config
+    rule = RULES[config.rule]
     judge = dataclasses.replace(
         judge_without_scores(setup),
         score=bench.score,
         higher_is_better=bench.higher_is_better,
         record=bench.record,
+        watch=_watching(listener, rule.doing, config.sizes),
     )
-    rule = RULES[config.rule]
-    watch = _watching(listener, rule.doing, config.sizes)
-    watch(Network(setup.seed, judge.price(setup.seed)))
-    return rule.run(setup.seed, config.sizes, judge, config.rule_settings(), watch=watch)
+    judge.watch(Network(setup.seed, judge.price(setup.seed)))
+    return rule.run(setup.seed, config.sizes, judge, config.rule_settings())
 
 
 def _watching(listener: Listener, verb: str, sizes: Sequence[int]) -> Callable[[Network], None]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput, RunCorrupt, unknown
 from vitnas.figures import parse_quantity
 from vitnas.scaling import compound, contract, grow
@@ -24,14 +25,14 @@ class Rule:
     Attributes:
         doing: what it does, for people.
         settings: a class, whose fields are the rule's settings and whose values their defaults.
-        check: raises where the sizes are out of reach.
-        run: makes the family.
+        check: raises where the sizes (numbers of parameters, ascending) are out of reach from the start.
+        run: makes the family of a network, for the same sizes.
     """
 
     doing: str
     settings: type[Any]
     check: Callable[[Network, Sequence[int], Judge, Any], None]
-    run: Callable[..., Outcome]
+    run: Callable[[Architecture, Sequence[int], Judge, Any], Outcome]
 
 
 RULES = {

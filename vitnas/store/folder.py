@@ -47,7 +47,7 @@ class RunFolder:
         self.path = Path(path)
         self.command = command
         self.manifest: dict[str, Any] = {}
-        self.guard: Callable[[], None] = _unguarded
+        self.guard: Callable[[], None] = lambda: None
 
     @property
     def log(self) -> Path:
@@ -248,10 +248,6 @@ def read_json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as problem:
         raise RunCorrupt(f"{file}: cannot be read: {problem}") from None
-
-
-def _unguarded() -> None:
-    """Nobody else writes."""
 
 
 def new_folder(root: Path, stem: str) -> Path:

@@ -160,7 +160,8 @@ class _Training:
         self.warmup = min(used["warmup_epochs"] * self.steps, settings.epochs * self.steps // 10)
         self.accuracies: list[float] = []
         torch.manual_seed(settings.seed)
-        model = _built(architecture, data.classes, used["drop_path_rate"])
+        closed = dataclasses.replace(architecture, classes=data.classes)
+        model = build(closed, drop_path_rate=used["drop_path_rate"])
         self.model = model.to(self.device, memory_format=LAYOUT)  # type: ignore[call-overload]
         self.optimizer = _optimizer(self.model, self.rate, used["weight_decay"])
         shape = (1, -1, 1, 1)
@@ -246,10 +247,6 @@ class _Training:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.accuracies = list(state["accuracies"])
-
-
-def _built(architecture: Architecture, classes: int, drop_path_rate: float) -> nn.Module:
-    return build(dataclasses.replace(architecture, classes=classes), drop_path_rate=drop_path_rate)
 
 
 def _optimizer(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.AdamW:

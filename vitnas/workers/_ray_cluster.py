@@ -204,11 +204,7 @@ def _hush() -> None:
     logging.getLogger("ray").setLevel(logging.CRITICAL)
     printing: Any = importlib.import_module("ray._private.worker")
     if hasattr(printing, "print_to_stdstream"):  # of deaths that we tell of, on stdout, whatever is asked for
-        printing.print_to_stdstream = _print_nothing
-
-
-def _print_nothing(*_: Any, **__: Any) -> None:
-    """In place of a printer."""
+        printing.print_to_stdstream = lambda *_, **__: None
 
 
 def _why(address: str, error: Exception) -> str:

@@ -120,7 +120,8 @@ def import_results(
     refuse_too_few(covered)
     for note in notes:
         warn(note)
-    conditions = conditions_of(settings.results, _given(settings), manifest, warn)
+    given = {name: value for name in NAMES if (value := getattr(settings, name)) is not None}
+    conditions = conditions_of(settings.results, given, manifest, warn)
     times = _times(plan, probes, results, warn)
     problem, odd = mixed_units(plan, times, conditions.dtype)
     if problem:
@@ -138,10 +139,6 @@ def import_results(
     )
     write_profile(path, made)
     return ImportResult(path, made, covered)
-
-
-def _given(settings: ImportSettings) -> dict[str, str | int]:
-    return {name: value for name in NAMES if (value := getattr(settings, name)) is not None}
 
 
 def _plan(folder: Path, manifest: Manifest, traced: Callable[[int], None]) -> Plan:

@@ -26,7 +26,7 @@ from vitnas.hardware.kit.manifest import (
 )
 from vitnas.hardware.kit.probes import elements, kit_probes
 from vitnas.hardware.kit.words import write_words
-from vitnas.hardware.measure.plan import NETWORKS, Plan, make_plan
+from vitnas.hardware.measure.plan import NETWORKS, make_plan
 from vitnas.hardware.measure.probe import Probe
 from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.plugins import find_data
@@ -120,7 +120,7 @@ def write_kit(settings: KitSettings, listener: KitListener) -> KitResult:
     manifest = _manifest(settings, exporter, copies, spaces, probes)
     before = _claim(settings.out, manifest)
     write_words(settings.out, exporter, manifest, dict(zip(_names(spaces), files.values(), strict=True)))
-    size = _size_bytes(plan, probes, exporter)
+    size = sum(elements(plan, probe) for probe in probes) * BYTES_OF_DTYPE[exporter.dtype]
     problems, kept = _write_models(settings.out, exporter, manifest, probes, before, size, listener)
     manifest = manifest.with_problems(problems)
     write_manifest(settings.out, manifest)
@@ -172,10 +172,6 @@ def _claim(folder: Path, manifest: Manifest) -> Manifest | None:
     if [p.id for p in before.probes] != [p.id for p in manifest.probes]:
         raise InvalidInput(f"`out`: {folder} holds a kit of other blocks or networks; name a new folder")
     return before
-
-
-def _size_bytes(plan: Plan, probes: list[Probe], exporter: Exporter) -> int:
-    return sum(elements(plan, probe) for probe in probes) * BYTES_OF_DTYPE[exporter.dtype]
 
 
 def _write_models(

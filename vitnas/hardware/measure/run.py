@@ -138,7 +138,8 @@ def measure_profile(settings: MeasureSettings, listener: Listener | None = None)
     runtime: Runtime = plugins.load_plugin("runtime", settings.runtime)(settings.threads)
     path = settings.out / f"{settings.name}.yaml"
     log = settings.out / f"{settings.name}.measure.jsonl"
-    _refuse_overwriting(path)
+    if path.is_file() and read_profile(path).kind != "measured":
+        raise InvalidInput(f"{path} is a device that was not measured here; choose another --name")
     if runtime.eager:
         listener.warn(
             f"{settings.runtime} runs networks as Python says; compiled or exported ones rank differently. "
@@ -230,11 +231,6 @@ def _time(
         raise KeyboardInterrupt(
             f"interrupted after {done} of {len(plan.probes)}; nothing is lost: the same command goes on"
         ) from None
-
-
-def _refuse_overwriting(path: Path) -> None:
-    if path.is_file() and read_profile(path).kind != "measured":
-        raise InvalidInput(f"{path} is a device that was not measured here; choose another `name`")
 
 
 def _description(settings: MeasureSettings, runtime: Runtime) -> str:
