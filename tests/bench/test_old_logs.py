@@ -13,7 +13,7 @@ import vitnas
 from vitnas.bench.networks import NetworkBench
 from vitnas.bench.task import Draws
 from vitnas.bench.trainings import TrainBench, Trainings
-from vitnas.check.score_log import Scored, measure_scores
+from vitnas.check.score_log import measure_scores
 from vitnas.cost.table import CostTable
 from vitnas.events import Silent
 from vitnas.quality.data.dataset import load_dataset
@@ -98,7 +98,7 @@ def test_scores_of_a_check(old):
         load_space("tiny"), genomes, ["deep"], Draws(), folder=old, workers=Refuses(), listener=Silent()
     )
     assert [row["deep"] for row in found] == [
-        Scored(**json.loads(line)["proxies"]["deep"]) for line in text.splitlines()
+        json.loads(line)["proxies"]["deep"] for line in text.splitlines()
     ]
     (old / "new").mkdir()
     measure_scores(

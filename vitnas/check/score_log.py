@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,23 +20,7 @@ from vitnas.store.log import EvaluationLog
 from vitnas.workers.pool import Workers
 
 FILE = "scores.jsonl"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One proxy on one network.
-
-    Attributes:
-        score: as the proxy defines it; None if it failed.
-        failure: why it did; empty if it did not.
-        seconds: with the passes that it needs; None if the network could not be measured at all.
-        resolution_px: side of the images that were used.
-    """
-
-    score: float | None
-    failure: str = ""
-    seconds: float | None = None
-    resolution_px: int | None = None
+Entry = Mapping[str, Any]  # a proxy on a network: score, failure ("" or why), seconds, resolution_px
 
 
 class ScoreLog:
@@ -54,18 +38,18 @@ class ScoreLog:
         self.draws = repr((__version__, *drawn, draws.device))
         self.digests = {name: _digest(plugins.plugin_file("proxy", name)) for name in proxies}
         self._log = log
-        self._known: dict[tuple[str, str], Scored] = {}
+        self._known: dict[tuple[str, str], Entry] = {}
         for record in log.records():
             if record.get("draws") == self.draws:
                 for name, entry in record["proxies"].items():
                     if self.digests.get(name) == record["digests"][name]:
-                        self._known[record["id"], name] = Scored(**entry)
+                        self._known[record["id"], name] = entry
 
     def missing(self, network: str) -> tuple[str, ...]:
         """Proxies that have not looked at the network of an id."""
         return tuple(name for name in self.digests if (network, name) not in self._known)
 
-    def find(self, network: str) -> dict[str, Scored] | None:
+    def find(self, network: str) -> dict[str, Entry] | None:
         """What each proxy says of the network of an id; None if one is missing."""
         return None if self.missing(network) else {name: self._known[network, name] for name in self.digests}
 
@@ -74,7 +58,7 @@ class ScoreLog:
         lines = list(records)
         self._log.append_many([line for line in lines if "failure" not in line])
         for line in lines:
-            self._known |= {(line["id"], name): Scored(**entry) for name, entry in line["proxies"].items()}
+            self._known |= {(line["id"], name): entry for name, entry in line["proxies"].items()}
 
 
 def _digest(source: Path | None) -> str:
@@ -89,19 +73,18 @@ class _ScoreJob(Job):
     def line(self, found: Record) -> Record:
         names = self.log.missing(str(self.key))
         if "failure" in found:
-            failed = asdict(Scored(None, found["failure"]))
+            failed = {"score": None, "failure": found["failure"], "seconds": None, "resolution_px": None}
             return {"id": self.key, "proxies": dict.fromkeys(names, failed), "failure": found["failure"]}
-        scored = {
-            name: Scored(
-                found["scores"].get(name),
-                found["failures"].get(name, ""),
-                found["seconds_by_proxy"].get(name),
-                found["settings"][name]["resolution_px"],
-            )
+        proxies = {
+            name: {
+                "score": found["scores"].get(name),
+                "failure": found["failures"].get(name, ""),
+                "seconds": found["seconds_by_proxy"].get(name),
+                "resolution_px": found["settings"][name]["resolution_px"],
+            }
             for name in names
         }
         digests = {name: self.log.digests[name] for name in names}
-        proxies = {name: asdict(own) for name, own in scored.items()}
         return {"id": self.key, "draws": self.log.draws, "digests": digests, "proxies": proxies}
 
 
@@ -114,7 +97,7 @@ def measure_scores(
     folder: Path,
     workers: Workers,
     listener: Listener,
-) -> list[dict[str, Scored]]:
+) -> list[dict[str, Entry]]:
     """What each proxy says of each genome (n, G); a folder keeps it.
 
     Raises:

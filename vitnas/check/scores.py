@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.check.score_log import Scored
+from vitnas.check.score_log import Entry
 from vitnas.cost.table import CostTable
 from vitnas.quality.combined import log_rank_sum, standard_sum
 from vitnas.quality.genomes.formula import CapacityFormula
@@ -18,9 +18,8 @@ from vitnas.quality.shape import depths_and_widths
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 
-BASELINES = ("params", "macs", "depth", "widths")
-ALWAYS = (*BASELINES, "capacity")  # scores that need no network: they stand in every check
 SUMS = {"log-rank": log_rank_sum, "standard": standard_sum}
+COUNTS = {**dict.fromkeys(("params", "macs", "depth", "widths"), "baseline"), "capacity": "quality"}  # kind
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,7 @@ class Score:
         values: (n,) nan where there is none.
         kind: proxy, baseline (a count) or quality (a closed form).
         seconds: per architecture.
-        failures: networks that it could not score.
-        failure: why not the first of them.
+        failure: why the first network without a score has none.
         resolution_px: side of the images; None where it needs none.
     """
 
@@ -40,7 +38,6 @@ class Score:
     kind: str
     values: NDArray[np.float64]
     seconds: float
-    failures: int = 0
     failure: str = ""
     resolution_px: int | None = None
 
@@ -49,15 +46,14 @@ def count_scores(space: Space, genomes: Genomes) -> list[Score]:
     """What needs no network, of genomes (n, G), which are also the pool of ``capacity``."""
     table = CostTable.cached(space)
     capacity = CapacityFormula.fit(space, table, genomes)
-    found = [
-        _timed("params", "baseline", lambda: table.price(genomes)["params"]),
-        _timed("macs", "baseline", lambda: table.price(genomes)["macs"]),
-        _timed("depth", "baseline", lambda: depths_and_widths(space, genomes)[0]),
-        _timed("widths", "baseline", lambda: depths_and_widths(space, genomes)[1]),
-        _timed(ALWAYS[-1], "quality", lambda: capacity.score(genomes)),
-    ]
-    assert tuple(score.name for score in found) == ALWAYS
-    return found
+    rules = {
+        "params": lambda: table.price(genomes)["params"],
+        "macs": lambda: table.price(genomes)["macs"],
+        "depth": lambda: depths_and_widths(space, genomes)[0],
+        "widths": lambda: depths_and_widths(space, genomes)[1],
+        "capacity": lambda: capacity.score(genomes),
+    }
+    return [_timed(name, kind, rules[name]) for name, kind in COUNTS.items()]
 
 
 def _timed(name: str, kind: str, compute: Callable[[], NDArray[np.float64]]) -> Score:
@@ -66,32 +62,27 @@ def _timed(name: str, kind: str, compute: Callable[[], NDArray[np.float64]]) -> 
     return Score(name, kind, values, (time.perf_counter() - started) / max(len(values), 1))
 
 
-def score_of(name: str, rows: Sequence[Scored]) -> Score:
+def score_of(name: str, rows: Sequence[Entry]) -> Score:
     """One proxy, turned so that higher is better."""
     sign = 1.0 if ProxyQuality(name).higher_is_better else -1.0
-    values = np.array([np.nan if row.score is None else sign * row.score for row in rows])
-    reasons = [row.failure for row in rows if row.score is None]
-    seconds = [row.seconds for row in rows if row.seconds is not None]
+    seconds = [row["seconds"] for row in rows if row["seconds"] is not None]
     return Score(
         name,
         "proxy",
-        values,
+        np.array([np.nan if row["score"] is None else sign * row["score"] for row in rows]),
         float(np.mean(seconds)) if seconds else float("nan"),
-        len(reasons),
-        reasons[0] if reasons else "",
-        next((row.resolution_px for row in rows if row.resolution_px), None),
+        next((row["failure"] for row in rows if row["score"] is None), ""),
+        next((row["resolution_px"] for row in rows if row["resolution_px"]), None),
     )
 
 
 def sum_of(name: str, members: Sequence[Score], combine: str) -> Score:
     """Several scores as one, over the networks that all of them could score."""
-    values = SUMS[combine](np.stack([member.values for member in members], axis=1))
     return Score(
         name,
         "proxy",
-        values,
+        SUMS[combine](np.stack([member.values for member in members], axis=1)),
         sum(member.seconds for member in members),
-        int(np.isnan(values).sum()),
         next((member.failure for member in members if member.failure), ""),
         next((member.resolution_px for member in members if member.resolution_px), None),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.bench.task import Draws
 from vitnas.check.agreement import MIN_ROWS
-from vitnas.check.scores import ALWAYS
+from vitnas.check.scores import COUNTS
 from vitnas.errors import InvalidData, InvalidInput, unknown
 from vitnas.quality.combined import COMBINATIONS
 from vitnas.quality.proxy import ProxyQuality
@@ -88,7 +88,7 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
     for name in settings.proxies or known:
         members = tuple(part.strip() for part in name.split("+"))
         for member in members:
-            if member in ALWAYS and len(members) > 1:
+            if member in COUNTS and len(members) > 1:
                 continue
             if member not in known and not member.endswith(".py"):
                 raise unknown("proxy", member, known, where="`proxies`")

@@ -11,14 +11,16 @@ from vitnas.ops._layers import (
     DropPath,
     LayerScale,
     hidden_width,
+    layer_norm,
     require_map,
+    require_places,
     require_positive,
     require_same_width,
+    require_tokens,
     value_width,
 )
 from vitnas.ops._prenorm import PreNormBlock, split_heads
 from vitnas.ops._relative import RelativePosition
-from vitnas.ops._tokens import layer_norm, require_places, require_tokens
 from vitnas.ops.attention_mlp import TokenMlp
 
 __all__ = [

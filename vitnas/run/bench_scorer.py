@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.evidence import Pending
+from vitnas.bench.bench import Measuring
 from vitnas.cost.table import Costs
 from vitnas.events import Listener
 from vitnas.run.prepare import Setup
@@ -30,22 +30,22 @@ class Started:
 
     rating: Rating
     genomes: Genomes
-    pending: Pending
+    measuring: Measuring
 
     @property
     def is_done(self) -> bool:
         """Whether all are measured."""
-        return self.pending.is_done
+        return self.measuring.is_done
 
     @property
     def quality(self) -> NDArray[np.float64]:
         """(n,) nan where it could not be computed (the log says why)."""
-        return self.rating.quality.rate(self.genomes, self.pending.evaluations)
+        return self.rating.quality.rate(self.genomes, self.measuring.evaluations)
 
     @property
     def failures(self) -> dict[int, str]:
         """Row -> why it has none."""
-        reasons = map(self.rating.quality.failure, self.pending.evaluations)
+        reasons = map(self.rating.quality.failure, self.measuring.evaluations)
         return {row: reason for row, reason in enumerate(reasons) if reason}
 
 
@@ -61,25 +61,27 @@ class BenchScorer:
     is_expensive = True
 
     def __init__(self, rating: Rating, batch: int, lag: int = 1) -> None:
+        assert rating.bench is not None
         self.rating = rating
+        self.bench = rating.bench
         self.batch = batch
         self.lag = lag
 
     def start(self, genomes: Genomes, costs: Costs) -> Started:
         """Begin to measure them."""
-        return Started(self.rating, genomes, self.rating.evidence.start(genomes, costs))
+        return Started(self.rating, genomes, self.bench.start(genomes, costs))
 
     def collect(self) -> None:
         """Wait until more is measured."""
-        self.rating.evidence.wait()
+        self.bench.wait()
 
     def cancel(self) -> None:
         """Forget what is not measured yet."""
-        self.rating.evidence.cancel()
+        self.bench.cancel()
 
     def members(self, genomes: Genomes) -> NDArray[np.float64] | None:
         """Scores (n, K) that are combined; None if there is one."""
-        return self.rating.quality.part_scores(genomes, self.rating.evidence.recall(genomes))
+        return self.rating.quality.part_scores(genomes, self.bench.recall(genomes))
 
 
 def make_scorer(

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
-from vitnas.bench.evidence import NoEvidence
 from vitnas.bench.task import ALL, Draws, NetworkTask, Record, check_first_pass
 from vitnas.events import Silent
 from vitnas.quality.base import Quality
@@ -85,7 +84,7 @@ def forecast(setup: Setup, workers: int) -> Forecast:
 
 
 def _of_genomes(setup: Setup, trials: int) -> Forecast:
-    rating = Rating(setup.quality.fit(fit_context(setup)), NoEvidence())
+    rating = Rating(setup.quality.fit(fit_context(setup)), None)
     scorer, _ = make_scorer(setup, rating, 1, Silent())
     loop, arm = make_loops(setup, scorer, trials)
     trials = trials if loop.every is None else len(loop.every)

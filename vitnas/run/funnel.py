@@ -135,7 +135,7 @@ class Funnel:
             raise
         finally:
             if scores is not None:
-                scores.evidence.close()
+                scores.close()
         self._close(self._level(rung, genomes, scores, whole=True))
 
     def _level(self, rung: Rung, genomes: Genomes, scores: Rating | None, *, whole: bool) -> Level:

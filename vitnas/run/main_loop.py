@@ -222,7 +222,7 @@ class ActiveRun:
         """
         setup, funnel = context.setup, Funnel(context)  # whose clock runs from here
         rating = make_rating(context, setup.quality)
-        ending.callback(rating.evidence.close)
+        ending.callback(rating.close)
         scorer, noted = make_scorer(setup, rating, context.bench.workers.size, context.listener)
         rating = dataclasses.replace(rating, notes=(*rating.notes, *noted))
         box, trials = make_box(setup, context.folder, rating), trials_of(setup.config, setup.quality)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.bench.evidence import Evidence, NoEvidence
+from vitnas.bench.networks import GenomeBench
 from vitnas.bench.trainings import TrainBench, Trainings
 from vitnas.errors import InvalidInput, NothingFeasible
 from vitnas.quality.base import Details, FitContext, Quality, Record
@@ -37,12 +37,12 @@ class Rating:
 
     Attributes:
         quality: of genomes, networks or trainings.
-        evidence: what it reads.
+        bench: measures what it reads; None if it rates genomes.
         notes: what a reader of the scores should know.
     """
 
     quality: Quality
-    evidence: Evidence
+    bench: GenomeBench | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -52,21 +52,34 @@ class Rating:
 
     def measure(self, genomes: Genomes, done: Callable[[int], object]) -> None:
         """Score canonical genomes (n, G); ``done`` is told how many of them are."""
-        self.evidence.measure(genomes, done)
+        if self.bench is None:
+            done(len(genomes))
+        else:
+            self.bench.measure(genomes, done)
 
     def rate(self, genomes: Genomes) -> NDArray[np.float64]:
         """Scores (n,) of canonical genomes (n, G), higher is better; nan where there is none."""
-        records = self.evidence.recall(genomes) if self.trains else self.evidence.measure(genomes)
-        return self.quality.rate(genomes, records)
+        if self.bench is None or self.trains:
+            return self.recall(genomes)[0]
+        return self.quality.rate(genomes, self.bench.measure(genomes))
 
     def recall(self, genomes: Genomes) -> Scores:
         """The scores of genomes (n, G), as far as they were measured."""
-        records = self.evidence.recall(genomes)
+        records = self._known(genomes)
         return self.quality.rate(genomes, records), [self.quality.failure(record) for record in records]
 
     def details(self, genomes: Genomes) -> list[Details]:
         """What stands beside the scores, as far as they were measured."""
-        return self.quality.details(genomes, self.evidence.recall(genomes))
+        return self.quality.details(genomes, self._known(genomes))
+
+    def _known(self, genomes: Genomes) -> Sequence[Record]:
+        """What the log says of each genome (n, G)."""
+        return [{}] * len(genomes) if self.bench is None else self.bench.recall(genomes)
+
+    def close(self) -> None:
+        """Remove what measuring alone needed; what was measured can still be recalled."""
+        if self.bench is not None:
+            self.bench.close()
 
 
 def check_qualities(config: SearchConfig) -> None:
@@ -105,14 +118,14 @@ def make_rating(run: RunContext, quality: QualityName, *, kept: str = KEPT) -> R
     """
     context = fit_context(run.setup)
     made: Quality
-    evidence: Evidence
+    measures: GenomeBench | None
     if quality.rates == "networks":
-        made, evidence = _of_networks(run, quality, kept)
+        made, measures = _of_networks(run, quality, kept)
     else:
         made = _kept(run.folder, kept, quality, context)
-        evidence = _train_bench(run) if quality.rates == "trainings" else NoEvidence()
+        measures = _train_bench(run) if quality.rates == "trainings" else None
     unseen = made.unseen(context)
-    return Rating(made, evidence, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
+    return Rating(made, measures, (*made.notes, *([unseen_note(made.name, unseen)] if unseen else [])))
 
 
 def _train_bench(run: RunContext) -> TrainBench:
@@ -160,7 +173,7 @@ def _kept(folder: RunFolder, kept: str, quality: QualityName, context: FitContex
     return made
 
 
-def _of_networks(run: RunContext, quality: QualityName, kept: str) -> tuple[Quality, Evidence]:
+def _of_networks(run: RunContext, quality: QualityName, kept: str) -> tuple[Quality, GenomeBench]:
     """A quality of built networks: its parts, and their scores on the reference networks."""
     found = run.folder.read_json(kept)
     parts = quality.fit_parts(fit_context(run.setup), found["members"] if found else {})
