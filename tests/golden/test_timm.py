@@ -11,11 +11,12 @@ from torch import Tensor, nn
 
 from vitnas.arch.build import Network, build
 from vitnas.arch.schema import Architecture
-from vitnas.cost.fvcore import fvcore_macs
 from vitnas.cost.trace import trace
 from vitnas.errors import InvalidData, UnknownName
 from vitnas.export.weights import load_timm_weights
 from vitnas.space.files import load_architecture
+
+from .fvcore_macs import fvcore_macs
 
 timm = pytest.importorskip("timm")
 

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture, Block
-from vitnas.cost.fvcore import fvcore_macs
 from vitnas.cost.peak import peak_activation_bytes
 from vitnas.cost.trace import trace
 from vitnas.errors import InvalidData
 from vitnas.export.weights import load_timm_weights
 from vitnas.space.files import load_architecture, load_space
+
+from .fvcore_macs import fvcore_macs
 
 timm = pytest.importorskip("timm")
 
