@@ -15,10 +15,10 @@ import torch
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
-from vitnas.cost.fvcore import fvcore_macs
 from vitnas.cost.table import CostTable
 from vitnas.hardware.load_device import load_device
 from vitnas.space.files import load_space
+from vitnas.testing.fvcore_macs import fvcore_macs
 
 BATCH = 16384  # what the loop asks for at once
 

@@ -15,8 +15,7 @@ from vitnas.cost.trace import trace
 from vitnas.errors import InvalidData, UnknownName
 from vitnas.export.weights import load_timm_weights
 from vitnas.space.files import load_architecture
-
-from .fvcore_macs import fvcore_macs
+from vitnas.testing.fvcore_macs import fvcore_macs
 
 timm = pytest.importorskip("timm")
 
