@@ -1,7 +1,7 @@
 """Carrying one phone's profile to another by a few measured networks: error on networks not measured there.
 
 AI Hub devices, float networks on the NPU, TFLite; every ordered pair of devices. A roofline is fitted to the
-source's latencies, carried by n random networks of the target, and judged on the target's other networks:
+source's latencies, transferred by n random networks of the target, and judged on the target's other networks:
 
 - unseen: the source's fit has not seen the networks that are judged, nor any of their families, and none of
   them is measured on the target: 5 folds of families. This is the case of a network from a search.
@@ -43,9 +43,9 @@ from vitnas.hardware.transfer.scale_prices import (
     LEAST_NETWORKS,
     METHODS,
     Known,
-    carry,
     leave_one_out_ms,
     method_for,
+    transfer,
 )
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "latency" / "aihub.csv"
@@ -124,7 +124,7 @@ def table_map(latencies: Latencies, draws: int) -> Errors:
 
 
 class Study:
-    """Our profiles, carried.
+    """Our profiles, transferred.
 
     Attributes:
         stated: networks measured -> (leave-one-out error, band as printed, error on unseen networks).
@@ -205,7 +205,7 @@ class Study:
         *,
         own_error: float | None = None,
     ) -> None:
-        """Carry by some of the pool, and note the relative errors on the judged networks."""
+        """Transfer by some of the pool, and note the relative errors on the judged networks."""
         others, others_ms = self._known(coefficients, judged), self._ms(target, judged)
         missed["automatic", 0] += _errors(others.network_ms(), others_ms)
         order = [pool[i] for i in self._rng.permutation(len(pool))]
@@ -215,7 +215,7 @@ class Study:
             for method in METHODS:
                 if n < LEAST_NETWORKS and method != automatic:
                     continue
-                found = _errors(carry(known, true_ms, method).network_ms(others), others_ms)
+                found = _errors(transfer(known, true_ms, method).network_ms(others), others_ms)
                 missed[method, n] += found
                 if method == automatic:
                     missed["automatic", n] += found

@@ -4,7 +4,7 @@ Ours: `evolution` with 32 candidates in flight, as with a quality that builds ne
 is known or infeasible, name, write durable lines, tell. Only the evaluation itself is replaced: workers that
 answer at once, and the quality `capacity`. Optuna: NSGA-II, population 50, the same parameters,
 objectives and constraint; only its ask and tell are timed. On SQLite it is timed in trials 901 to 1,000
-(added to the storage in bulk up to there): later ones would be dearer, so that ratio is a lower bound.
+(added to the storage in bulk up to there): later ones would cost more, so that ratio is a lower bound.
 """
 
 from __future__ import annotations

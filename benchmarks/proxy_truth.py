@@ -27,7 +27,11 @@ from vitnas.report.pages.proxy_page import PLOT, doubts, proxy_page
 from vitnas.report.pages.proxy_results import Results, read_results, take_in
 
 AZ_NAS = "expressivity+trainability+macs"  # three of its four
-DEAR = ("ntk_condition", "length_distortion", "ntk_condition+length_distortion")  # 5 x 16 images of 224 px
+EXPENSIVE = (
+    "ntk_condition",
+    "length_distortion",
+    "ntk_condition+length_distortion",
+)  # 5 x 16 images of 224 px
 DEAR_PX = 64
 BELOW_PARAMS = 0.03  # how far `capacity` may stay behind the number of parameters
 
@@ -63,7 +67,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--truth-folder", type=Path, required=True, help="folder of the tables")
     parser.add_argument("--limit", type=int, help="networks of each table [default: its own]")
     parser.add_argument("--proxy", help="proxies with commas [default: all, and two sums]")
-    parser.add_argument("--dear-limit", type=int, default=20, help="networks for As-ViT's pair; 0: none")
+    parser.add_argument("--expensive-limit", type=int, default=20, help="networks for As-ViT's pair; 0: none")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
@@ -75,22 +79,22 @@ def main() -> None:
     """Run the benchmark."""
     args = common.arguments(__doc__, add_options)
     report = common.Report("proxy_truth", "Scores against published accuracies")
-    names = args.proxy.split(",") if args.proxy else [*plugins.list_plugins("proxy"), AZ_NAS, DEAR[-1]]
+    names = args.proxy.split(",") if args.proxy else [*plugins.list_plugins("proxy"), AZ_NAS, EXPENSIVE[-1]]
     for check in CHECKS:
-        folder, dear_folder = args.runs / check.space, args.runs / f"{check.space}-dear"
+        folder, expensive_folder = args.runs / check.space, args.runs / f"{check.space}-expensive"
         limit = 12 if args.quick else args.limit or check.limit
         document = run_check(
-            check, [n for n in names if n not in DEAR], folder, limit, Draws(args.seed), args
+            check, [n for n in names if n not in EXPENSIVE], folder, limit, Draws(args.seed), args
         )
-        dear = [name for name in names if name in DEAR]
-        if dear and args.dear_limit:
-            fewer = min(args.dear_limit, limit or args.dear_limit)
+        expensive = [name for name in names if name in EXPENSIVE]
+        if expensive and args.expensive_limit:
+            fewer = min(args.expensive_limit, limit or args.expensive_limit)
             draws = Draws(args.seed, resolution_px=DEAR_PX)
-            run_check(check, dear, dear_folder, fewer, draws, args)
+            run_check(check, expensive, expensive_folder, fewer, draws, args)
         add_figures(report, check, document)
         if args.docs:
             (args.docs / "proxies").mkdir(parents=True, exist_ok=True)
-            for run in (folder, dear_folder) if dear and args.dear_limit else (folder,):
+            for run in (folder, expensive_folder) if expensive and args.expensive_limit else (folder,):
                 take_in(run, args.docs / "proxies")
     if args.docs:
         results = read_results(args.docs / "proxies")

@@ -73,7 +73,7 @@ def test_latencies_that_are_far_off_get_a_warning(calibrate: Callable[..., tuple
     code, _, err = calibrate(rows([20.0, 20.0, 20.0]))
     assert code == 0
     assert "the latencies are 20 times above those of iphone12 (median)" in err
-    assert "a nearer device carries better" in err
+    assert "a nearer device transfers better" in err
 
 
 def limits(profile: Profile) -> Profile:

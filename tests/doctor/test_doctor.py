@@ -65,7 +65,7 @@ def test_versions_that_differ_are_named_with_both(cluster, facts):
         ("node 10.0.0.1", f"rich 0.1, here {here['rich']}", False),
         ("node 10.0.0.1", f"timm is missing, here {here['timm'] or 'it is missing'}", False),
     ]
-    assert all(finding.mend for finding in found.findings)
+    assert all(finding.fix for finding in found.findings)
 
 
 def test_a_node_without_vitnas(cluster):
@@ -174,7 +174,7 @@ def test_the_command(cluster, capsys):
     cluster[2].facts, cluster[2].problem = {}, "gone"
     code, out, err = run("--ray", "auto", "--out", "there")
     assert (code, err) == (1, "")
-    assert "mend: node 10.0.0.1: torch 1.0, here" in out and "all is well" not in out
+    assert "fix: node 10.0.0.1: torch 1.0, here" in out and "all is well" not in out
     assert max(map(len, out.splitlines())) <= 80
     code, out, _ = run("--ray", "auto", "--json")
     found = json.loads(out)

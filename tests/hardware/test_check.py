@@ -117,7 +117,7 @@ def test_fit_on_the_command_line_writes_a_profile(tmp_path: Path) -> None:
     assert device.profile.conditions.device == "My phone"
     assert device.profile.rows is not None
     assert device.profile.rows.number == 5
-    assert "do not carry a fit" in answer.output  # five rows of nonsense
+    assert "do not support a fit" in answer.output  # five rows of nonsense
 
 
 @pytest.mark.parametrize(

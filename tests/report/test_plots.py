@@ -43,7 +43,7 @@ def test_there_is_nothing_where_there_is_no_room_or_no_point() -> None:
 def test_few_points_stand_where_they_belong() -> None:
     lines = draw(Scatter(np.array([[1.0, 10.0], [2.0, 20.0]]), "x", "y", height=9))
     rows = [k for k, line in enumerate(lines) if "•" in line]
-    assert rows == [1, 6]  # the better and dearer one is up and to the right
+    assert rows == [1, 6]  # the better and more expensive one is up and to the right
     assert lines[1].index("•") > 70
     assert lines[6].index("•") < 15
 

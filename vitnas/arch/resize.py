@@ -1,4 +1,4 @@
-"""Parameters that depend on the number of tokens, carried to another number."""
+"""Parameters that depend on the number of tokens, resampled to another number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``vitnas doctor``: whether searches can run here and on a cluster, and what to mend."""
+"""``vitnas doctor``: whether searches can run here and on a cluster, and what to fix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vitnas.doctor.folder_check import FolderReport
     from vitnas.workers.node_report import Node
 
-ILL = 1  # something must be mended
+ILL = 1  # something must be fixed
 GIB = 1 << 30
 INDENT = "  "
 SHOWN = ("vitnas", "torch", "numpy", "ray", "optuna")
@@ -29,11 +29,11 @@ SHOWN = ("vitnas", "torch", "numpy", "ray", "optuna")
     o.ROWS_JSON,
 )
 def doctor(ctx: typer.Context, **given: Any) -> None:
-    """Say whether searches can run here and on a cluster, and what to mend.
+    """Say whether searches can run here and on a cluster, and what to fix.
 
     Looks at versions, cores, memory and GPUs, also of every node of a cluster, and at the folder of runs:
     whether it can be written and locked, and whether all nodes share it. Exits with 0 if all is well, 1 if
-    something must be mended, 2 for wrong input. For example: vitnas doctor --ray auto --out /mnt/runs
+    something must be fixed, 2 for wrong input. For example: vitnas doctor --ray auto --out /mnt/runs
     """
     from vitnas.doctor.diagnose import diagnose
 
@@ -62,7 +62,7 @@ def _print(found: Diagnosis) -> None:
     for finding in found.findings:
         _say(finding)
     if found.well:
-        typer.echo("all is well" if not found.findings else "nothing must be mended")
+        typer.echo("all is well" if not found.findings else "nothing must be fixed")
 
 
 def _row(node: Node) -> tuple[str, ...]:
@@ -102,8 +102,8 @@ def _folder(folder: FolderReport) -> str:
 
 
 def _say(finding: Finding) -> None:
-    mark = "mend" if finding.must else "note"
-    text = "; ".join(filter(None, (f"{mark}: {finding.where}: {finding.what}", finding.mend)))
+    mark = "fix" if finding.must else "note"
+    text = "; ".join(filter(None, (f"{mark}: {finding.where}: {finding.what}", finding.fix)))
     _paragraph(in_options(text), indent="")
 
 

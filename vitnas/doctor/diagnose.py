@@ -1,4 +1,4 @@
-"""Whether searches can run here and on a cluster, and what to mend."""
+"""Whether searches can run here and on a cluster, and what to fix."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Finding:
     Attributes:
         where: machine, folder or cluster.
         what: in one sentence.
-        mend: what to do about it; empty where ``what`` says so.
+        fix: what to do about it; empty where ``what`` says so.
         must: whether searches fail, or lose something, without it.
     """
 
     where: str
     what: str
-    mend: str
+    fix: str
     must: bool = True
 
 
@@ -48,7 +48,7 @@ class Diagnosis:
         folder: of runs.
         ray: the address that was asked for; None without a cluster.
         nodes: of the cluster, this machine's among them where it belongs to it.
-        findings: what must be mended first.
+        findings: what must be fixed first.
     """
 
     here: dict[str, Any]
@@ -59,7 +59,7 @@ class Diagnosis:
 
     @property
     def well(self) -> bool:
-        """Whether nothing must be mended."""
+        """Whether nothing must be fixed."""
         return not any(finding.must for finding in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
@@ -120,8 +120,8 @@ def _machine_findings(where: str, facts: dict[str, Any]) -> list[Finding]:
     if facts["gpu_problem"]:
         number = len(facts["gpus"])
         text = f"{number} GPUs, but {facts['gpu_problem']}" if number else facts["gpu_problem"]
-        mend = "install a torch that fits the driver (pytorch.org)" if number else "look at the GPU's driver"
-        found.append(Finding(where, text, mend, must=number > 0))
+        fix = "install a torch that fits the driver (pytorch.org)" if number else "look at the GPU's driver"
+        found.append(Finding(where, text, fix, must=number > 0))
     return found
 
 
@@ -168,13 +168,13 @@ def _sharing(where: str, seen: dict[str, Any], folder: FolderReport) -> list[Fin
     path = folder.path
     if not seen["shared"]:
         text = f"{path} is not this machine's: a search that loses its driver goes on only on this machine"
-        mend = "give `out` a folder on storage that all nodes mount at the same place"
-        return [Finding(where, text, mend)]
+        fix = "give `out` a folder on storage that all nodes mount at the same place"
+        return [Finding(where, text, fix)]
     if not seen["writable"]:
         text = f"{path} cannot be written ({seen['problem']})"
         return [Finding(where, text, "let its user write there: trainings keep their checkpoints in the run")]
     if seen["locked"] is False:
         text = f"the file system's locks in {path} do not reach it"
-        mend = "nothing: two drivers are kept apart by signs of life, which takes up to 45 s"
-        return [Finding(where, text, mend, must=False)]
+        fix = "nothing: two drivers are kept apart by signs of life, which takes up to 45 s"
+        return [Finding(where, text, fix, must=False)]
     return []

@@ -47,8 +47,8 @@ class FolderReport:
     def problems(self) -> list[tuple[str, str, bool]]:
         """What is wrong, what to do about it, and whether it must be done."""
         if not self.writable:
-            mend = "let your user write there, or give another `out`"
-            return [(f"cannot be written: {self.problem}", mend, True)]
+            fix = "let your user write there, or give another `out`"
+            return [(f"cannot be written: {self.problem}", fix, True)]
         found = []
         if not self.lockable:
             found.append((f"cannot be locked: {self.problem}", "give another `out`", True))

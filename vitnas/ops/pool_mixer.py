@@ -54,6 +54,6 @@ class PoolMixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, width, H, W) to the same shape."""
-        x = x + self.drop_path(self.scale1(self.pool(x) - x))  # the residual carries x already
+        x = x + self.drop_path(self.scale1(self.pool(x) - x))  # the residual has x already
         x = x + self.drop_path(self.scale2(self.mlp(x)))
         return x

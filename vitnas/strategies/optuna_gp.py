@@ -6,7 +6,7 @@ from vitnas.strategies._optuna import ConstraintsFunc, Option, OptunaStrategy, s
 
 
 class OptunaGp(OptunaStrategy):
-    """Optuna's Gaussian process; seconds a proposal in large spaces: for tens of dear trials."""
+    """Optuna's Gaussian process; seconds a proposal in large spaces: for tens of expensive trials."""
 
     at_once = Option(4, "proposals of an ask, which do not know of each other; 0: as many as begin", least=0)
     deterministic = Option(False, "whether a network's score is the same each time")

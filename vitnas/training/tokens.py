@@ -20,7 +20,7 @@ class ProgressiveTokens:
 
     A coarser phase gives the stem's first convolution longer steps, and the network what it would have been
     built with for the smaller maps: sides, indices, and positions and attention biases resized. All other
-    parameters stay the same tensors, so weights carry over at each switch. It leaves alone what the caller
+    parameters stay the same tensors, so weights stay at each switch. It leaves alone what the caller
     has changed (a new head, frozen weights, stochastic depth).
 
     Args:

@@ -13,11 +13,11 @@ from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
 if TYPE_CHECKING:
-    from vitnas.hardware.transfer.write_profile import CarriedProfile
+    from vitnas.hardware.transfer.write_profile import TransferredProfile
 
 
 @takes(
-    Option("source", "DEVICE", "The device to carry, or a profile's file.", str, ..., positional=True),
+    Option("source", "DEVICE", "The device to transfer, or a profile's file.", str, ..., positional=True),
     Option(
         "measurements",
         None,
@@ -30,27 +30,27 @@ if TYPE_CHECKING:
     *o.HEADINGS,
 )
 def calibrate(ctx: typer.Context, **given: Any) -> None:
-    """Carry a device to a sister device by a few networks measured there.
+    """Transfer a device to a related device by a few networks measured there.
 
     A row names a network of timm, or in the column 'architecture' a file or a published network of ours.
     3 networks give one factor for all prices; 10 give the base its own; 15 fit all coefficients again, with
     the old ones as prior. The error is found by leaving out one network after the other.
     """
     from vitnas.hardware.published.fit_profile import Headings
-    from vitnas.hardware.transfer.write_profile import carry_profile
+    from vitnas.hardware.transfer.write_profile import transfer_profile
 
     source, rows, name, out = (given.pop(key) for key in ("source", "measurements", "name", "out"))
     with Progress("tracing") as progress:
-        made = carry_profile(source, rows, name, out, Headings(**given), progress)
-    _print_carried(made)
+        made = transfer_profile(source, rows, name, out, Headings(**given), progress)
+    _print_transferred(made)
 
 
-def _print_carried(made: CarriedProfile) -> None:
-    carried, profile, error = made.carried, made.profile, made.profile.error
+def _print_transferred(made: TransferredProfile) -> None:
+    transferred, profile, error = made.transferred, made.profile, made.profile.error
     assert error is not None
     batch = f" (batches of {profile.conditions.batch})" if profile.conditions.batch > 1 else ""
     typer.echo(f"{profile.name}: {profile.source}{batch}")
-    typer.echo(f"base {carried.base_ms:.3g} ms, everything else x {carried.scale:.3g}")
+    typer.echo(f"base {transferred.base_ms:.3g} ms, everything else x {transferred.scale:.3g}")
     typer.echo("\nerror as it was, on the measured networks:")
     print_summary(made.before)
     typer.echo(f"\nexpected error, {error.method}:")
@@ -66,7 +66,7 @@ def _print_carried(made: CarriedProfile) -> None:
     typer.echo(f"\nwrote {made.path}")
 
 
-def _worst(made: CarriedProfile) -> list[tuple[str, ...]]:
+def _worst(made: TransferredProfile) -> list[tuple[str, ...]]:
     """The networks that were missed most, worst first."""
     pairs = list(zip(made.measurements.networks, made.held_out_ms, strict=True))
     pairs.sort(key=lambda pair: -abs(pair[1] / pair[0].row.latency_ms - 1))

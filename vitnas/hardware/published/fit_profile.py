@@ -64,7 +64,7 @@ class FittedProfile:
         mape, macs_only = self.result.error.mape, self.result.macs_only.mape
         if mape > USELESS_MAPE:
             missed = f"families left out are missed by {100 * mape:.0f} % on average"
-            return f"{missed}: these rows do not carry a fit"
+            return f"{missed}: these rows do not support a fit"
         if mape >= macs_only:
             return f"MACs alone miss by {100 * macs_only:.0f} % only: another `hardware` may fit better"
         return ""

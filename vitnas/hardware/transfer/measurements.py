@@ -1,4 +1,4 @@
-"""Measured networks of a CSV, priced on the device that is to be carried to where they were measured."""
+"""Measured networks of a CSV, priced on the device that is to be transferred to where they were measured."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Skipped = tuple[tuple[LatencyRow, str], ...]
 
 @dataclass(frozen=True)
 class MeasuredNetwork:
-    """A network that was measured on the sister device.
+    """A network that was measured on the related device.
 
     Attributes:
         row: of the file; its latency is the median where several rows name the network.
@@ -186,7 +186,7 @@ def _suspicions(path: Path, device: FittedDevice, found: Measurements) -> list[s
     what = f"the latencies are {apart:,.0f} times {side} those of {device.name} (median)"
     if apart > MOST_RATIO:
         raise InvalidData(f"{path}: {what}; latency_ms takes milliseconds: if these are {unit}")
-    warnings = [f"{what}: if they are {unit}; if not, a nearer device carries better"]
+    warnings = [f"{what}: if they are {unit}; if not, a nearer device transfers better"]
     return (warnings if apart > FAR_RATIO else []) + _outliers(found, ratio / middle) + _mixed(device, found)
 
 
@@ -202,7 +202,7 @@ def _outliers(found: Measurements, ratio: NDArray[np.float64]) -> list[str]:
 
 
 def _mixed(device: FittedDevice, found: Measurements) -> list[str]:
-    """A table is carried by what it prices from measured blocks."""
+    """A table is transferred by what it prices from measured blocks."""
     predicted = sum(not network.covered for network in found.networks)
     if device.kind == "fitted" or not predicted:
         return []

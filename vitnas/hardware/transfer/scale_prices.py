@@ -1,4 +1,4 @@
-"""From one device's prices to a sister device's, by some networks that were measured there.
+"""From one device's prices to a related device's, by some networks that were measured there.
 
 How much may change depends on how many networks there are: 3 give one factor for everything; from 10 on the
 base gets a factor of its own; from 15 on all coefficients are fitted again, with the old ones as prior. All
@@ -59,8 +59,8 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Carried:
-    """The sister device's prices.
+class Transferred:
+    """The related device's prices.
 
     Attributes:
         method: one of ``METHODS``.
@@ -83,7 +83,7 @@ class Carried:
 
 
 def method_for(networks: int, *, refittable: bool) -> str:
-    """The richest method that so many networks carry.
+    """The richest method that so many networks transfer.
 
     Raises:
         InvalidData: too few for any.
@@ -94,8 +94,8 @@ def method_for(networks: int, *, refittable: bool) -> str:
     return fitting[-1]
 
 
-def carry(known: Known, true_ms: NDArray[np.float64], method: str, *, ridge: float = RIDGE) -> Carried:
-    """Fit the source's prices to latencies (n,) of the sister device.
+def transfer(known: Known, true_ms: NDArray[np.float64], method: str, *, ridge: float = RIDGE) -> Transferred:
+    """Fit the source's prices to latencies (n,) of the related device.
 
     Args:
         known: the same networks on the source.
@@ -109,7 +109,7 @@ def carry(known: Known, true_ms: NDArray[np.float64], method: str, *, ridge: flo
     log_scale = _location(np.log(true_ms / known.network_ms()))
     if method == SCALE:
         scale = float(np.exp(log_scale))
-        return Carried(SCALE, scale * known.base_ms, scale)
+        return Transferred(SCALE, scale * known.base_ms, scale)
     return _base_and_scale(known, true_ms, log_scale, ridge)
 
 
@@ -124,7 +124,7 @@ def _location(logs: NDArray[np.float64]) -> float:
     return float(found.x[0])
 
 
-def _base_and_scale(known: Known, true_ms: NDArray[np.float64], start: float, ridge: float) -> Carried:
+def _base_and_scale(known: Known, true_ms: NDArray[np.float64], start: float, ridge: float) -> Transferred:
     from scipy.optimize import least_squares
 
     base_ms = max(known.base_ms, LEAST_BASE * float(np.median(known.body_ms)))
@@ -135,15 +135,17 @@ def _base_and_scale(known: Known, true_ms: NDArray[np.float64], start: float, ri
 
     found = least_squares(residuals, [start, start], loss="soft_l1", f_scale=SOFT_L1_SCALE)
     factors = np.exp(found.x)
-    return Carried(BASE_AND_SCALE, float(factors[0]) * base_ms, float(factors[1]))
+    return Transferred(BASE_AND_SCALE, float(factors[0]) * base_ms, float(factors[1]))
 
 
-def _refit(known: Known, prior: Mapping[str, float], true_ms: NDArray[np.float64], ridge: float) -> Carried:
+def _refit(
+    known: Known, prior: Mapping[str, float], true_ms: NDArray[np.float64], ridge: float
+) -> Transferred:
     values = fit_roofline(known.features, true_ms, np.ones(len(true_ms)), ridge=ridge, prior=prior)
     coefficients = dict(zip(COEFFICIENTS, values.tolist(), strict=True))
     base_ms = coefficients[BASE]
     body_ms = Networks(known.features).latency_ms(values) - base_ms
-    return Carried(REFIT, base_ms, float(np.median(body_ms / known.body_ms)), coefficients)
+    return Transferred(REFIT, base_ms, float(np.median(body_ms / known.body_ms)), coefficients)
 
 
 def leave_one_out_ms(known: Known, true_ms: NDArray[np.float64], method: str) -> NDArray[np.float64]:
@@ -152,5 +154,5 @@ def leave_one_out_ms(known: Known, true_ms: NDArray[np.float64], method: str) ->
     out = np.empty(len(true_ms))
     for i in range(len(true_ms)):
         others = np.delete(everyone, i)
-        out[i] = carry(known.rows(others), true_ms[others], method).network_ms(known.rows([i]))[0]
+        out[i] = transfer(known.rows(others), true_ms[others], method).network_ms(known.rows([i]))[0]
     return out

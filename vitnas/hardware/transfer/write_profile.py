@@ -1,4 +1,4 @@
-"""A sister device's profile from a source's, by some networks that were measured there."""
+"""A related device's profile from a source's, by some networks that were measured there."""
 
 from __future__ import annotations
 
@@ -30,22 +30,29 @@ from vitnas.hardware.published.latency_rows import LatencyRow
 from vitnas.hardware.roofline.metrics import ErrorSummary, held_out_error, summarize
 from vitnas.hardware.roofline.roofline import BASE
 from vitnas.hardware.transfer.measurements import Measurements, read_measurements
-from vitnas.hardware.transfer.scale_prices import LEAST_NETWORKS, Carried, carry, leave_one_out_ms, method_for
+from vitnas.hardware.transfer.scale_prices import (
+    LEAST_NETWORKS,
+    Transferred,
+    leave_one_out_ms,
+    method_for,
+    transfer,
+)
 from vitnas.plugins import find_data
 
-CARRIED = "carried from "
+TRANSFERRED = "transferred from "
+BEFORE = "carried from "  # in profiles of 0.1.0
 """How the source of such a profile begins."""
 FEW = 10
 
 
 @dataclass(frozen=True)
-class CarriedProfile:
-    """What `carry_profile` wrote, and from what.
+class TransferredProfile:
+    """What `transfer_profile` wrote, and from what.
 
     Attributes:
         path: of the YAML file.
         profile: as it stands there.
-        carried: the new prices.
+        transferred: the new prices.
         measurements: what they were found from.
         before: error of the source as it is, on the measured networks.
         after: leave-one-out error of the new profile.
@@ -55,7 +62,7 @@ class CarriedProfile:
 
     path: Path
     profile: Profile
-    carried: Carried
+    transferred: Transferred
     measurements: Measurements
     before: ErrorSummary
     after: ErrorSummary
@@ -63,15 +70,15 @@ class CarriedProfile:
     warnings: tuple[str, ...]
 
 
-def carry_profile(
+def transfer_profile(
     source: str,
     measurements_path: str | Path,
     name: str,
     folder: str | Path,
     headings: Headings | None = None,
     progress: Callable[[LatencyRow], None] = lambda row: None,
-) -> CarriedProfile:
-    """Write ``folder/name.yaml``: the source's profile, carried to where the networks were measured.
+) -> TransferredProfile:
+    """Write ``folder/name.yaml``: the source's profile, transferred to where the networks were measured.
 
     Beside it stand the leave-one-out predictions and, of a measured source, a copy of its table. What the
     headings leave open is taken from the rows, or is unstated; only dtype and batch stay the source's.
@@ -93,16 +100,16 @@ def carry_profile(
         raise InvalidData(_too_few(measurements_path, found))
     known, true_ms = found.known(device), found.true_ms
     method = method_for(number, refittable=known.coefficients is not None)
-    carried = carry(known, true_ms, method)
+    transferred = transfer(known, true_ms, method)
     held_out_ms = leave_one_out_ms(known, true_ms, method)
     before = summarize(known.network_ms().tolist(), true_ms.tolist())
     after = summarize(held_out_ms.tolist(), true_ms.tolist())
     profile = replace(
-        _priced_by(device, carried, found, name),
+        _priced_by(device, transferred, found, name),
         name=headings.title or (old.name if old else name),
         description=headings.description
-        or (old.description if old else f"{name}, carried from {device.profile.name}"),
-        source=f"{CARRIED}{device.profile.name} by {number} measured networks of "
+        or (old.description if old else f"{name}, transferred from {device.profile.name}"),
+        source=f"{TRANSFERRED}{device.profile.name} by {number} measured networks of "
         f"{Path(measurements_path).name}, {method}; there: {device.profile.source}",
         conditions=_conditions(headings, old, device.profile.conditions, found.rows),
         rows=_rows(found, Path(measurements_path).name),
@@ -111,13 +118,15 @@ def carry_profile(
     )
     _write(path, profile, source_path, found, held_out_ms)
     warnings = (*found.warnings, *_doubts(device.profile, number, after.mape))
-    return CarriedProfile(path, read_profile(path), carried, found, before, after, held_out_ms, warnings)
+    return TransferredProfile(
+        path, read_profile(path), transferred, found, before, after, held_out_ms, warnings
+    )
 
 
 def _source(source: str) -> FittedDevice:
     device = load_device(source)
     if not isinstance(device, FittedDevice):
-        raise InvalidInput(f"{source} holds limits and no latency: there is nothing to carry")
+        raise InvalidInput(f"{source} holds limits and no latency: there is nothing to transfer")
     return device
 
 
@@ -126,9 +135,9 @@ def _old(path: Path, source_path: Path) -> Profile | None:
     if not path.exists():
         return None
     if path.samefile(source_path):
-        raise InvalidInput(f"{path} is what is to be carried; choose another `name`")
+        raise InvalidInput(f"{path} is what is to be transferred; choose another `name`")
     old = read_profile(path)
-    if not old.source.startswith(CARRIED):
+    if not old.source.startswith((TRANSFERRED, BEFORE)):
         raise InvalidInput(f"{path} exists and was not made by calibrating; choose another `name` or `out`")
     return old
 
@@ -144,17 +153,17 @@ def _too_few(path: str | Path, found: Measurements) -> str:
     return f"{problem} (skipped first: line {row.line}: {reason})"
 
 
-def _priced_by(device: FittedDevice, carried: Carried, found: Measurements, name: str) -> Profile:
+def _priced_by(device: FittedDevice, transferred: Transferred, found: Measurements, name: str) -> Profile:
     """The source's profile with the new prices."""
     profile = device.profile
     if profile.table is not None:
         old = profile.calibration or Calibration(0.0, 1.0, 0)
-        new = Calibration(carried.base_ms, carried.scale * old.scale, len(found.networks))
+        new = Calibration(transferred.base_ms, transferred.scale * old.scale, len(found.networks))
         return replace(profile, calibration=new, table=replace(profile.table, file=f"{name}.csv"))
-    if carried.coefficients is not None:
-        return replace(profile, coefficients=carried.coefficients, domain=_wider(profile.domain, found))
-    scaled = {key: carried.scale * value for key, value in profile.coefficients.items()}
-    return replace(profile, coefficients=scaled | {BASE: carried.base_ms})
+    if transferred.coefficients is not None:
+        return replace(profile, coefficients=transferred.coefficients, domain=_wider(profile.domain, found))
+    scaled = {key: transferred.scale * value for key, value in profile.coefficients.items()}
+    return replace(profile, coefficients=scaled | {BASE: transferred.base_ms})
 
 
 def _wider(domain: Domain | None, found: Measurements) -> Domain | None:
@@ -213,7 +222,7 @@ def _doubts(source: Profile, number: int, mape: float) -> list[str]:
             f"networks left out are missed by {100 * mape:.0f} % on average: {source.name} is no relative"
         )
     if source.limits:
-        doubts.append(f"the limits of {source.name} are its own, and are not carried")
+        doubts.append(f"the limits of {source.name} are its own, and are not transferred")
     return doubts
 
 

@@ -24,8 +24,8 @@ HEAD = """# Devices
 <!-- Written by `vitnas profile report`; change the profiles or devices/NAME.notes.md instead. -->
 
 A latency is worth what its origin is worth. `vitnas profile report` writes this page from the profiles, so it
-says what they say. How a device is fitted, measured here or on a phone, checked, or carried to its sister:
-[measuring.md](measuring.md).
+says what they say. How a device is fitted, measured here or on a phone, checked, or transferred to a related
+device: [measuring.md](measuring.md).
 
 Errors are relative (MAPE: mean of |predicted / true - 1|), of networks that the prediction was not made
 from. `MACs only` is `base + rate x MACs`, fitted and left out in the same way: what a profile has to beat.

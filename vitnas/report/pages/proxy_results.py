@@ -67,7 +67,7 @@ class Results:
 def take_in(run: Path, folder: Path) -> list[Path]:
     """Copy the results in a folder of ``vitnas proxies check`` to ``folder/SPACE.LABEL.NUMBER.json``.
 
-    NUMBER is of the networks measured: dear proxies may be checked on fewer, in a run folder of their own.
+    NUMBER is of the networks measured: expensive proxies may be checked on fewer, in a folder of their own.
 
     Raises:
         InvalidInput: there are none.

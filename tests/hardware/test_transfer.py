@@ -29,11 +29,11 @@ from vitnas.hardware.transfer.scale_prices import (
     REFIT,
     SCALE,
     Known,
-    carry,
     leave_one_out_ms,
     method_for,
+    transfer,
 )
-from vitnas.hardware.transfer.write_profile import carry_profile
+from vitnas.hardware.transfer.write_profile import transfer_profile
 from vitnas.space.chain import chain
 from vitnas.space.files import load_architecture
 
@@ -65,10 +65,10 @@ def known(number: int) -> Known:
 
 def test_a_scale_is_recovered_exactly() -> None:
     source = known(3)
-    carried = carry(source, 2.5 * source.network_ms(), SCALE)
-    assert carried.scale == pytest.approx(2.5)
-    assert carried.base_ms == pytest.approx(2.5 * source.base_ms)
-    assert carried.network_ms(source) == pytest.approx(2.5 * source.network_ms())
+    transferred = transfer(source, 2.5 * source.network_ms(), SCALE)
+    assert transferred.scale == pytest.approx(2.5)
+    assert transferred.base_ms == pytest.approx(2.5 * source.base_ms)
+    assert transferred.network_ms(source) == pytest.approx(2.5 * source.network_ms())
 
 
 @pytest.mark.parametrize("base_factor", [0.2, 5.0])
@@ -76,33 +76,33 @@ def test_base_and_scale_are_recovered(base_factor: float) -> None:
     source = known(12)
     source = Known(float(np.median(source.body_ms)), source.body_ms)  # a base that shows
     truth = base_factor * source.base_ms + 1.5 * source.body_ms
-    exact = carry(source, truth, BASE_AND_SCALE, ridge=1e-4)
+    exact = transfer(source, truth, BASE_AND_SCALE, ridge=1e-4)
     assert exact.base_ms == pytest.approx(base_factor * source.base_ms, rel=1e-3)
     assert exact.scale == pytest.approx(1.5, rel=1e-3)
-    pulled = carry(source, truth, BASE_AND_SCALE)
+    pulled = transfer(source, truth, BASE_AND_SCALE)
     assert np.abs(pulled.network_ms(source) / truth - 1).mean() < 0.05
-    assert np.abs(carry(source, truth, SCALE).network_ms(source) / truth - 1).mean() > 0.2
+    assert np.abs(transfer(source, truth, SCALE).network_ms(source) / truth - 1).mean() > 0.2
 
 
 def test_a_base_grows_where_the_source_has_none() -> None:
     source = Known(0.0, known(12).body_ms)
     truth = 0.5 * np.median(source.body_ms) + source.body_ms
-    carried = carry(source, truth, BASE_AND_SCALE, ridge=1e-4)
-    assert carried.base_ms == pytest.approx(0.5 * np.median(source.body_ms), rel=1e-2)
+    transferred = transfer(source, truth, BASE_AND_SCALE, ridge=1e-4)
+    assert transferred.base_ms == pytest.approx(0.5 * np.median(source.body_ms), rel=1e-2)
 
 
 def test_a_refit_beats_a_scale_where_the_rates_differ() -> None:
     source = known(60)
-    sister = {name: value * (4 if "mb" in name else 1) for name, value in PRIOR.items()}
-    truth = price(source.features, sister)
+    related = {name: value * (4 if "mb" in name else 1) for name, value in PRIOR.items()}
+    truth = price(source.features, related)
     measured, others = source.rows(np.arange(30)), source.rows(np.arange(30, 60))
     error = {
-        method: np.abs(carry(measured, truth[:30], method).network_ms(others) / truth[30:] - 1).mean()
+        method: np.abs(transfer(measured, truth[:30], method).network_ms(others) / truth[30:] - 1).mean()
         for method in METHODS
     }
     assert error[REFIT] < 0.6 * error[SCALE]
     assert error[REFIT] < 0.6 * error[BASE_AND_SCALE]
-    refit = carry(measured, truth[:30], REFIT)
+    refit = transfer(measured, truth[:30], REFIT)
     assert refit.coefficients is not None
     assert {name for name, value in refit.coefficients.items() if value == 0} == {
         name for name, value in PRIOR.items() if value == 0
@@ -111,7 +111,7 @@ def test_a_refit_beats_a_scale_where_the_rates_differ() -> None:
 
 def test_a_refit_of_a_mere_scale_is_that_scale() -> None:
     source = known(20)
-    refit = carry(source, 3 * source.network_ms(), REFIT)
+    refit = transfer(source, 3 * source.network_ms(), REFIT)
     assert refit.scale == pytest.approx(3)
     assert refit.coefficients == pytest.approx({name: 3 * value for name, value in PRIOR.items()})
 
@@ -121,7 +121,7 @@ def test_one_bad_row_pulls_little(method: str, number: int) -> None:
     source = known(number)
     truth = 2 * source.network_ms()
     truth[0] *= 20
-    error = np.abs(carry(source, truth, method).network_ms(source) / (2 * source.network_ms()) - 1)
+    error = np.abs(transfer(source, truth, method).network_ms(source) / (2 * source.network_ms()) - 1)
     assert error[1:].mean() < 0.1
 
 
@@ -159,15 +159,15 @@ def measured_twice_as_slow(folder: Path, noise: float = 1.0) -> Path:
 def test_a_fitted_profile_is_carried(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     path = measured_twice_as_slow(tmp_path, noise=1.05)
-    made = carry_profile("iphone12", path, "mine", tmp_path / "out", Headings(runtime="Core ML"))
+    made = transfer_profile("iphone12", path, "mine", tmp_path / "out", Headings(runtime="Core ML"))
     old, new = load_device("iphone12").profile, load_device(str(tmp_path / "out" / "mine.yaml")).profile
     ratio = {name: new.coefficients[name] / value for name, value in old.coefficients.items() if value}
-    assert list(ratio.values()) == pytest.approx([made.carried.scale] * len(ratio), rel=1e-3)
-    assert made.carried.scale == pytest.approx(2, rel=0.06)
+    assert list(ratio.values()) == pytest.approx([made.transferred.scale] * len(ratio), rel=1e-3)
+    assert made.transferred.scale == pytest.approx(2, rel=0.06)
     assert (new.kind, new.name, new.conditions.device) == ("fitted", "mine", "My phone")
     assert (new.conditions.runtime, new.conditions.os) == ("Core ML", "unstated")
     assert new.source.startswith(
-        "carried from iphone12-coreml-ios16-fit-v1 by 5 measured networks of my.csv, scale"
+        "transferred from iphone12-coreml-ios16-fit-v1 by 5 measured networks of my.csv, scale"
     )
     assert made.before.mape == pytest.approx(0.5, abs=0.03)
     assert 0.03 < made.after.mape < 0.12
@@ -185,14 +185,14 @@ def test_a_fitted_profile_is_carried(tmp_path: Path) -> None:
 def test_carried_again_it_keeps_its_headings_and_nothing_else_is_overwritten(tmp_path: Path) -> None:
     pytest.importorskip("timm")
     path = measured_twice_as_slow(tmp_path)
-    carry_profile("iphone12", path, "mine", tmp_path, Headings(title="mine-v1", os="17"))
-    again = carry_profile("iphone12", path, "mine", tmp_path)
+    transfer_profile("iphone12", path, "mine", tmp_path, Headings(title="mine-v1", os="17"))
+    again = transfer_profile("iphone12", path, "mine", tmp_path)
     assert (again.profile.name, again.profile.conditions.os) == ("mine-v1", "17")
-    with pytest.raises(InvalidInput, match="is what is to be carried"):
-        carry_profile(str(tmp_path / "mine.yaml"), path, "mine", tmp_path)
+    with pytest.raises(InvalidInput, match="is what is to be transferred"):
+        transfer_profile(str(tmp_path / "mine.yaml"), path, "mine", tmp_path)
     save_profile(load_device("iphone12").profile, tmp_path / "other.yaml")
     with pytest.raises(InvalidInput, match="was not made by calibrating"):
-        carry_profile("iphone12", path, "other", tmp_path)
+        transfer_profile("iphone12", path, "other", tmp_path)
 
 
 @pytest.fixture
@@ -221,23 +221,23 @@ def table_device(tmp_path: Path) -> Path:
 def test_a_table_is_carried_with_its_blocks(table_device: Path, tmp_path: Path) -> None:
     depth = {name: len(chain(load_architecture(f"efficientformer:{name}"))) for name in ("s0", "s1", "s2")}
     lines = [f",,{3 * (2 + blocks)},efficientformer:{name}," for name, blocks in depth.items()]
-    made = carry_profile(str(table_device), write(tmp_path, lines), "sister", tmp_path / "out")
+    made = transfer_profile(str(table_device), write(tmp_path, lines), "related", tmp_path / "out")
     assert made.before.mape == pytest.approx(2 / 3)
     assert made.warnings == (
         "an error from 3 networks is rough; with 10 the base gets a factor of its own as well",
     )
-    sister = load_device(str(made.path))
-    assert sister.kind == "measured"
-    assert sister.base_ms() == pytest.approx(6)
+    related = load_device(str(made.path))
+    assert related.kind == "measured"
+    assert related.base_ms() == pytest.approx(6)
     block = chain(load_architecture("efficientformer:s0"))[3]
-    assert sister.covers(block)
-    assert sister.block_ms(block, trace_block(block)[0].kernels) == pytest.approx(3)
+    assert related.covers(block)
+    assert related.block_ms(block, trace_block(block)[0].kernels) == pytest.approx(3)
 
 
 def test_networks_beside_the_table_are_pointed_out(table_device: Path, tmp_path: Path) -> None:
     pytest.importorskip("timm")
     lines = [",,30,efficientformer:s0,", ",,40,efficientformer:s1,", "resnet18,224,9,,"]
-    made = carry_profile(str(table_device), write(tmp_path, lines), "sister", tmp_path)
+    made = transfer_profile(str(table_device), write(tmp_path, lines), "related", tmp_path)
     assert any("1 of 3 networks are not all in the table of laptop" in warning for warning in made.warnings)
 
 
@@ -250,7 +250,7 @@ def test_rows_of_one_network_count_once(tmp_path: Path) -> None:
         "resnet34,224,2,,",
         "repvit_m0_9,224,2,,",
     ]
-    made = carry_profile("iphone12", write(tmp_path, lines), "mine", tmp_path)
+    made = transfer_profile("iphone12", write(tmp_path, lines), "mine", tmp_path)
     assert made.measurements.true_ms.tolist() == [1.2, 2, 2]
     assert "lines 2, 3, 4 are all resnet18 (they differ by a factor of 2.00)" in made.warnings[0]
     assert made.profile.rows is not None
@@ -265,7 +265,7 @@ def test_an_architecture_file_stands_beside_the_csv_and_takes_its_resolution_fro
     (tmp_path / "nets").mkdir()
     save_architecture(architecture, tmp_path / "nets" / "s0.yaml")
     lines = [",,1,nets/s0.yaml,", ",256,1.5,nets/s0.yaml,", ",224,1,efficientformer:s1,"]
-    made = carry_profile("iphone12", write(tmp_path, lines), "mine", tmp_path)
+    made = transfer_profile("iphone12", write(tmp_path, lines), "mine", tmp_path)
     same, larger, _ = made.measurements.networks
     whole = network_trace("efficientformerv2_s0", 224)
     assert same.body_ms == pytest.approx(load_device("iphone12").kernels_ms(whole.kernels), rel=0.02)
