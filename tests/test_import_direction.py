@@ -73,7 +73,7 @@ MAY_IMPORT = {
 ONLY_IN = {
     "optuna": {"strategies", "study"},
     "sqlalchemy": {"study"},
-    "fvcore": {"cost"},
+    "fvcore": {"testing"},
     "scipy": {"hardware", "quality", "check"},
     "timm": {"hardware", "export"},
     "onnx": {"export", "hardware"},

@@ -12,6 +12,7 @@ VitnasError
 │   ├── InvalidProfile             a hardware profile
 │   └── InvalidData                a CSV or weights file
 ├── PluginError                    a plug-in that raises, cannot be imported or breaks its kind's contract
+├── StaleCosts                     costs that are not those of the network that is built
 ├── NothingFeasible                no architecture of the space meets the budgets
 ├── MissingExtra (ImportError)     an optional dependency; names the extra to install
 ├── ClusterError                   workers that cannot be used: processes, or a Ray cluster
@@ -71,6 +72,10 @@ class PluginError(VitnasError):
     def at(self, place: str) -> PluginError:
         """The same error with the place in a network in front of it, to be raised from its cause."""
         return PluginError(f"{place}: {self}")
+
+
+class StaleCosts(VitnasError):
+    """Costs, kept or stated in a file, are not those of the network that is built."""
 
 
 class NothingFeasible(VitnasError):

@@ -91,6 +91,7 @@ def ask_labels(
     Raises:
         RunError: no run is there, or ``out`` holds such a table already.
         NothingFeasible: every candidate has a label.
+        StaleCosts: the costs of a network are not those that it has when it is built.
     """
     if count < 1:
         raise InvalidInput(f"-n: expected at least 1, got {count}")
@@ -143,6 +144,7 @@ def _front(folder: RunFolder, setup: Setup) -> Genomes:
 
 
 def _write(setup: Setup, place: Path, label: str, genomes: Genomes, run: str) -> tuple[str, ...]:
+    setup.table.require_traced(genomes)
     place.mkdir(parents=True, exist_ok=True)
     params = setup.table.price(genomes)["params"]
     text = io.StringIO()

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vitnas.cost.fvcore import fvcore_activations, fvcore_macs
 from vitnas.cost.trace import KernelKind, Trace, trace
+from vitnas.testing.fvcore_macs import fvcore_activations, fvcore_macs
 
 TIMM_MODELS = [
     ("efficientformerv2_s0", 224),

@@ -16,7 +16,7 @@ from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar, takes_drop_path
 from vitnas.arch.schema import Architecture, Block
 from vitnas.arch.schema import Stage as StagePlan
-from vitnas.errors import InvalidArchitecture, PluginError
+from vitnas.errors import InvalidArchitecture, PluginError, StaleCosts
 
 ArgItems = tuple[tuple[str, Scalar], ...]
 
@@ -144,6 +144,7 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
     Raises:
         InvalidArchitecture: an operator cannot be built; the message names the block.
         PluginError: the same for an operator whose code raises.
+        StaleCosts: the file of the architecture, unchanged, says another number of parameters.
     """
     a = architecture
     stem, features = _build("stem", a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
@@ -155,8 +156,26 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
         stages.append(stage)
     head, _ = _build("head", a.head, features, a.classes, is_head=True)
     network = Network(stem, stages, head)
+    _check_stated(a, network)
     network.apply(_init_linear)
     return network
+
+
+def _check_stated(architecture: Architecture, network: Network) -> None:
+    """Compare the parameters that a file says of the network that it was written for.
+
+    Raises:
+        StaleCosts: they are not those of the network.
+    """
+    metrics, origin = (architecture.metadata.get(name) for name in ("metrics", "provenance"))
+    if not (isinstance(metrics, Mapping) and isinstance(origin, Mapping)):
+        return
+    stated, params = metrics.get("params"), sum(p.numel() for p in network.parameters())
+    if stated not in (None, params) and origin.get("id") == architecture.id:
+        raise StaleCosts(
+            f"{architecture.name}: its file says {stated} params, the network has {params:,}: the code of an "
+            "operator has changed since it was found; search again, or remove 'metrics' from the file"
+        )
 
 
 def _init_linear(module: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -33,27 +34,41 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vitnas"
 
 
-def path_of(space: Space, figures: Figures) -> Path:
-    """Where the table of a space and its figures is kept.
+def path_of(space: Space, figures: Figures) -> Path | None:
+    """Where the table of a space and its figures is kept; None where what it depends on cannot be known.
 
-    The name hashes the space's structure, the source of its operators, of the tracer and of the devices'
-    pricing, what their prices depend on, their order, the counts and the version of torch.
+    The name hashes the space's structure, all code that its operators depend on, the source of the tracer and
+    of the devices' pricing, what their prices depend on, their order, the counts and the version of torch.
     """
-    devices = figures.timed
-    digest = hashlib.sha256(f"{FORMAT} {space.hash} torch {version('torch')} {figures.counts}".encode())
-    for path in sorted(_sources(space, priced=bool(devices))):
+    devices, code = figures.timed, code_of(space)
+    if code is None:
+        return None
+    versions = f"torch {version('torch')} python {sys.version_info[:2]}"
+    digest = hashlib.sha256(f"{FORMAT} {space.hash} {versions} {figures.counts} {code}".encode())
+    for path in sorted(_sources(priced=bool(devices))):
         digest.update(path.read_bytes())
     digest.update(json.dumps([device.fingerprint for device in devices]).encode())
     name = "+".join(device.name for device in devices)[:LONGEST_NAME] or "no-device"
     return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
 
 
-def _sources(space: Space, *, priced: bool) -> set[Path]:
+def _sources(*, priced: bool) -> set[Path]:
     package = Path(__file__).parents[1]
     rooms = ("cost", "arch", "space", "ops", *(["hardware"] if priced else []))
-    found = {path for room in rooms for path in package.joinpath(room).rglob("*.py")}
-    plugged = {plugins.plugin_file("operator", op) for op in _operators(space)}
-    return found | {package / "figures.py"} | {path for path in plugged if path}
+    return {path for room in rooms for path in package.joinpath(room).rglob("*.py")} | {
+        package / "figures.py"
+    }
+
+
+def code_of(space: Space) -> str | None:
+    """A digest of the operators of a space that are not ours; None where it cannot be known."""
+    hashes = {op: plugins.code_hash("operator", op) for op in foreign_operators(space)}
+    return None if None in hashes.values() else json.dumps(hashes)
+
+
+def foreign_operators(space: Space) -> list[str]:
+    """The operators of a space that are not ours."""
+    return [op for op in sorted(_operators(space)) if not plugins.is_shipped("operator", op)]
 
 
 def _operators(space: Space) -> set[str]:
@@ -70,8 +85,10 @@ def _operators(space: Space) -> set[str]:
     return names
 
 
-def load(path: Path) -> list[Column] | None:
+def load(path: Path | None) -> list[Column] | None:
     """The columns of a kept table; None if there is none or it cannot be read."""
+    if path is None:
+        return None
     try:
         with np.load(path, allow_pickle=False) as kept:
             sizes, genes, shapes, values = kept["sizes"], kept["genes"], kept["shapes"], kept["values"]
@@ -87,8 +104,10 @@ def load(path: Path) -> list[Column] | None:
     return columns
 
 
-def save(path: Path, columns: list[Column]) -> None:
+def save(path: Path | None, columns: list[Column]) -> None:
     """Keep a table; a cache that cannot be written is no error."""
+    if path is None:
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_suffix(f".{os.getpid()}.tmp.npz")
@@ -102,3 +121,10 @@ def save(path: Path, columns: list[Column]) -> None:
         scratch.replace(path)
     except OSError:
         return
+
+
+def drop(path: Path | None) -> None:
+    """Forget a kept table."""
+    with contextlib.suppress(OSError):
+        if path is not None:
+            path.unlink(missing_ok=True)

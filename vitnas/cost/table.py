@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 from vitnas.cost import cache
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
-from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
-from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError
+from vitnas.cost.pricer import BlockPricer, NetworkPricer, Plain, plain_rows
+from vitnas.cost.verify import require_equal
+from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError, StaleCosts
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.slots import Slot, list_slots
 from vitnas.space.space import Space
+
+PROBES = 2  # networks that a kept table is compared with before it is used
 
 Devices = Device | Sequence[Device] | None
 Progress = Callable[[int], None] | None
@@ -88,6 +91,31 @@ class CostTable:
         """Costs of one genome (G,) as plain numbers."""
         return self.price(genome[None]).row(0)
 
+    def require_traced(self, genomes: Genomes) -> None:
+        """Build and trace networks (n, G), each distinct block once, and compare what the table says of them.
+
+        Raises:
+            StaleCosts: a figure differs; the kept table is dropped.
+        """
+        costs, pricer = self.price(genomes), NetworkPricer(Figures())
+        try:
+            for k, genome in enumerate(genomes):
+                architecture = self.space.decode(genome)
+                require_equal(architecture, costs.row(k), pricer.price(architecture))
+        except StaleCosts:
+            cache.drop(cache.path_of(self.space, self.figures))
+            raise
+
+    def _is_current(self) -> bool:
+        """Whether a kept table agrees with some networks; those of our own operators always do."""
+        if not cache.foreign_operators(self.space):
+            return True
+        try:
+            self.require_traced(self.space.sample(PROBES, np.random.default_rng(0)))
+        except StaleCosts:
+            return False
+        return True
+
     def coverage(self, genomes: Genomes) -> dict[str, NDArray[np.float64]]:
         """Device -> share (n,) of each genome's time that is measured, not predicted.
 
@@ -137,8 +165,8 @@ class CostTable:
         figures = figures_of(devices, batch)
         path = cache.path_of(space, figures)
         columns = cache.load(path)
-        if columns is not None:
-            return cls(space, figures, columns)
+        if columns is not None and (kept := cls(space, figures, columns))._is_current():
+            return kept
         table = cls.build(space, devices, progress, batch=batch)
         cache.save(path, table.columns)
         return table

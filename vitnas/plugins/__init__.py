@@ -24,6 +24,7 @@ from vitnas.plugins.places import (
     plugin_file,
     shown,
 )
+from vitnas.plugins.sources import code_hash, is_shipped
 
 __all__ = [
     "DATA",
@@ -33,10 +34,12 @@ __all__ = [
     "adopt",
     "blaming",
     "camel_case",
+    "code_hash",
     "data_folders",
     "defect",
     "find_data",
     "first_kind",
+    "is_shipped",
     "list_data",
     "list_plugins",
     "load_class",

@@ -27,7 +27,11 @@ from vitnas.store.evaluation import Evaluation
 
 
 def finish(run: ActiveRun, state: str) -> SearchResult:
-    """Check and write the front of the search or its last rung; after an interruption without checks."""
+    """Check and write the front of the search or its last rung; after an interruption no first passes.
+
+    Raises:
+        StaleCosts: the costs of a network are not those that it has when it is built.
+    """
     setup, listener = run.setup, run.context.listener
     archive = run.funnel.last.archive
     chosen = run.stage.choice()[: state != "interrupted"]
@@ -35,6 +39,7 @@ def finish(run: ActiveRun, state: str) -> SearchResult:
     published = list(setup.problem.space.references.values())
     known = np.array([r.genome for r in published], np.uint8).reshape(len(published), genomes.shape[1])
     everything = np.concatenate([genomes, known, chosen])
+    setup.table.require_traced(everything)
     records: list[Evaluation] = [{} for _ in everything]
     maker = _MemberMaker(run)
     if state != "interrupted":

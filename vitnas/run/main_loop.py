@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.errors import RunCorrupt
 from vitnas.events import Snapshot
 from vitnas.run.bench_scorer import make_scorer
 from vitnas.run.funnel import Funnel
@@ -191,6 +192,12 @@ class SearchStage:
             return {name[len(prefix) :]: state[name] for name in state if name.startswith(prefix)}
 
         self.loop.restore(part("loop."))
+        archive = self.loop.archive
+        if not self.setup.problem.has_priced(archive.genomes, archive.objectives):
+            raise RunCorrupt(
+                f"{self.folder.path}: its networks do not cost what they did: the code of an operator has "
+                "changed since; restore it, or begin a new run"
+            )
         if self.arm is not None:
             self.arm.restore(part("arm."))
         self.history = [tuple(row) for row in json.loads(str(state["history"]))]

@@ -9,8 +9,9 @@ from typing import Any
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.cost.priced import TABLE_KINDS
-from vitnas.cost.pricer import coverage, trace_architecture
+from vitnas.cost.priced import TABLE_KINDS, Figures
+from vitnas.cost.pricer import NetworkPricer, coverage, trace_architecture
+from vitnas.cost.verify import require_equal
 from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of, describe
 from vitnas.quality.fallback import log_capacity
@@ -104,6 +105,7 @@ def _out_of_domain(setup: Setup, architecture: Architecture) -> list[str]:
 
 
 def _member(setup: Setup, size: int, network: Network) -> dict[str, Any]:
+    require_equal(network.architecture, network.costs, NetworkPricer(Figures()).price(network.architecture))
     found = {
         **_about(setup, network.architecture),
         "name": member_name(setup, size),

@@ -112,6 +112,15 @@ class SearchProblem:
         matrix[~np.isfinite(matrix).all(axis=1)] = np.nan
         return matrix
 
+    def has_priced(self, genomes: Genomes, objectives: NDArray[np.float64]) -> bool:
+        """Whether the costs in objectives (n, M) that were kept are those of genomes (n, G) today."""
+        costs = self.table.price(genomes)
+        return all(
+            np.allclose(costs[cost_of(name)] * self.signs[k], objectives[:, k], rtol=1e-9, atol=0)
+            for k, name in enumerate(self.objectives)
+            if name != QUALITY
+        )
+
     def parts(self, objectives: NDArray[np.float64], members: NDArray[np.float64]) -> NDArray[np.float64]:
         """Objectives (n, M) negated, the quality replaced by its oriented members (n, k): (n, M - 1 + k)."""
         columns = [

@@ -139,7 +139,7 @@ def measure_profile(settings: MeasureSettings, listener: Listener | None = None)
     path = settings.out / f"{settings.name}.yaml"
     log = settings.out / f"{settings.name}.measure.jsonl"
     if path.is_file() and read_profile(path).kind != "measured":
-        raise InvalidInput(f"{path} is a device that was not measured here; choose another --name")
+        raise InvalidInput(f"{path} is a device that was not measured here; choose another `name`")
     if runtime.eager:
         listener.warn(
             f"{settings.runtime} runs networks as Python says; compiled or exported ones rank differently. "
