@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.quality.measure import run_proxies
 from vitnas.quality.proxies.expressivity import Expressivity, spectral_entropy

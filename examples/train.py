@@ -99,7 +99,7 @@ def accuracy(model: nn.Module, batches: Batches, batch: int) -> float:
 
 
 def train(
-    model: nn.Module,
+    model: vitnas.Network,
     tokens: vitnas.ProgressiveTokens,
     splits: dict[str, Split],
     recipe: dict[str, Any],
@@ -107,7 +107,7 @@ def train(
 ) -> None:
     """Up to ``o.steps`` steps; writes weights and a checkpoint after each epoch and at the end."""
     rate = (o.learning_rate or recipe["learning_rate"]) * o.batch / recipe["learning_rate_batch"]
-    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=recipe["weight_decay"])
+    optimizer = torch.optim.AdamW(model.parameter_groups(recipe["weight_decay"]), rate)
     images, val = (Batches(splits[name], o.resolution_px, o.device) for name in ("train", "val"))
     each = max(len(images.labels) // o.batch, 1)
     total, step, checkpoint = o.epochs * each, 0, o.out / "checkpoint.pt"
@@ -128,10 +128,9 @@ def train(
         torch.manual_seed(o.seed + step)
         x, y = images.read(order[k * o.batch : (k + 1) * o.batch], augment=True)
         cosine = 0.5 + 0.5 * math.cos(math.pi * step / total)
-        optimizer.param_groups[0]["lr"] = rate * min((step + 1) / (warmup + 1), cosine)
-        out = model.train()(x)
-        heads = out if isinstance(out, tuple) else (out,)  # the second one would learn from a teacher
-        loss = torch.stack([F.cross_entropy(head, y, label_smoothing=0.1) for head in heads]).mean()
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min((step + 1) / (warmup + 1), cosine)
+        loss = F.cross_entropy(model.train()(x), y, label_smoothing=0.1)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

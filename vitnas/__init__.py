@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from vitnas.api.run_object import Run
     from vitnas.api.start_scale import scale
     from vitnas.api.start_search import search
-    from vitnas.arch.build import Network, build
+    from vitnas.arch.build import build
+    from vitnas.arch.network import Network
     from vitnas.arch.schema import Architecture, save_architecture
     from vitnas.errors import VitnasError
     from vitnas.export.onnx import export_onnx
@@ -91,7 +92,7 @@ _MODULES = {
     "Front": "vitnas.api.front",
     "MeasureSettings": "vitnas.hardware.measure.run",
     "Member": "vitnas.run.result",
-    "Network": "vitnas.arch.build",
+    "Network": "vitnas.arch.network",
     "Price": "vitnas.api.prices",
     "ProgressiveTokens": "vitnas.training.tokens",
     "Run": "vitnas.api.run_object",

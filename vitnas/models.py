@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.space.files import ArchitectureSource, load_architecture
 
 
@@ -16,22 +17,29 @@ def create_model(
     resolution_px: int | None = None,
     in_channels: int | None = None,
     drop_path_rate: float = 0.0,
+    distilled: bool = False,
 ) -> Network:
     """A plain ``nn.Module`` with fresh weights.
 
     Args:
         source: an architecture, its file, a published network such as ``efficientformer:s0``, or a member
             of a front.
-        num_classes: classes, where they differ from the file's.
+        num_classes: classes, where they differ from the file's; 0 gives the features that a classifier
+            would read, (B, C).
         resolution_px: side of the square input image, where it differs from the file's.
         in_channels: input channels, where they differ from the file's.
         drop_path_rate: stochastic depth of the last block.
+        distilled: both heads' logits in training mode, for a teacher, as after `set_distilled_training`;
+            otherwise their mean.
 
     Raises:
         UnknownName: no such file or published network.
-        InvalidArchitecture: the file is wrong, or an operator cannot work at this resolution.
+        InvalidArchitecture: the file is wrong, an operator cannot work at this resolution, or two heads are
+            asked for and there is one.
     """
     architecture = load_architecture(source)
     changes = {"classes": num_classes, "resolution_px": resolution_px, "in_channels": in_channels}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
-    return build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)
+    network = build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)
+    network.set_distilled_training(distilled)
+    return network

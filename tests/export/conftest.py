@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 
 Trained = Callable[[Architecture], Network]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitnas.arch.build import Network
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.errors import MissingExtra, VitnasError
 from vitnas.export import onnx as module

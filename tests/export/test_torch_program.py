@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vitnas.arch.build import Network
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.arch.yaml_io import parse_yaml
 from vitnas.errors import VitnasError

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from vitnas.arch.build import Network
+from vitnas.arch.network import Network
 from vitnas.hardware.kit import write
 from vitnas.hardware.kit.import_results import ImportSettings, import_results
 from vitnas.hardware.kit.manifest import read_manifest

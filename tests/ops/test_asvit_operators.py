@@ -139,7 +139,7 @@ BAD: list[tuple[str, Features, int, Args, str]] = [
     ("window_block", TOKENS, 24, {"heads": 25}, "25 heads for 24 channels"),
     ("window_block", TOKENS, 24, {"expansion": 0.01}, "no hidden channel"),
     ("mlp_classifier", MAP, 7, {}, "needs tokens"),
-    ("mlp_classifier", TOKENS, 0, {}, "classes must be positive"),
+    ("mlp_classifier", TOKENS, -1, {}, "classes must be 0"),
 ]
 
 

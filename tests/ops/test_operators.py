@@ -62,10 +62,11 @@ def test_shape_on_meta_and_on_the_cpu(
 
 
 @pytest.mark.parametrize("inputs", [MAP, TOKENS])
-def test_classifier_returns_the_mean_and_in_training_both(inputs: Features) -> None:
+def test_classifier_returns_the_mean_and_both_on_request(inputs: Features) -> None:
     head = build_op("pooled_classifier", inputs, 10, {"distilled": True})
     x = torch.randn(inputs.shape(3))
-    head.train()
+    assert head.train()(x).shape == (3, 10)
+    head.distilled_training = True
     assert [logits.shape for logits in head(x)] == [(3, 10), (3, 10)]
     head.eval()
     head.head_distilled.requires_grad_(False).weight.zero_()
@@ -235,7 +236,7 @@ BAD: list[tuple[str, Features, int, Args, str]] = [
     ("pooled_classifier", TOKENS, 10, {"norm": "batch"}, "needs a feature map"),
     ("pooled_classifier", Features(48, 7, tokens=True, extra_tokens=1), 10, {}, "class token"),
     ("pooled_classifier", MAP, 10, {"norm": "group"}, "'auto', 'batch' or 'layer'"),
-    ("pooled_classifier", MAP, 0, {}, "classes must be positive"),
+    ("pooled_classifier", MAP, -1, {}, "classes must be 0"),
 ]
 
 

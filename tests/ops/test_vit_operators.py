@@ -154,7 +154,7 @@ BAD: list[tuple[str, Features, int, Args, str]] = [
     ("token_classifier", MAP, 10, {}, "needs tokens"),
     ("token_classifier", PLACES, 10, {"pool": "class"}, "needs a class token"),
     ("token_classifier", TOKENS, 10, {"pool": "max"}, "'auto', 'class' or 'mean'"),
-    ("token_classifier", TOKENS, 0, {}, "classes must be positive"),
+    ("token_classifier", TOKENS, -1, {}, "classes must be 0"),
 ]
 
 

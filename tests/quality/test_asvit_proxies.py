@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.quality.proxies._attention import EarlyAttention
 from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxies.length_distortion import LengthDistortion, forward_derivative

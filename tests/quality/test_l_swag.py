@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from vitnas.arch.build import Network, Stage
+from vitnas.arch.network import Network, Stage
 from vitnas.quality.proxies._passes import loss_of, run_proxies
 from vitnas.quality.proxies.l_swag import LSwag, inverse_deviation
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from vitnas.arch.build import Network, Stage
 from vitnas.arch.features import Features
+from vitnas.arch.network import Network, Stage
 from vitnas.ops.conv_down import ConvDown
 from vitnas.ops.conv_ffn import ConvFfn
 from vitnas.ops.conv_stem import ConvStem

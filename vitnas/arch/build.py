@@ -13,48 +13,13 @@ from torch import Tensor, nn
 
 from vitnas import plugins
 from vitnas.arch.features import Features
+from vitnas.arch.network import Network, Stage
 from vitnas.arch.operators import Scalar, takes_drop_path
 from vitnas.arch.schema import Architecture, Block
 from vitnas.arch.schema import Stage as StagePlan
 from vitnas.errors import InvalidArchitecture, PluginError, StaleCosts
 
 ArgItems = tuple[tuple[str, Scalar], ...]
-
-
-class Stage(nn.Module):
-    """An optional down-sampling, then blocks of one width."""
-
-    def __init__(self, down: nn.Module | None, blocks: list[nn.Module]) -> None:
-        super().__init__()
-        self.down = down if down is not None else nn.Identity()
-        self.blocks = nn.Sequential(*blocks)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Features in, features out."""
-        out: Tensor = self.blocks(self.down(x))
-        return out
-
-
-class Network(nn.Module):
-    """A stem, stages and a head; images (B, C, H, W) in, logits (B, classes) out."""
-
-    def __init__(self, stem: nn.Module, stages: list[Stage], head: nn.Module) -> None:
-        super().__init__()
-        self.stem = stem
-        self.stages = nn.ModuleList(stages)
-        self.head = head
-
-    def forward_features(self, x: Tensor) -> Tensor:
-        """Features of the last stage: (B, C, H, W), or tokens (B, N, C)."""
-        x = self.stem(x)
-        for stage in self.stages:
-            x = stage(x)
-        return x
-
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Logits; a two-headed network returns both heads while it trains, and their mean otherwise."""
-        out: Tensor | tuple[Tensor, Tensor] = self.head(self.forward_features(x))
-        return out
 
 
 def build_op(
@@ -155,7 +120,14 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
         stage, features = _build_stage(f"stages.{index}", plan, features, rates)
         stages.append(stage)
     head, _ = _build("head", a.head, features, a.classes, is_head=True)
-    network = Network(stem, stages, head)
+    network = Network(
+        stem,
+        stages,
+        head,
+        input_shape=(a.in_channels, a.resolution_px, a.resolution_px),
+        num_classes=a.classes,
+        num_features=features.channels,
+    )
     _check_stated(a, network)
     network.apply(_init_linear)
     return network

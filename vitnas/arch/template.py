@@ -88,7 +88,7 @@ class _TemplateParser:
         self._keys(feed, "input", optional=("channels", "resolution_px"))
         channels = self._number(feed.get("channels", 3), "input.channels", 1)
         resolution = self._number(feed.get("resolution_px", 224), "input.resolution_px", 1)
-        classes = self._number(raw.get("classes", 1000), "classes", 1)
+        classes = self._number(raw.get("classes", 1000), "classes", 0)
         stem = self._part(raw["stem"], "stem", ())
         if not isinstance(raw["stages"], list) or not raw["stages"]:
             self.reader.fail("stages", "expected a list with at least one stage")

@@ -29,7 +29,9 @@ def export(
     resolution_px: Annotated[
         int | None, typer.Option("--resolution-px", min=1, help="Side of the input image.")
     ] = None,
-    num_classes: Annotated[int | None, typer.Option(min=1, help="Number of classes.")] = None,
+    num_classes: Annotated[
+        int | None, typer.Option(min=0, help="Number of classes; 0 writes the features.")
+    ] = None,
     weights: Annotated[
         Path | None,
         typer.Option(help="Weights to write (.safetensors, .pth), ours or timm's; fresh ones if left out."),
@@ -51,7 +53,7 @@ def export(
     architecture = dataclasses.replace(
         published,
         resolution_px=resolution_px or published.resolution_px,
-        classes=num_classes or published.classes,
+        classes=published.classes if num_classes is None else num_classes,
     )
     path = out or Path(_file_name(architecture.name) + FORMATS[to].suffix)
     if not path.parent.is_dir():

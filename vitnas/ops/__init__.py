@@ -5,6 +5,8 @@ from __future__ import annotations
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
 from vitnas.ops._bias import OffsetBias
+from vitnas.ops._classifier import Classifier
+from vitnas.ops._indexed import Indexed
 from vitnas.ops._layers import (
     ConvMlp,
     ConvNorm,
@@ -24,10 +26,12 @@ from vitnas.ops._relative import RelativePosition
 from vitnas.ops.attention_mlp import TokenMlp
 
 __all__ = [
+    "Classifier",
     "ConvMlp",
     "ConvNorm",
     "DropPath",
     "Features",
+    "Indexed",
     "InvalidArchitecture",
     "LayerScale",
     "OffsetBias",

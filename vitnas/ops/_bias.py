@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vitnas.ops._indexed import Indexed
 
-class OffsetBias(nn.Module):
+
+class OffsetBias(Indexed):
     """A table of one bias for each head and offset (abs dy, abs dx), spread over all query and key pairs.
 
-    The head axis comes first, so that a leading slice of the table is whole heads. The index is a buffer
-    outside the state dict: it follows from the sizes, and a checkpoint of another resolution must not bring
-    its own.
+    The head axis comes first, so that a leading slice of the table is whole heads.
 
     Args:
         heads: number of heads.
@@ -19,15 +19,13 @@ class OffsetBias(nn.Module):
         query_stride: queries sit at every ``query_stride``-th row and column of the key map.
     """
 
-    index: Tensor
-
     def __init__(self, heads: int, side_px: int, *, query_stride: int = 1) -> None:
         super().__init__()
         self.side_px, self.query_stride = side_px, query_stride
         self.table = nn.Parameter(torch.zeros(heads, side_px**2))
-        self.register_buffer("index", self._offsets(self.table.device), persistent=False)
+        self.add_index()
 
-    def _offsets(self, device: torch.device) -> Tensor:
+    def offsets(self, device: torch.device) -> Tensor:
         """Place in the table for each query and key: (queries, keys), int64."""
         keys = torch.arange(self.side_px, device=device)
         queries = torch.arange(0, self.side_px, self.query_stride, device=device)
@@ -35,10 +33,13 @@ class OffsetBias(nn.Module):
         rows, columns = offset[:, None, :, None], offset[None, :, None, :]  # (qy, qx, ky, kx) by broadcasting
         return (rows * self.side_px + columns).reshape(len(queries) ** 2, len(keys) ** 2)
 
+    def no_weight_decay(self) -> set[str]:
+        """Its parameters that should not decay."""
+        return {"table"}
+
     def reset_parameters(self) -> None:
-        """Zero the table and compute the index anew (needed after ``to_empty``)."""
+        """Zero the table."""
         nn.init.zeros_(self.table)
-        self.index = self._offsets(self.table.device)
 
     def forward(self) -> Tensor:
         """Bias of every pair: (heads, queries, keys)."""

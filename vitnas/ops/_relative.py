@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from vitnas.ops._indexed import Indexed
+
 MAX_OFFSET = 14  # rows or columns; pairs further apart share the outermost vectors
 
 
-class RelativePosition(nn.Module):
+class RelativePosition(Indexed):
     """One vector for each row offset and one for each column offset; a pair of tokens has the sum of its two.
 
     Offset d from query to key stands at ``d + MAX_OFFSET + 1`` of a table, d clipped to +-MAX_OFFSET; place 0
-    is for every pair with a class token. All heads share the tables. The index is a buffer outside the state
-    dict: it follows from the side, so one state fits every resolution.
+    is for every pair with a class token. All heads share the tables. One state fits every resolution.
 
     Args:
         side_px: side of the map whose places the tokens are, in row-major order after the extra ones.
@@ -21,26 +22,27 @@ class RelativePosition(nn.Module):
         extra_tokens: tokens without a place.
     """
 
-    index: Tensor
-
     def __init__(self, side_px: int, head_dim: int, *, extra_tokens: int = 0) -> None:
         super().__init__()
         self.side_px, self.extra_tokens = side_px, extra_tokens
         self.rows = nn.Parameter(torch.empty(2 * MAX_OFFSET + 2, head_dim))
         self.columns = nn.Parameter(torch.empty(2 * MAX_OFFSET + 2, head_dim))
-        self.register_buffer("index", self._offsets(self.rows.device), persistent=False)
+        self.add_index()
         self.reset_parameters()
 
-    def _offsets(self, device: torch.device) -> Tensor:
+    def offsets(self, device: torch.device) -> Tensor:
         """Place in a table for each coordinate of query and key: (side_px, side_px), int64."""
         places = torch.arange(self.side_px, device=device)
         return (places - places[:, None]).clamp(-MAX_OFFSET, MAX_OFFSET) + MAX_OFFSET + 1
 
+    def no_weight_decay(self) -> set[str]:
+        """Its parameters that should not decay."""
+        return {"rows", "columns"}
+
     def reset_parameters(self) -> None:
-        """Draw the tables as AutoFormer does, truncated normal 0.02, and compute the index anew."""
+        """Draw the tables as AutoFormer does, truncated normal 0.02."""
         nn.init.trunc_normal_(self.rows, std=0.02)
         nn.init.trunc_normal_(self.columns, std=0.02)
-        self.index = self._offsets(self.rows.device)
 
     def scores(self, query: Tensor) -> Tensor:
         """Product of each query with the vector of each of its pairs.

@@ -40,6 +40,10 @@ class PatchEmbed(nn.Module):
         self.positions = nn.Parameter(torch.empty(1, tokens, width))
         self.reset_parameters()
 
+    def no_weight_decay(self) -> set[str]:
+        """Its parameters that should not decay."""
+        return {"positions", "class_token"}
+
     def reset_parameters(self) -> None:
         """Draw class token and positions anew, as DeiT does: truncated normal 0.02."""
         nn.init.trunc_normal_(self.positions, std=0.02)

@@ -8,22 +8,22 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_positive
+from vitnas.ops._classifier import Classifier
 
 
-class PooledClassifier(nn.Module):
+class PooledClassifier(Classifier):
     """The head of EfficientFormer: LayerNorm for tokens (v1) or BN for maps (V2), then the mean.
 
     Args:
         inputs: a feature map, or tokens without class token.
-        width: number of classes.
-        distilled: a second classifier that learns from a teacher (DeiT, arXiv 2012.12877). In training both
-            outputs are returned as (classes, teacher), in evaluation their mean.
+        width: number of classes; 0 gives the features that a classifier would read.
+        distilled: a second classifier that can learn from a teacher (DeiT, arXiv 2012.12877). The mean of
+            both is returned, or both as (classes, teacher) while ``distilled_training`` is on.
         norm: "layer" flattens a map to tokens first; "batch" needs a map; "auto" is "batch" for maps and
             "layer" for tokens. (A v1 network without attention takes "layer", as its authors' code does.)
 
     Raises:
-        InvalidArchitecture: batch norm of tokens, a class token, or no class.
+        InvalidArchitecture: batch norm of tokens, or a class token.
     """
 
     roles = {"distilled": "switch", "norm": "switch"}
@@ -37,7 +37,6 @@ class PooledClassifier(nn.Module):
         norm: Literal["auto", "batch", "layer"] = "auto",
     ) -> None:
         super().__init__()
-        require_positive("pooled_classifier", classes=width)
         if norm not in ("auto", "batch", "layer"):
             raise InvalidArchitecture(
                 f"pooled_classifier: norm must be 'auto', 'batch' or 'layer', not {norm!r}"
@@ -50,16 +49,11 @@ class PooledClassifier(nn.Module):
         self.flatten = self.layer_norm and not inputs.tokens
         channels = inputs.channels
         self.norm = nn.LayerNorm(channels) if self.layer_norm else nn.BatchNorm2d(channels)
-        self.head = nn.Linear(channels, width)
-        self.head_distilled = nn.Linear(channels, width) if distilled else None
+        self.add_classifiers("pooled_classifier", channels, width, distilled=distilled)
 
-    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """Logits (B, classes) of (B, C, H, W) or (B, N, C); two of them if ``distilled`` and training."""
+    def pooled(self, x: Tensor) -> Tensor:
+        """The mean place, (B, C), of (B, C, H, W) or (B, N, C)."""
         if self.flatten:
             x = x.flatten(2).transpose(1, 2)  # (B, C, H, W) -> (B, N, C)
-        x = self.norm(x).mean(dim=1 if self.layer_norm else (2, 3))  # (B, C)
-        logits: Tensor = self.head(x)
-        if self.head_distilled is None:
-            return logits
-        taught: Tensor = self.head_distilled(x)
-        return (logits, taught) if self.training else (logits + taught) / 2
+        mean: Tensor = self.norm(x).mean(dim=1 if self.layer_norm else (2, 3))
+        return mean

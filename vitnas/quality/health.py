@@ -15,7 +15,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, PluginError
 from vitnas.plain import plain
@@ -120,7 +121,7 @@ def _batch(architecture: Architecture, batch: int) -> tuple[Tensor, Tensor]:
     """Images (B, C, H, W) and labels (B,)."""
     side = architecture.resolution_px
     images = torch.randn(batch, architecture.in_channels, side, side)
-    return images, torch.randint(architecture.classes, (batch,))
+    return images, torch.randint(max(architecture.classes, 1), (batch,))
 
 
 def named_blocks(network: Network) -> dict[str, nn.Module]:
@@ -138,7 +139,7 @@ def named_blocks(network: Network) -> dict[str, nn.Module]:
 def _run(network: Network, batch: tuple[Tensor, Tensor], seen: dict[str, _Seen]) -> float:
     """The loss after one forward and backward pass in training mode; fills ``seen`` by block."""
     images, labels = batch
-    network.train()
+    network.train().set_distilled_training(network.distilled)
     handles = [
         block.register_forward_hook(_hook(path, seen)) for path, block in named_blocks(network).items()
     ]

@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.quality.base import Quality
@@ -190,11 +191,18 @@ def build_fitted(
     sized = dataclasses.replace(architecture, resolution_px=wanted_px)
     torch.manual_seed(seed)
     try:
-        return build(sized), sized, []
+        return _built(sized), sized, []
     except InvalidArchitecture:  # only then is another side searched for, without weights
         sized, notes = fitted_resolution(architecture, wanted_px)
     torch.manual_seed(seed)
-    return build(sized), sized, notes
+    return _built(sized), sized, notes
+
+
+def _built(architecture: Architecture) -> Network:
+    """The network; of two heads both answer, as proxies have always seen them."""
+    network = build(architecture)
+    network.set_distilled_training(network.distilled)
+    return network
 
 
 def fitted_resolution(architecture: Architecture, wanted_px: int) -> tuple[Architecture, list[str]]:
@@ -226,7 +234,7 @@ def _score(
 ) -> Outcome:
     """Draw a batch (the same for every architecture of this resolution) and run the proxies on it."""
     generator = torch.Generator().manual_seed(derived_seed(seed, "images and labels"))
-    labels = torch.randint(sized.classes, (batch,), generator=generator)
+    labels = torch.randint(max(sized.classes, 1), (batch,), generator=generator)
     if images is None:
         shape = (batch, sized.in_channels, sized.resolution_px, sized.resolution_px)
         drawn = torch.randn(shape, generator=generator)

@@ -20,7 +20,7 @@ from vitnas.space.files import load_space
 from vitnas.space.space import Space
 
 if TYPE_CHECKING:
-    from vitnas.arch.build import Network
+    from vitnas.arch.network import Network
 
 
 @dataclass(frozen=True, repr=False)

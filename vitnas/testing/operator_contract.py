@@ -123,6 +123,17 @@ class OperatorContract:
             assert parameter.grad is not None, f"'{name}' gets no gradient: it is not used"
             assert torch.isfinite(parameter.grad).all(), f"the gradient of '{name}' is not finite"
 
+    def test_made_on_meta_it_is_right_once_it_is_loaded(self) -> None:
+        """``to_empty`` loses nothing that it computes with; what follows from sizes is an `ops.Indexed`."""
+        inputs, module = self.first()
+        with torch.device("meta"):
+            remade = build_op(self.operator, inputs, self.width, self.arguments).eval()
+        remade = remade.to_empty(device="cpu")
+        remade.load_state_dict(module.state_dict())
+        x = torch.randn(inputs.shape(2))
+        with torch.no_grad():
+            assert torch.equal(remade(x), module(x)), "made on meta and loaded, it gives other values"
+
     def test_a_leading_slice_of_each_parameter_is_a_smaller_operator(self) -> None:
         """A narrower operator has parameters of the same names, none longer on any axis."""
         inputs, wide = self.first()

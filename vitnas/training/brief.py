@@ -15,7 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
@@ -162,8 +162,9 @@ class _Training:
         torch.manual_seed(settings.seed)
         closed = dataclasses.replace(architecture, classes=data.classes)
         model = build(closed, drop_path_rate=used["drop_path_rate"])
+        model.set_distilled_training(model.distilled)  # the second one would learn from a teacher
         self.model = model.to(self.device, memory_format=LAYOUT)  # type: ignore[call-overload]
-        self.optimizer = _optimizer(self.model, self.rate, used["weight_decay"])
+        self.optimizer = torch.optim.AdamW(model.parameter_groups(used["weight_decay"]), lr=self.rate)
         shape = (1, -1, 1, 1)
         self.mean = torch.from_numpy(data.mean).reshape(shape).to(self.device)
         self.spread = torch.from_numpy(data.spread).reshape(shape).to(self.device)
@@ -196,7 +197,7 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * min((step + 1) / (self.warmup + 1), cosine)
         out = self.model(x)
-        heads = out if isinstance(out, tuple) else (out,)  # the second one would learn from a teacher
+        heads = out if isinstance(out, tuple) else (out,)
         loss = torch.stack(
             [F.cross_entropy(head, y, label_smoothing=LABEL_SMOOTHING) for head in heads]
         ).mean()
@@ -243,20 +244,14 @@ class _Training:
             state = torch.load(file, map_location=self.device, weights_only=True)
         except Exception:  # a broken file fails in many ways
             return
-        if isinstance(state, dict):
-            self.model.load_state_dict(state["model"])
+        if not isinstance(state, dict):
+            return
+        try:
             self.optimizer.load_state_dict(state["optimizer"])
-            self.accuracies = list(state["accuracies"])
-
-
-def _optimizer(model: nn.Module, rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """Biases, norms and scales do not decay."""
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=rate)
+        except ValueError:  # an older version's, which let other parameters decay
+            return
+        self.model.load_state_dict(state["model"])
+        self.accuracies = list(state["accuracies"])
 
 
 def _augmented(x: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from vitnas.arch.build import Network, build
+from vitnas.arch.build import build
+from vitnas.arch.network import Network
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, RunCorrupt

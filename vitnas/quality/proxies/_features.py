@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vitnas.arch.build import Stage
+from vitnas.arch.network import Stage
 
 See = Callable[[int, Tensor], None]
 

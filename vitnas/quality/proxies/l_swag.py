@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from vitnas.arch.build import Stage
+from vitnas.arch.network import Stage
 from vitnas.quality.proxies._base import ACTIVATIONS, Gradients, Proxy, weight_layers
 from vitnas.quality.proxies._patterns import distinct, packed
 
