@@ -13,7 +13,10 @@ from vitnas.hardware.kit.results import InvalidResults, one_each, read_results
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,latency_ms\nempty,1,23\n", ":2: 3 cells for 2 columns; decimals take a point"),
+        (
+            "id,latency_ms\nempty,1,23\n",
+            ":2: 3 fields; the header has 2",
+        ),
         ('id,latency_ms\nempty,"1,23"\n', "'1,23' is no number; write decimals with a point: 1.23"),
         (
             "id,latency_ms,iqr_ms\nempty,1,23\nabc,2,50\n",
@@ -25,17 +28,17 @@ from vitnas.hardware.kit.results import InvalidResults, one_each, read_results
         ),
         (
             "id;latency_ms\nempty;1,23\n",
-            ":1: 'id' and 'latency_ms': the columns are missing; the columns must be",
+            ":1: the columns are separated by ';'; separate them by ','",
         ),
         ("id,latency_us\nempty,1\n", "rename 'latency_us' to latency_ms and say `unit` us"),
         ("id,time\nempty,1\n", "'latency_ms': the column is missing; found: id, time"),
-        ("", "are missing; found: nothing"),
+        ("", "is empty; expected a header"),
         ("id,latency_ms\n", "no row holds a time"),
         ("id,latency_ms\nempty,\n\n", "no row holds a time"),
         ("id,latency_ms\nempty,-0.5\n", ":2: latency_ms: -0.5 is no time; it must be above 0"),
         ("id,latency_ms\nempty,0\n", "must be above 0; was it 0,... with a decimal comma?"),
         ("id,latency_ms\nempty,fast\n", "latency_ms: 'fast' is no number; write the number alone"),
-        ("id,latency_ms\nempty,nan\n", "latency_ms: nan is no finite number"),
+        ("id,latency_ms\nempty,nan\n", "latency_ms: 'nan' is no number"),
         ("id,latency_ms\n,0.5\n", ":2: the id is missing"),
         ("id,latency_ms,iqr_ms,runs\nempty,0.5,0.1,0\n", "is too small"),
     ],

@@ -177,7 +177,7 @@ def test_folders_without_results(folder, tmp_path):
     with pytest.raises(InvalidInput, match="name the folders"):
         read_results(tmp_path)
     (folder / "known.csv").write_text(KNOWN + "zico,tiny,top1,120,much,,,\n")
-    with pytest.raises(InvalidData, match=r"known.csv, line 4"):
+    with pytest.raises(InvalidData, match=r"known.csv:4"):
         read_results(folder)
 
 

@@ -90,7 +90,7 @@ def test_changed_labels_are_refused(labels):
         ({"labels": "none.csv"}, "none.csv: cannot be read as a table"),
         ({"labels": "runs"}, "'runs' is neither a table of labels nor a run folder"),
         ({"labels": "few.csv"}, "few.csv: 3 labelled architectures.*at least 10"),
-        ({"labels": "odd.csv"}, "odd.csv, line 2, column 'genome': no genome of 'tiny'"),
+        ({"labels": "odd.csv"}, "odd.csv:2: column 'genome': no genome of 'tiny'"),
     ],
 )
 def test_wrong_labels_are_said_before_anything_is_written(labels, changes, said):

@@ -7,8 +7,9 @@ import os
 from vitnas.api.family import Family
 from vitnas.api.inputs import run as read_run
 from vitnas.api.run_object import Run
-from vitnas.errors import RunError
-from vitnas.store.folder import RunFolder, read_json
+from vitnas.errors import RunCorrupt, RunError
+from vitnas.formats.json_text import read_json
+from vitnas.store.folder import RunFolder
 from vitnas.store.layout import LAYOUTS, layout_of
 
 
@@ -29,7 +30,7 @@ def load_run(path: str | os.PathLike[str]) -> Run | Family:
     """
     folder = RunFolder(read_run("path", path))
     manifest = folder.require() / "manifest.json"
-    command, _ = layout_of(read_json(manifest), manifest)
+    command, _ = layout_of(read_json(manifest, RunCorrupt), manifest)
     if command not in LAYOUTS:
         raise RunError(f"{manifest}: a run of 'vitnas {command}', which a newer vitnas wrote")
     return Family.load(folder.path) if command == "scale" else Run.load(folder.path)

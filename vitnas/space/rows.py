@@ -7,7 +7,6 @@ cell is separated by ``;``. Any other column of numbers is a label.
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,8 @@ from numpy.typing import NDArray
 from vitnas.arch.schema import read_architecture
 from vitnas.arch.values import Gene
 from vitnas.errors import InvalidArchitecture, InvalidData, _unknown_message, unknown
+from vitnas.formats.csv_table import read_csv
+from vitnas.formats.number_text import number_of
 from vitnas.space.activity import Genomes
 from vitnas.space.gene_columns import Columns, GeneColumn
 from vitnas.space.space import Space
@@ -27,6 +28,8 @@ from vitnas.space.space import Space
 GENOME, FILE, ID = "genome", "file", "id"
 # known, and no label: what a row is, where it comes from, and costs that vitnas counts itself
 APART = frozenset({ID, FILE, GENOME, "params_m", "macs_m", "macs_g", "source", "scale", "slice", "group"})
+
+BLANK = ("", "nan")  # a row without a label; NumPy writes the second
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,8 @@ class _Reader:
         self.options = [_options(gene) for gene in space.genes]
 
     def _fail(self, problem: str, line: int | None = None, column: str = "") -> Any:
-        place = (
-            f"{self.path}" + (f", line {line}" if line else "") + (f", column '{column}'" if column else "")
-        )
-        raise InvalidData(f"{place}: {problem}")
+        place = (f":{line}" if line else "") + (f": column '{column}'" if column else "")
+        raise InvalidData(f"{self.path}{place}: {problem}")
 
     def read(self) -> Rows:
         header, lines, cells = self._table()
@@ -104,28 +105,11 @@ class _Reader:
 
     def _table(self) -> tuple[list[str], list[int], list[list[str]]]:
         """Header, line numbers and cells."""
-        lines, cells = [], []
-        try:
-            with open(self.path, newline="", encoding="utf-8-sig") as file:
-                table = csv.reader(file)
-                header = [name.strip() for name in next(table, [])]
-                for row in table:
-                    if any(cell.strip() for cell in row):
-                        lines.append(table.line_num)
-                        cells.append([cell.strip() for cell in row])
-        except (OSError, UnicodeDecodeError, csv.Error) as problem:
-            self._fail(f"cannot be read as a table: {getattr(problem, 'strerror', None) or problem}")
-        if not header:
-            self._fail("is empty; expected a header and a row for each architecture")
-        twice = next((name for name in header if header.count(name) > 1), None)
-        if twice is not None:
-            self._fail(f"stands {header.count(twice)} times in the header", 1, twice)
-        if not cells:
+        table = read_csv(self.path)
+        if not table.rows:
             self._fail("has a header and no rows")
-        for line, row in zip(lines, cells, strict=True):
-            if len(row) != len(header):
-                self._fail(f"{len(row)} fields; the header has {len(header)}", line)
-        return header, lines, cells
+        cells = [[row[name] for name in table.header] for row in table.rows]
+        return list(table.header), [row.line for row in table.rows], cells
 
     def _kept(self, header: list[str], lines: list[int], cells: list[list[str]]) -> tuple[list[int], int]:
         """Rows that are of this space, and how many are not."""
@@ -255,13 +239,11 @@ class _Reader:
                 continue
             numbers = np.full(len(lines), np.nan)
             for row, (text, line) in enumerate(zip(cells[column], lines, strict=True)):
-                number = _number(text) if text else math.nan
+                number = _label(text)
                 if number is None:
                     known = [*self.columns.named, *sorted(apart - {""})]
                     problem = _unknown_message("column", column, known, "")
                     self._fail(f"{problem}; a label would be a number, this is {text!r:.40}", line)
-                elif math.isinf(number):
-                    self._fail(f"{text} is not finite", line, column)
                 else:
                     numbers[row] = number
             if not np.isnan(numbers).all():
@@ -269,9 +251,14 @@ class _Reader:
         return labels
 
 
+def _label(text: str) -> float | None:
+    """The number of a cell; nan where it is blank or says so, None where it is none."""
+    return math.nan if text.lower() in BLANK else _number(text)
+
+
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        return number_of(text)
     except ValueError:
         return None
 

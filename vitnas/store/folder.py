@@ -7,17 +7,17 @@ import json
 import platform
 import shutil
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from vitnas._version import __version__
 from vitnas.errors import RunCorrupt, RunError, go_on
+from vitnas.formats.json_text import read_json
+from vitnas.formats.npz_arrays import read_npz
 from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
 from vitnas.store.layout import LOGS, layout_text, require_layout
 from vitnas.store.lock import RunLock
@@ -178,7 +178,7 @@ class RunFolder:
             RunCorrupt: its manifest cannot be read.
         """
         file = self.require() / "manifest.json"
-        self.manifest = read_json(file)
+        self.manifest = read_json(file, RunCorrupt)
         require_layout(self.manifest, file, self.command)
         return dict(self.manifest.get("config", {}))
 
@@ -204,7 +204,7 @@ class RunFolder:
     def read_json(self, name: str) -> Any | None:
         """A JSON file; None if it is not there yet."""
         file = self.path / name
-        return read_json(file) if file.is_file() else None
+        return read_json(file, RunCorrupt) if file.is_file() else None
 
     def save_state(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Keep the state of a stage."""
@@ -221,12 +221,9 @@ class RunFolder:
         if not file.is_file():
             return None
         try:
-            with np.load(file, allow_pickle=False) as kept:
-                return {name: kept[name] for name in kept.files}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as problem:
-            raise RunCorrupt(
-                f"{file}: {problem}; remove it to begin this stage again from the seed"
-            ) from None
+            return read_npz(file, RunCorrupt)
+        except RunCorrupt as problem:
+            raise RunCorrupt(f"{problem}; remove it to begin this stage again from the seed") from None
 
 
 def _is_result(line: bytes) -> bool:
@@ -236,18 +233,6 @@ def _is_result(line: bytes) -> bool:
     except ValueError:
         return True
     return bool(record.get("scores")) or not {"failure", "failures"} & record.keys()
-
-
-def read_json(file: Path) -> Any:
-    """Read a JSON file of a run.
-
-    Raises:
-        RunCorrupt: it is no JSON.
-    """
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
-        raise RunCorrupt(f"{file}: cannot be read: {problem}") from None
 
 
 def new_folder(root: Path, stem: str) -> Path:

@@ -11,9 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from vitnas.errors import InvalidInput, VitnasError
+from vitnas.errors import InvalidInput, RunCorrupt, VitnasError, describe
+from vitnas.formats.json_text import read_json
 from vitnas.store.claims import Holder, server_time
 from vitnas.store.layout import LAYOUTS, LOGS, layout_of, require_layout
 from vitnas.store.lock import live_holder
@@ -108,8 +107,6 @@ def _info(path: Path, now: Callable[[], float]) -> RunInfo:
         return RunInfo(path, problem=f"manifest.json: {problem.strerror}")
     except VitnasError as problem:
         return RunInfo(path, problem=_without(path, str(problem)))
-    except ValueError as problem:
-        return RunInfo(path, problem=f"manifest.json is no JSON: {problem}")
     problem_text = ""
     try:
         require_layout(manifest, file, command if command in LAYOUTS else "search")
@@ -117,8 +114,10 @@ def _info(path: Path, now: Callable[[], float]) -> RunInfo:
         problem_text = _without(path, str(problem))
     try:
         return _described(path, command, manifest, problem_text, now)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as problem:
-        return RunInfo(path, command, problem=problem_text or f"cannot be read: {problem}")
+    except VitnasError as problem:
+        return RunInfo(path, command, problem=problem_text or _without(path, str(problem)))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as problem:
+        return RunInfo(path, command, problem=problem_text or f"cannot be read: {describe(problem)}")
 
 
 def _described(
@@ -156,7 +155,7 @@ def _result(path: Path, command: str) -> Mapping[str, Any]:
         return {}
     try:
         found = _read(path / "front.json")
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return {}
     return found if isinstance(found, Mapping) else {}
 
@@ -167,7 +166,9 @@ def _best(result: Mapping[str, Any]) -> float | None:
 
 
 def _read(file: Path) -> Any:
-    return orjson.loads(file.read_bytes())
+    if not file.exists():
+        raise FileNotFoundError(file)
+    return read_json(file, RunCorrupt)
 
 
 def count_lines(log: Path, counted_bytes: int = 64 << 20) -> int:

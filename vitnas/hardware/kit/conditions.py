@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from vitnas.errors import InvalidData
+from vitnas.formats.json_text import read_json
 from vitnas.hardware.kit.manifest import Manifest
 from vitnas.hardware.measure.reduce import conditions_today
 from vitnas.hardware.profile.profile_fields import Conditions
@@ -46,8 +46,11 @@ def _beside(results: Path) -> dict[str, Any]:
     path = results.with_name(f"{results.stem}.conditions.json")
     if not path.is_file():
         return {}
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {name: found[name] for name in NAMES if found.get(name)}
-    except (OSError, ValueError, AttributeError) as problem:
-        raise InvalidData(f"{path}: cannot be read: {problem}; delete it and state the conditions") from None
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise InvalidData(f"{path}: holds no conditions by name; delete it and state the conditions")
+    for name in found.keys() & NAMES:
+        if not isinstance(found[name], int if name == "threads" else str):
+            problem = f"{path}: {name}: cannot be {found[name]!r:.40}"
+            raise InvalidData(f"{problem}; delete it and state the conditions")
+    return {name: found[name] for name in NAMES if found.get(name)}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from vitnas.errors import InvalidData
+from vitnas.formats.csv_table import Row, Table, read_csv
+from vitnas.formats.number_text import number_of
 
 REQUIRED = ("id", "latency_ms")
 COLUMNS = (*REQUIRED, "iqr_ms", "runs")
@@ -23,7 +23,8 @@ TWICE = 0.05  # rows of one id that differ by more contradict each other
 class InvalidResults(InvalidData):
     """A results file that cannot be used; ``problems`` says all that is wrong, one line each."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str] | str) -> None:
+        problems = (problems,) if isinstance(problems, str) else problems
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         super().__init__(f"{problems[0]}{more}")
         self.problems = tuple(problems)
@@ -53,24 +54,18 @@ def read_results(path: Path, *, unit: str = "ms") -> list[Result]:
     Raises:
         InvalidResults: it is no such file, or some rows are wrong; says file, line and what to do.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            _check_header(path, header)
-            lines = [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise InvalidResults([f"{path}: cannot be read as CSV: {problem}"]) from None
+    table = read_csv(path, whole_rows=False, error=InvalidResults)
+    _check_header(path, list(table.header))
     found: list[Result] = []
     problems: list[str] = []
-    for number, cells in lines:
+    for row in table.rows:
         try:
-            result = _result(header, number, cells, UNITS[unit])
+            result = _result(row, UNITS[unit])
         except ValueError as problem:
-            problems.append(f"{path}:{number}: {problem}")
+            problems.append(f"{path}:{row.line}: {problem}")
         else:
             found += [result] if result else []
-    problems = _split_decimals(path, header, lines) or problems
+    problems = _split_decimals(path, table) or problems
     if problems:
         raise InvalidResults(problems)
     if not found:
@@ -83,8 +78,6 @@ def _check_header(path: Path, header: list[str]) -> None:
     if not missing:
         return
     hint = ""
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        hint = "; the columns must be separated by ',' and decimals written with a point"
     for unit in ("s", "us", "sec", "seconds"):
         if "latency_ms" in missing and f"latency_{unit}" in header:
             hint = f"; rename 'latency_{unit}' to latency_ms and say `unit` {unit.removesuffix('ec')[:2]}"
@@ -94,16 +87,9 @@ def _check_header(path: Path, header: list[str]) -> None:
     raise InvalidResults([f"{path}:1: {wanted}: the {are} missing{hint}; found: {found}"])
 
 
-def _result(header: list[str], line: int, cells: list[str], factor: float) -> Result | None:
+def _result(row: Row, factor: float) -> Result | None:
     """A row; None if it holds no time."""
-    if not any(cells):
-        return None
-    if any(cells[len(header) :]):
-        raise ValueError(
-            f"{len(cells)} cells for {len(header)} columns; decimals take a point (0.23, not 0,23)"
-        )
-    row = dict(zip(header, cells, strict=False))
-    if not row.get("latency_ms"):
+    if not row["latency_ms"]:
         return None
     if not row["id"]:
         raise ValueError("the id is missing")
@@ -111,32 +97,26 @@ def _result(header: list[str], line: int, cells: list[str], factor: float) -> Re
     if latency <= 0:
         hint = "; was it 0,... with a decimal comma?" if latency == 0 else ""
         raise ValueError(f"latency_ms: {row['latency_ms']} is no time; it must be above 0{hint}")
-    iqr = _number("iqr_ms", row["iqr_ms"]) if row.get("iqr_ms") else math.nan
-    runs = _number("runs", row["runs"]) if row.get("runs") else 1.0
-    if iqr < 0 or runs < 1:
-        raise ValueError(f"iqr_ms {row.get('iqr_ms')} or runs {row.get('runs')} is too small")
-    return Result(row["id"], line, latency * factor, iqr * factor, round(runs))
+    iqr = _number("iqr_ms", row["iqr_ms"]) if row["iqr_ms"] else math.nan
+    runs = _number("runs", row["runs"]) if row["runs"] else 1.0
+    if iqr < 0 or runs < 1 or not runs.is_integer():
+        raise ValueError(f"iqr_ms {row['iqr_ms']} or runs {row['runs']} is too small or no whole number")
+    return Result(row["id"], row.line, latency * factor, iqr * factor, int(runs))
 
 
 def _number(column: str, text: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
-        hint = "; write the number alone"
-        if re.fullmatch(r"[-+]?\d*,\d+", text):
-            hint = f"; write decimals with a point: {text.replace(',', '.')}"
-        raise ValueError(f"{column}: '{text}' is no number{hint}") from None
-    if not math.isfinite(value):
-        raise ValueError(f"{column}: {text} is no finite number")
-    return value
+        return number_of(text)
+    except ValueError as problem:
+        raise ValueError(f"{column}: {problem}") from None
 
 
-def _split_decimals(path: Path, header: list[str], lines: list[tuple[int, list[str]]]) -> list[str]:
+def _split_decimals(path: Path, table: Table) -> list[str]:
     """``abc,1,23`` where 1,23 was meant: it looks like a time of 1 and a spread of 23."""
-    at = header.index("latency_ms")
-    if header[at + 1 : at + 2] != ["iqr_ms"]:
+    at = table.header.index("latency_ms")
+    if table.header[at + 1 : at + 2] != ("iqr_ms",):
         return []
-    pairs = [(number, cells[at : at + 2]) for number, cells in lines if len(cells) > at + 1 and cells[at + 1]]
+    pairs = [(row.line, (row["latency_ms"], row["iqr_ms"])) for row in table.rows if row["iqr_ms"]]
     split = [number for number, pair in pairs if all(cell.isdigit() for cell in pair)]
     if len(split) <= len(pairs) / 2:
         return []

@@ -6,13 +6,15 @@ import csv
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vitnas.arch.features import Features
-from vitnas.errors import InvalidProfile
+from vitnas.errors import InvalidData, InvalidProfile, describe
+from vitnas.formats.csv_table import Row, read_csv
+from vitnas.formats.json_text import parse_json
 from vitnas.space.slots import Context
 
 COLUMNS = (
@@ -59,7 +61,9 @@ def block_of(fields: Mapping[str, Any]) -> Context:
         bool(int(fields["tokens"])),
         int(fields["extra_tokens"]),
     )
-    args = json.loads(fields["args"])
+    args = parse_json(fields["args"], "args", InvalidData)
+    if not isinstance(args, dict):
+        raise InvalidData(f"args: {fields['args']!r:.40} are no arguments by name")
     return Context(str(fields["op"]), features, int(fields["width"]), tuple(sorted(args.items())))
 
 
@@ -100,23 +104,25 @@ def read_table(path: Path) -> dict[Context, Measured]:
     Raises:
         InvalidProfile: it is missing or no such CSV; says file and line.
     """
+    found: dict[Context, Measured] = {}
+    for row in read_csv(path, COLUMNS, error=InvalidProfile).rows:
+        block = _block(row)
+        iqr_ms = math.nan if row["iqr_ms"].lower() in ("", "nan") else row.number("iqr_ms")
+        time = Measured(row.number("latency_ms"), iqr_ms, row.whole("runs"))
+        if time.latency_ms < 0 or time.runs < 1:
+            row.fail("latency_ms", f"{row['latency_ms']} of {row['runs']} runs is no latency")
+        if block in found:
+            row.fail("id", f"{row['id']} stands twice")
+        found[block] = time
+    return found
+
+
+def _block(row: Row) -> Context:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return dict(_rows(path, csv.DictReader(file)))
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise InvalidProfile(f"{path}: the table of measured blocks cannot be read: {problem}") from None
-
-
-def _rows(path: Path, reader: csv.DictReader[str]) -> Iterable[tuple[Context, Measured]]:
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise InvalidProfile(f"{path}:1: the column '{missing[0]}' is missing")
-    for row in reader:
-        try:
-            time = Measured(float(row["latency_ms"]), float(row["iqr_ms"] or "nan"), int(row["runs"]))
-            block = block_of(row)
-        except (ValueError, KeyError, TypeError) as problem:
-            raise InvalidProfile(f"{path}:{reader.line_num}: no measured block: {problem}") from None
-        if not (math.isfinite(time.latency_ms) and time.latency_ms >= 0):
-            raise InvalidProfile(f"{path}:{reader.line_num}: {row['latency_ms']} is no latency")
-        yield block, time
+        block = block_of(row.cells)
+        wanted = block_id(block)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise InvalidProfile(f"{row.file}:{row.line}: no measured block: {describe(problem)}") from None
+    if row["id"] != wanted:
+        row.fail("id", f"{row['id']:.40} is not that of the block in its row, {wanted}; restore the table")
+    return block

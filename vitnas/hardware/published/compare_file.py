@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vitnas.errors import InvalidData
+from vitnas.formats.csv_table import read_csv
 
 COLUMNS = ("network", "family", "resolution_px", "true_ms", "predicted_ms")
 
@@ -53,22 +53,13 @@ def read_check(path: Path) -> list[HeldOut]:
     Raises:
         InvalidData: it cannot be read, or is none; says file and line.
     """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            return [_row(path, reader.line_num, row) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise InvalidData(f"{path}: cannot be read as CSV: {problem}") from None
-
-
-def _row(path: Path, line: int, row: dict[str, str]) -> HeldOut:
-    try:
-        return HeldOut(
+    return [
+        HeldOut(
             row["network"],
             row["family"],
-            int(row["resolution_px"] or 0),
-            float(row["true_ms"]),
-            float(row["predicted_ms"]),
+            row.whole("resolution_px") if row["resolution_px"] else 0,
+            row.number("true_ms"),
+            row.number("predicted_ms"),
         )
-    except (KeyError, ValueError, TypeError) as problem:
-        raise InvalidData(f"{path}:{line}: no held-out prediction: {problem}") from None
+        for row in read_csv(path, COLUMNS).rows
+    ]

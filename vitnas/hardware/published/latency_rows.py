@@ -5,19 +5,14 @@ Rows of throughputs are milliseconds an image, with the batch in a column of its
 
 from __future__ import annotations
 
-import csv
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from vitnas.errors import InvalidData
+from vitnas.formats.csv_table import Row, read_csv
 
 REQUIRED_COLUMNS = ("timm_name_if_any", "resolution", "latency_ms")
-
-Fail = Callable[[str, str], NoReturn]
-"""Column and problem -> raises, naming file, line and column."""
+MOST = 1_000_000  # pixels of a side, images of a call
 
 
 @dataclass(frozen=True)
@@ -59,14 +54,7 @@ def read_rows(path: str | Path, device_filter: str = "") -> list[LatencyRow]:
         InvalidData: not readable, a column is missing, a cell is no number, or no row is left; says file,
             line and column.
     """
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            _check_header(path, reader.fieldnames or [])
-            rows = [_parse(path, reader.line_num, cells) for cells in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise InvalidData(f"{path}: cannot be read as CSV: {problem}") from None
+    rows = [_parse(row) for row in read_csv(path, REQUIRED_COLUMNS, whole_rows=False).rows]
     if not rows:
         raise InvalidData(f"{path}: no rows below the header")
     wanted = device_filter.lower()
@@ -79,63 +67,30 @@ def read_rows(path: str | Path, device_filter: str = "") -> list[LatencyRow]:
     return kept
 
 
-def _check_header(path: Path, header: object) -> None:
-    names = [str(name).strip() for name in header] if isinstance(header, (list, tuple)) else []
-    missing = [column for column in REQUIRED_COLUMNS if column not in names]
-    if missing:
-        hint = " (are the columns separated by ';'?)" if any(";" in name for name in names) else ""
-        wanted, found = "', '".join(missing), ", ".join(names) or "nothing"
-        raise InvalidData(f"{path}:1: the column '{wanted}' is missing{hint}; found: {found}")
-
-
-def _parse(path: Path, line: int, cells: dict[str | None, str | list[str] | None]) -> LatencyRow:
-    def cell(column: str) -> str:
-        value = cells.get(column)
-        return value.strip() if isinstance(value, str) else ""
-
-    def fail(column: str, problem: str) -> NoReturn:
-        raise InvalidData(f"{path}:{line}: column '{column}': {problem}")
-
-    if cells.get(None):
-        extra = ",".join(cells[None] or [])
-        raise InvalidData(
-            f"{path}:{line}: more cells than columns ('{extra}'); quote text that holds a comma, and write "
-            f"decimals with a point"
-        )
+def _parse(row: Row) -> LatencyRow:
+    latency_ms = row.number("latency_ms")
+    if latency_ms <= 0:
+        row.fail("latency_ms", f"{row['latency_ms']} is no latency; it must be positive")
     return LatencyRow(
-        timm_name=cell("timm_name_if_any"),
-        resolution_px=_whole(cell("resolution"), "resolution", "number of pixels", fail),
-        latency_ms=_latency(cell("latency_ms"), fail),
-        model=cell("model"),
-        family=cell("family"),
-        device=cell("device"),
-        runtime=cell("runtime"),
-        source=cell("source"),
-        line=line,
-        batch=_whole(cell("batch"), "batch", "number of images", fail),
-        architecture=cell("architecture"),
+        timm_name=row["timm_name_if_any"],
+        resolution_px=_count(row, "resolution"),
+        latency_ms=latency_ms,
+        model=row["model"],
+        family=row["family"],
+        device=row["device"],
+        runtime=row["runtime"],
+        source=row["source"],
+        line=row.line,
+        batch=_count(row, "batch"),
+        architecture=row["architecture"],
     )
 
 
-def _latency(text: str, fail: Fail) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        hint = "; write decimals with a point" if "," in text else ""
-        hint = hint or ("; leave the unit out" if text[:1].isdigit() else "")
-        fail("latency_ms", f"'{text}' is no number{hint}")
-    if not math.isfinite(value) or value <= 0:
-        fail("latency_ms", f"{text} is no latency; it must be positive")
-    return value
-
-
-def _whole(text: str, column: str, what: str, fail: Fail) -> int | None:
-    if not text:
+def _count(row: Row, column: str) -> int | None:
+    """A whole number above 0; None where the cell is blank."""
+    if not row[column]:
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        fail(column, f"'{text}' is no {what}")
-    if not value.is_integer() or value < 1:
-        fail(column, f"{text} is no {what}; it must be a whole number above 0")
-    return int(value)
+    count = row.whole(column)
+    if not 1 <= count <= MOST:
+        row.fail(column, f"{row[column]} is out of range (1 to {MOST:,})")
+    return count

@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData, InvalidInput
-from vitnas.quality.data.images import SUFFIXES, channels_first, check_jpegs, short_hash
+from vitnas.formats.npz_arrays import Npz, open_npz
+from vitnas.formats.pictures import SUFFIXES
+from vitnas.quality.data.images import channels_first, check_jpegs, short_hash
 
 Reader = Callable[[int], bytes | NDArray[Any]]  # an encoded image, or pixels (C, H, W)
 HELD_OUT = 5000  # of a file of JPEGs: the last ones, a tenth at most
+MOST_CLASSES = 1_000_000
 VALIDATION = ("val", "validation", "valid")
 
 
@@ -152,30 +155,24 @@ def _of_files(by_class: Sequence[list[Path]]) -> Split:
 
 
 def _from_npz(file: Path) -> Dataset:
-    try:
-        data = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidData(f"{file}: not a readable .npz file: {' '.join(str(error).split())}") from None
-    if not isinstance(data, np.lib.npyio.NpzFile):
-        raise InvalidData(f"{file}: one array; expected an .npz file with x_train and y_train")
-    with data:
+    with open_npz(file) as data:
         return _of_npz(file, data)
 
 
-def _of_npz(file: Path, data: Any) -> Dataset:
+def _of_npz(file: Path, data: Npz) -> Dataset:
     """The parts of an open file; arrays are read when they are named, and those of test never are."""
-    if "jpeg_train" in data.files and "offset_train" in data.files:
+    if "jpeg_train" in data and "offset_train" in data:
         whole, parts = _jpegs(file, data)
         held = min(HELD_OUT, len(whole) // 10)
         kept, out = np.split(np.arange(len(whole)), [len(whole) - held])
         return _divided(file, data, whole, kept, out, f"the last {held:,} of train", parts)
-    if "x_train" not in data.files:
+    if "x_train" not in data:
         raise InvalidData(
             f"{file}: expected x_train and y_train, or jpeg_train, offset_train and y_train; "
-            f"got {', '.join(sorted(data.files)) or 'no named array'}"
+            f"got {', '.join(data.names) or 'no named array'}"
         )
     whole, parts = _pixels(file, data, "train")
-    name = next((name for name in VALIDATION if f"x_{name}" in data.files), None)
+    name = next((name for name in VALIDATION if f"x_{name}" in data), None)
     if name is not None:
         validation, more = _pixels(file, data, name)
         classes = _count(file, data, whole, validation)
@@ -187,7 +184,7 @@ def _of_npz(file: Path, data: Any) -> Dataset:
 
 def _divided(
     file: Path,
-    data: Any,
+    data: Npz,
     whole: Split,
     kept: NDArray[np.int64],
     out: NDArray[np.int64],
@@ -200,8 +197,8 @@ def _divided(
     return Dataset(str(file), classes, whole.take(kept), whole.take(out), held_out, short_hash(*parts))
 
 
-def _jpegs(file: Path, data: Any) -> tuple[Split, list[NDArray[Any]]]:
-    joined, offsets = _array(file, data, "jpeg_train"), _array(file, data, "offset_train")
+def _jpegs(file: Path, data: Npz) -> tuple[Split, list[NDArray[Any]]]:
+    joined, offsets = data["jpeg_train"], data["offset_train"]
     check_jpegs(file, joined, offsets)
     labels = _labels(file, data, "y_train", len(offsets) - 1)
 
@@ -211,8 +208,8 @@ def _jpegs(file: Path, data: Any) -> tuple[Split, list[NDArray[Any]]]:
     return Split(read, labels, lambda k: f"{file}, image {k}"), [joined, offsets, labels]
 
 
-def _pixels(file: Path, data: Any, name: str) -> tuple[Split, list[NDArray[Any]]]:
-    x = channels_first(file, f"x_{name}", _array(file, data, f"x_{name}"))
+def _pixels(file: Path, data: Npz, name: str) -> tuple[Split, list[NDArray[Any]]]:
+    x = channels_first(file, f"x_{name}", data[f"x_{name}"])
     if x.dtype.kind == "f" and not np.isfinite(x).all():
         raise InvalidData(f"{file}: x_{name} holds values that are not finite")
     labels = _labels(file, data, f"y_{name}", len(x))
@@ -224,17 +221,8 @@ def _pixels(file: Path, data: Any, name: str) -> tuple[Split, list[NDArray[Any]]
     return Split(read, labels, lambda k: f"{file}, image {k} of x_{name}"), [x, labels]
 
 
-def _array(file: Path, data: Any, key: str) -> NDArray[Any]:
-    if key not in data.files:
-        raise InvalidData(f"{file}: {key} is missing (got {', '.join(sorted(data.files))})")
-    try:
-        return np.asarray(data[key])
-    except (OSError, ValueError, EOFError) as error:
-        raise InvalidData(f"{file}: {key} cannot be read: {' '.join(str(error).split())}") from None
-
-
-def _labels(file: Path, data: Any, key: str, count: int) -> NDArray[np.int64]:
-    y = _array(file, data, key)
+def _labels(file: Path, data: Npz, key: str, count: int) -> NDArray[np.int64]:
+    y = data[key]
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1 or y.dtype.kind not in "ui" or len(y) != count:
@@ -244,15 +232,17 @@ def _labels(file: Path, data: Any, key: str, count: int) -> NDArray[np.int64]:
         )
     if len(y) and int(y.min()) < 0:
         raise InvalidData(f"{file}: {key}: a class of {int(y.min())}; classes are numbered from 0")
+    if len(y) and int(y.max()) >= MOST_CLASSES:
+        raise InvalidData(f"{file}: {key}: a class of {int(y.max())}; classes are numbered from 0 on")
     return y.astype(np.int64)
 
 
-def _count(file: Path, data: Any, *splits: Split) -> int:
+def _count(file: Path, data: Npz, *splits: Split) -> int:
     """Classes: those that the file names, or as many as its labels number."""
     largest = max(int(split.labels.max()) if len(split) else -1 for split in splits)
-    if "classes" not in data.files:
+    if "classes" not in data:
         return largest + 1
-    named = len(np.atleast_1d(_array(file, data, "classes")))
+    named = len(np.atleast_1d(data["classes"]))
     if largest >= named:
         raise InvalidData(f"{file}: y_train: class {largest}, but 'classes' names {named} (0 to {named - 1})")
     return named

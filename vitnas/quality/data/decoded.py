@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -17,7 +16,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from vitnas.errors import InvalidData, InvalidInput, RunError, missing_extra
+from vitnas.errors import InvalidInput, RunError
+from vitnas.formats.json_text import read_json
+from vitnas.formats.npz_arrays import read_npy
+from vitnas.formats.pictures import decode_picture
 from vitnas.quality.data.dataset import Dataset, Split
 
 CHUNK = 512  # images that are decoded together
@@ -104,17 +106,17 @@ def open_decoded(folder: Path) -> Decoded:
         RunError: they cannot be read.
     """
     try:
-        facts = json.loads((folder / FACTS).read_text())
+        facts = read_json(folder / FACTS, RunError)
         arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r" if "labels" not in name else None)
+            name: read_npy(folder / f"{name}.npy", RunError, mapped="labels" not in name)
             for name in ("train", "train_labels", "validation", "validation_labels")
         }
-    except (OSError, ValueError) as problem:
+        mean, spread = (np.array(facts[name], np.float32) for name in ("mean", "spread"))
+        return Decoded(**arrays, mean=mean, spread=spread, classes=int(facts["classes"]))
+    except (RunError, KeyError, TypeError, ValueError) as problem:
         raise RunError(
             f"{folder}: cannot read the decoded images ({problem}); workers need to see the run folder"
         ) from None
-    mean, spread = (np.array(facts[name], np.float32) for name in ("mean", "spread"))
-    return Decoded(**arrays, mean=mean, spread=spread, classes=int(facts["classes"]))
 
 
 def _write(
@@ -172,16 +174,10 @@ def _square(split: Split, number: int, side_px: int, channels: int) -> NDArray[A
 
 
 def _from_bytes(encoded: bytes, side_px: int, channels: int, where: str) -> NDArray[Any]:
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError:
-        raise missing_extra("pillow", "images") from None
     if channels not in (1, 3):
         raise InvalidInput(f"{where}: images have 1 or 3 channels, the space's networks take {channels}")
-    try:
-        with Image.open(io.BytesIO(encoded)) as opened:
-            image = opened.convert("L" if channels == 1 else "RGB")
-            square = ImageOps.fit(image, (side_px, side_px), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError) as error:
-        raise InvalidData(f"{where}: not a readable image: {' '.join(str(error).split())}") from None
+    image = decode_picture(encoded, "L" if channels == 1 else "RGB", where)
+    from PIL import Image, ImageOps
+
+    square = ImageOps.fit(image, (side_px, side_px), Image.Resampling.BILINEAR)
     return np.atleast_3d(np.asarray(square)).transpose(2, 0, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vitnas.errors import InvalidData, InvalidInput, missing_extra
+from vitnas.errors import InvalidData, InvalidInput
+from vitnas.formats.npz_arrays import open_npz
+from vitnas.formats.pictures import SUFFIXES, decode_picture
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff")
 KEYS = ("x", "x_train", "images")
 CHANNELS = (1, 3)
 
@@ -63,6 +63,8 @@ class Images:
         resized = []
         for number in chosen.tolist():
             image = self._read(number, channels)
+            if not torch.isfinite(image).all():
+                raise InvalidData(f"{self.source}: image {number} holds values that are not finite")
             if image.shape[0] != channels:
                 raise InvalidInput(
                     f"{self.source}: its images have {image.shape[0]} channels, the network takes {channels}"
@@ -113,20 +115,16 @@ def _from_folder(folder: Path) -> Images:
 
 
 def _from_npz(file: Path) -> Images:
-    try:
-        data = np.load(file, allow_pickle=False)
-        arrays: dict[str, NDArray[Any]] = dict(data) if isinstance(data, np.lib.npyio.NpzFile) else {}
-    except (OSError, ValueError) as error:
-        raise InvalidData(f"{file}: not a readable .npz file: {' '.join(str(error).split())}") from None
-    if "jpeg_train" in arrays and "offset_train" in arrays:
-        return _from_jpegs(file, arrays["jpeg_train"], arrays["offset_train"])
-    key = next((key for key in KEYS if key in arrays), None)
-    if key is None:
-        raise InvalidData(
-            f"{file}: expected an array {', '.join(KEYS)}, or jpeg_train with offset_train; "
-            f"got {', '.join(sorted(arrays)) or 'no named array'}"
-        )
-    x = channels_first(file, key, arrays[key])
+    with open_npz(file) as arrays:
+        if "jpeg_train" in arrays and "offset_train" in arrays:
+            return _from_jpegs(file, arrays["jpeg_train"], arrays["offset_train"])
+        key = next((key for key in KEYS if key in arrays), None)
+        if key is None:
+            raise InvalidData(
+                f"{file}: expected an array {', '.join(KEYS)}, or jpeg_train with offset_train; "
+                f"got {', '.join(arrays.names) or 'no named array'}"
+            )
+        x = channels_first(file, key, arrays[key])
 
     def read(number: int, channels: int) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(x[number], dtype=np.float32))
@@ -164,6 +162,8 @@ def check_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> None
             f"{file}: expected jpeg_train (bytes,) of uint8 and offset_train (N + 1,) within it, "
             f"got {joined.shape} of {joined.dtype} and {offsets.shape} of {offsets.dtype}"
         )
+    if (offsets[1:] <= offsets[:-1]).any():
+        raise InvalidData(f"{file}: offset_train: every offset must be larger than the one before it")
 
 
 def _from_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> Images:
@@ -178,17 +178,8 @@ def _from_jpegs(file: Path, joined: NDArray[Any], offsets: NDArray[Any]) -> Imag
 
 def _decoded(encoded: bytes, channels: int, where: str) -> Tensor:
     """An image file as (C, H, W), grey or coloured as the network wants it."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise missing_extra("pillow", "images") from None
-    mode = {1: "L", 3: "RGB"}.get(channels)
-    try:
-        with Image.open(io.BytesIO(encoded)) as opened:
-            image = opened.convert(mode) if mode else opened.copy()
-            pixels = np.asarray(image, dtype=np.float32)
-    except (UnidentifiedImageError, OSError) as error:
-        raise InvalidData(f"{where}: not a readable image: {error}") from None
+    image = decode_picture(encoded, {1: "L", 3: "RGB"}.get(channels), where)
+    pixels = np.asarray(image, dtype=np.float32)
     return torch.from_numpy(np.atleast_3d(pixels).transpose(2, 0, 1).copy())
 
 

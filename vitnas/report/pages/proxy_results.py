@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -11,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.errors import InvalidData, InvalidInput
+from vitnas.formats.csv_table import read_csv
+from vitnas.formats.json_text import read_json
 from vitnas.plain import plain
 
 FORMAT = 1
 KNOWN = "known.csv"
+KNOWN_COLUMNS = ("proxy", "space", "label", "n", "tau", "low", "high", "conditions")
 NOTES = "notes.md"
 DIGITS = 6  # of figures in the files
 
@@ -120,7 +122,7 @@ def read_check(path: Path) -> dict[str, Any]:
         InvalidData: it is none of this version.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         if document["format"] != FORMAT:
             raise InvalidData(f"{path}: format {document['format']!r}, this vitnas reads {FORMAT}")
         for entry in document["proxies"]:
@@ -130,7 +132,7 @@ def read_check(path: Path) -> dict[str, Any]:
         document["space"], document["label"], document["machine"], -document["sample"]
     except InvalidData:
         raise
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+    except (KeyError, TypeError, ValueError) as problem:
         raise InvalidData(
             f"{path}: is no result of 'vitnas proxies check' ({type(problem).__name__}: {problem}); "
             "check again, or take it out of the folder"
@@ -145,15 +147,10 @@ def read_known(path: Path) -> dict[tuple[str, str, str], Known]:
         InvalidData: a line is wrong; names it.
     """
     found = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            try:
-                low, high = (float(row[k]) if row[k] else None for k in ("low", "high"))
-                entry = Known(float(row["tau"]), low, high, int(row["n"]), row["conditions"])
-                found[row["proxy"], row["space"], row["label"]] = entry
-            except (KeyError, TypeError, ValueError) as problem:
-                raise InvalidData(f"{path}, line {reader.line_num}: {problem}") from None
+    for row in read_csv(path, KNOWN_COLUMNS).rows:
+        low, high = (row.number(side) if row[side] else None for side in ("low", "high"))
+        entry = Known(row.number("tau"), low, high, row.whole("n"), row["conditions"])
+        found[row["proxy"], row["space"], row["label"]] = entry
     return found
 
 
