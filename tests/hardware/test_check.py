@@ -124,14 +124,15 @@ def test_fit_on_the_command_line_writes_a_profile(tmp_path: Path) -> None:
     ("rows", "message"),
     [
         ("", "no rows below the header"),
-        ("resnet18,224,1,5\n", ":2: more cells than columns ('5')"),
+        ("resnet18,224,1,5\n", ":2: 4 fields; the header has 3"),
         ('resnet18,224,"1,5"\n', ":2: column 'latency_ms': '1,5' is no number; write decimals with a point"),
         ("resnet18,224,1\nresnet18,224,-3\n", ":3: column 'latency_ms': -3 is no latency"),
         ("resnet18,224,0\n", "must be positive"),
-        ("resnet18,224,nan\n", "must be positive"),
-        ("resnet18,big,1\n", ":2: column 'resolution': 'big' is no number of pixels"),
+        ("resnet18,224,nan\n", "'nan' is no number"),
+        ("resnet18,big,1\n", ":2: column 'resolution': 'big' is no number"),
         ("resnet18,224.5,1\n", "whole number"),
-        ("resnet18,224\n", "column 'latency_ms': '' is no number"),
+        ("resnet18,224\n", ":2: 2 fields; the header has 3"),
+        ("resnet18,224,\n", "column 'latency_ms': '' is no number"),
     ],
 )
 def test_a_bad_row_gives_one_line_with_file_line_and_column(rows: str, message: str, tmp_path: Path) -> None:
@@ -141,13 +142,26 @@ def test_a_bad_row_gives_one_line_with_file_line_and_column(rows: str, message: 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", ":1: the column 'timm_name_if_any', 'resolution', 'latency_ms' is missing"),
-        ("timm_name_if_any,latency_ms\nresnet18,1\n", ":1: the column 'resolution' is missing"),
+        ("", "is empty; expected a header"),
+        (
+            "timm_name_if_any,latency_ms\nresnet18,1\n",
+            ":1: 'resolution': the column is missing",
+        ),
         ("timm_name_if_any;resolution;latency_ms\nresnet18;224;1\n", "separated by ';'"),
+        (
+            "timm_name_if_any,resolution,latency_ms,resolution\nresnet18,224,1,256\n",
+            ":1: column 'resolution': stands 2 times",
+        ),
     ],
 )
 def test_a_bad_header_gives_one_line(text: str, message: str, tmp_path: Path) -> None:
     refuse(text, message, tmp_path)
+
+
+def test_spaces_around_cells_of_the_header_and_empty_rows_make_no_difference(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("timm_name_if_any, resolution,latency_ms,\nefficientformerv2_s0,256,0.9,\n,,,\n")
+    assert [(row.resolution_px, row.latency_ms) for row in read_rows(path)] == [(256, 0.9)]
 
 
 def refuse(text: str, message: str, folder: Path) -> None:

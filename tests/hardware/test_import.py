@@ -85,7 +85,7 @@ def test_conditions_beside_the_results_are_taken(kit):
     assert (conditions.device, conditions.runtime, conditions.os) == ("Nokia", "ONNX Runtime 1.31", "Linux")
     assert conditions.threads == 3 and conditions.compute_units == "CPU"
     path.with_name("results.conditions.json").write_text("{")
-    with pytest.raises(InvalidData, match=r"results.conditions.json: cannot be read"):
+    with pytest.raises(InvalidData, match=r"results.conditions.json:1: is no JSON"):
         kit.take()
 
 

@@ -101,7 +101,7 @@ def test_other_layouts_are_listed_with_the_reason(tmp_path, changes, said):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("manifest.json", "{", "manifest.json is no JSON"),
+        ("manifest.json", "{", "manifest.json:1: is no JSON"),
         ("manifest.json", "[]", "is no manifest of a run"),
         ("manifest.json", '{"format": 3, "config": 7}', "cannot be read"),
         ("manifest.json", '{"format": 3, "seconds": "long"}', "cannot be read"),
