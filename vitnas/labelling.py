@@ -22,6 +22,7 @@ from vitnas.searching.config import SearchConfig
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
+from vitnas.space.space import Space
 from vitnas.store.disk import atomic_write_text
 from vitnas.store.folder import RunFolder
 
@@ -197,14 +198,25 @@ def add_labels(run: str | Path, file: str | Path, *, label: str | None = None) -
         for k, (g, v) in enumerate(zip(new.genomes, new.values.tolist(), strict=True))
         if (g.tobytes(), v) not in pairs
     ]
-    old = path / NEW_LABELS
-    text = labels_text(dataclasses.replace(new, genomes=new.genomes[fresh], values=new.values[fresh]))
-    if old.is_file():
-        text = old.read_text(encoding="utf-8") + text.split("\n", 1)[1]
     if fresh:
-        atomic_write_text(old, text)
+        added = dataclasses.replace(new, genomes=new.genomes[fresh], values=new.values[fresh])
+        atomic_write_text(path / NEW_LABELS, labels_text(_behind(path / NEW_LABELS, space, added)))
     everything = read_labels(path, space)
     return Added(new.name, len(fresh), len(everything), (*new.notes, *everything.notes))
+
+
+def _behind(table: Path, space: Space, added: Labels) -> Labels:
+    """Labels behind those of a table, row by row, if there is one."""
+    if not table.is_file():
+        return added
+    rows = read_rows(table, space)
+    values = rows.values(added.name)
+    known = ~np.isnan(values)
+    return dataclasses.replace(
+        added,
+        genomes=np.concatenate([rows.genomes[known], added.genomes]),
+        values=np.concatenate([values[known], added.values]),
+    )
 
 
 def _has_labels(path: Path) -> bool:

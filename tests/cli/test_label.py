@@ -66,7 +66,7 @@ def test_from_nothing_to_a_fitted_search(few, run):
         (("label", "nowhere"), "no run in 'nowhere'"),
         (("label", "nowhere", "--add", "x.csv", "-n", "3"), "-n is for asking; it cannot stand beside --add"),
         (("search", "--space", "few.yaml", "--quality", "fitted"), "--quality fitted needs --labels"),
-        (("search", "--space", "few.yaml", "--labels", "no.csv"), "no.csv: cannot be read as a table"),
+        (("search", "--space", "few.yaml", "--labels", "no.csv"), "no.csv: cannot be read"),
         (("search", "--space", "few.yaml", "--label", "top1"), "--label names a column of --labels"),
     ],
 )

@@ -87,7 +87,7 @@ def test_changed_labels_are_refused(labels):
         ({"labels": None, "quality": "capacity"}, "`label` names a column of `labels`"),
         ({"label": None}, r"several columns may be labels \(top1, epochs\); name one with `label`"),
         ({"label": "top"}, "unknown label 'top'; did you mean 'top1'"),
-        ({"labels": "none.csv"}, "none.csv: cannot be read as a table"),
+        ({"labels": "none.csv"}, "none.csv: cannot be read"),
         ({"labels": "runs"}, "'runs' is neither a table of labels nor a run folder"),
         ({"labels": "few.csv"}, "few.csv: 3 labelled architectures.*at least 10"),
         ({"labels": "odd.csv"}, "odd.csv:2: column 'genome': no genome of 'tiny'"),
@@ -141,6 +141,11 @@ def test_asked_labelled_and_searched_again(folder):
     before = Path("runs/y/labels.csv").read_bytes()
     assert add_labels("runs/y", "more.csv").known == 39
     assert Path("runs/y/labels.csv").read_bytes() == before
+    kept = Path("runs/y/new_labels.csv")
+    kept.write_text(kept.read_text().rstrip("\n"))  # as an editor does
+    Path("last.csv").write_text(f"genome,accuracy\n{rows[-1]['genome']},7\n")
+    assert add_labels("runs/y", "last.csv").known == 40
+    assert len(kept.read_text().splitlines()) == 12
     resume_search("runs/y")
 
 
