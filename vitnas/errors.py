@@ -6,6 +6,7 @@ The command line shows its option in that place.
 VitnasError
 ├── InvalidInput (ValueError)      something that the user gave is wrong
 │   ├── UnknownName                a name that nothing answers to; suggests the close match
+│   ├── Untrusted                  code by its path in a document that the user has not trusted
 │   ├── InvalidSpace               a search-space file
 │   ├── InvalidArchitecture        an architecture file, or arguments that no operator can be built with
 │   ├── InvalidBudget              a budget with a wrong unit, sign or contradiction
@@ -41,6 +42,10 @@ class InvalidInput(VitnasError, ValueError):
 
 class UnknownName(InvalidInput):
     """A name that nothing answers to."""
+
+
+class Untrusted(InvalidInput):
+    """A document names code by its path, and the user has not said that it is trusted."""
 
 
 class InvalidSpace(InvalidInput):

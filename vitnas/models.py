@@ -18,6 +18,7 @@ def create_model(
     in_channels: int | None = None,
     drop_path_rate: float = 0.0,
     distilled: bool = False,
+    trust: bool = False,
 ) -> Network:
     """A plain ``nn.Module`` with fresh weights.
 
@@ -31,13 +32,15 @@ def create_model(
         drop_path_rate: stochastic depth of the last block.
         distilled: both heads' logits in training mode, for a teacher, as after `set_distilled_training`;
             otherwise their mean.
+        trust: whether code that the file names by its path may be imported.
 
     Raises:
+        Untrusted: the file names code by its path, and is not trusted.
         UnknownName: no such file or published network.
         InvalidArchitecture: the file is wrong, an operator cannot work at this resolution, or two heads are
             asked for and there is one.
     """
-    architecture = load_architecture(source)
+    architecture = load_architecture(source, trust=trust)
     changes = {"classes": num_classes, "resolution_px": resolution_px, "in_channels": in_channels}
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     network = build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)

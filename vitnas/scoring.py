@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.bench.bench import Bench, Job
 from vitnas.bench.task import Draws, NetworkTask, Record
@@ -73,6 +74,7 @@ def score(
     draws = {"repeats": repeats, "proxy_resolution_px": proxy_resolution_px, "proxy_batch": proxy_batch}
     beside = {"images": images, "device": None if device == "cpu" else device, "workers": workers}
     _check_proxies_given(proxies, {**draws, **beside})
+    plugins.ask(*proxies)
     devices = load_targets(split_targets(target))
     qualities = tuple(map(ProxyQuality, proxies))
     architectures = [load_architecture(file) for file in files]

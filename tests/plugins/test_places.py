@@ -53,6 +53,7 @@ def test_so_do_spaces_and_devices(write):
 def test_a_path_wins_over_both(write):
     write("ops/mine.py", "class Mine:\n    'In the folder.'")
     write("other/mine.py", "class Mine:\n    'By its path.'")
+    plugins.ask("other/mine.py")
     assert plugins.load_plugin("operator", "other/mine.py").__doc__ == "By its path."
     assert plugins.load_plugin("operator", "mine").__doc__ == "In the folder."
 

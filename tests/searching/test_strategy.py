@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vitnas import plugins
 from vitnas.errors import InvalidInput, PluginError, UnknownName
 from vitnas.searching.strategy import Option, Strategy, load_strategy
 
@@ -95,6 +96,7 @@ def test_default_trials(trials: int | None, most: int | None, of_quality: int, e
 def test_a_file_must_hold_a_strategy(tmp_path: Path) -> None:
     own = tmp_path / "greedy.py"
     own.write_text("class Greedy:\n    def ask(self, n): ...\n")
+    plugins.ask(str(own))
     with pytest.raises(PluginError, match=r"greedy\.py\) must derive from vitnas\.strategies\.Strategy"):
         load_strategy(str(own))
     base = "from vitnas.strategies import Strategy\n"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from vitnas import plugins
 from vitnas.searching.strategy import load_strategy
 
 PAGE = Path(__file__).parents[2] / "docs" / "strategies.md"
@@ -18,6 +19,7 @@ def test_the_example_improves_on_what_it_began_with(make_problem: Callable[..., 
     (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     (tmp_path / "aging.py").write_text(code)
     problem = make_problem(0.5, large=True)
+    plugins.ask(str(tmp_path / "aging.py"))
     strategy = load_strategy(str(tmp_path / "aging.py"))(problem, 0, population=30, sample=5)
     best = []
     for _ in range(15):

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 from rich.console import RenderableType
 
 from vitnas.api.inputs import read_all
-from vitnas.api.keywords import SCALE_READERS, WORKERS, WorkerKeywords, check_resume, workers_of
+from vitnas.api.keywords import (
+    SCALE_READERS,
+    WORKERS,
+    Names,
+    WorkerKeywords,
+    check_resume,
+    plugins_again,
+    workers_of,
+)
 from vitnas.api.members import Members
 from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
@@ -25,7 +33,13 @@ if TYPE_CHECKING:
     from vitnas.arch.schema import Architecture
     from vitnas.scaling.scale_config import ScaleConfig
 
-CHANGEABLE = (*WORKERS, "progress")  # when a run goes on
+CHANGEABLE = (*WORKERS, "trust", "progress")  # when a run goes on
+
+
+class ResumeKeywords(WorkerKeywords, total=False):
+    """What may change when a run goes on."""
+
+    proxies: Names | None
 
 
 class Family(Members):
@@ -67,14 +81,16 @@ class Family(Members):
         """Sizes that the rule did not reach, with the reason."""
         return self.result.missed
 
-    @with_keywords(WorkerKeywords)
-    def resume(self, **settings: Unpack[WorkerKeywords]) -> Family:
+    @with_keywords(ResumeKeywords)
+    def resume(self, **settings: Unpack[ResumeKeywords]) -> Family:
         """Go on as if it had never stopped; this object shows the new state.
 
         Args:
+            proxies: again, where the run was given them as paths; or ``trust=True``.
             settings: who works and ``progress``, as in :func:`vitnas.scale`.
         """
         values = read_all(SCALE_READERS, settings, of="scale")
+        values.pop("trust", None)
         return self._now(resumed({**values, "resume": str(self.path)}))
 
     def refresh(self) -> Family:
@@ -140,12 +156,16 @@ def resumed(
     """
     from vitnas.scaling.run_scale import resume_scale
 
+    values, same = dict(values), {}
     if config is None:
+        same = plugins_again(values, "proxies")
         check_resume(values, CHANGEABLE)
     run, workers = values["resume"], workers_of(values)
     with watching(values.get("progress")) as watch:
         return Family.of(
-            lambda: resume_scale(run, config=config, workers=workers, listener=watch, network=network)
+            lambda: resume_scale(
+                run, config=config, workers=workers, listener=watch, network=network, same=same
+            )
         )
 
 

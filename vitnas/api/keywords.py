@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
+from vitnas import plugins
 from vitnas.api import inputs
 from vitnas.api.inputs import Reader, fail
 from vitnas.errors import InvalidInput
@@ -39,6 +41,7 @@ class WorkerKeywords(TypedDict, total=False):
     cpus_per_worker: float | None
     gpus_per_worker: float | None
     candidate_timeout: str | float | None
+    trust: bool | None
     progress: bool | Listener | None
 
 
@@ -155,6 +158,7 @@ WORKER_READERS: dict[str, Reader] = {
     "cpus_per_worker": inputs.number,
     "gpus_per_worker": inputs.number,
     "candidate_timeout": inputs.seconds,
+    "trust": inputs.switch,
     "progress": _progress,
 }
 RUN_READERS: dict[str, Reader] = {
@@ -241,6 +245,25 @@ def workers_of(values: Mapping[str, Any]) -> int | WorkerSettings:
         gpus_per_worker=given.get("gpus_per_worker", 0),
         timeout_s=given.get("candidate_timeout"),
     )
+
+
+def plugins_again(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Take out of keywords beside ``resume`` the plug-ins that are paths: a run asks for the same ones again.
+
+    Args:
+        values: the keywords that were given.
+        names: of those that name plug-ins.
+    """
+    paths = {name: values[name] for name in names if _holds_path(values.get(name))}
+    for name, value in paths.items():
+        plugins.ask(*([value] if isinstance(value, str) else (v.rpartition(":")[0] or v for v in value)))
+        del values[name]
+    return paths
+
+
+def _holds_path(value: Any) -> bool:
+    texts = [value] if isinstance(value, str) else value or ()
+    return any(plugins.is_path(part) for text in texts for part in re.split(r"[+:]", text))
 
 
 def check_resume(values: Mapping[str, Any], changeable: Collection[str]) -> None:

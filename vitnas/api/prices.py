@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
+from vitnas import plugins
 from vitnas.api import inputs
 from vitnas.api.inputs import Reader, read_all
 from vitnas.api.keywords import (
@@ -142,7 +143,12 @@ class Scores(Sequence[Mapping[str, Any]]):
 
 
 def price(
-    network: Any, device: Names | None = None, *, batch: int | None = None, resolution_px: int | None = None
+    network: Any,
+    device: Names | None = None,
+    *,
+    batch: int | None = None,
+    resolution_px: int | None = None,
+    trust: bool = False,
 ) -> Price:
     """What a network costs: parameters, MACs, activations, memory, and latency on devices.
 
@@ -153,6 +159,7 @@ def price(
         device: a name of :func:`vitnas.list_devices`, a profile file, or several; None for none.
         batch: images in a call; None for what each device was measured with.
         resolution_px: side of the images, in place of the network's own.
+        trust: whether code that the network's file names by its path may be imported.
 
     Raises:
         InvalidInput: a value is wrong, or a device cannot answer for batch or resolution.
@@ -161,7 +168,9 @@ def price(
 
     given = {"device": device, "batch": batch, "resolution_px": resolution_px}
     values = read_all(PRICE_READERS, given, of="price")
-    return Price(score_networks([load_architecture(network)], target=values.pop("device", None), **values)[0])
+    with plugins.trusting(trust):
+        found = [load_architecture(network)]
+        return Price(score_networks(found, target=values.pop("device", None), **values)[0])
 
 
 @with_keywords(ScoreKeywords)
@@ -177,7 +186,7 @@ def score(networks: Any, **settings: Unpack[ScoreKeywords]) -> Scores:
         seed, repeats, proxy_resolution_px, proxy_batch, images, device: how they are computed.
         workers, ray, cpus_per_worker, gpus_per_worker, candidate_timeout: who computes; a network that cannot
             be scored is then a row with its ``failures``, and the others go on.
-        progress: as in :func:`vitnas.search`.
+        trust, progress: as in :func:`vitnas.search`.
 
     Raises:
         InvalidInput: a keyword, network or device is wrong; one line names it.
@@ -185,6 +194,7 @@ def score(networks: Any, **settings: Unpack[ScoreKeywords]) -> Scores:
     from vitnas.scoring import score as score_networks
 
     values = read_all(SCORE_READERS, settings, of="score")
+    values.pop("trust", None)
     if any(name in values for name in WORKERS):
         values["workers"] = workers_of(values)
     for name in WORKERS[1:]:

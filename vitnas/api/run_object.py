@@ -7,9 +7,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
+from vitnas import plugins
 from vitnas.api.front import Front
 from vitnas.api.inputs import read_all
-from vitnas.api.keywords import SEARCH_READERS, WORKERS, WorkerKeywords, check_resume, workers_of
+from vitnas.api.keywords import (
+    SEARCH_READERS,
+    WORKERS,
+    Names,
+    WorkerKeywords,
+    check_resume,
+    plugins_again,
+    workers_of,
+)
 from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
 from vitnas.report.notebook.html import to_html, to_text
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
     from vitnas.space.space import Space
     from vitnas.study.sync import StudyResult
 
-CHANGEABLE = ("trials", "time", *WORKERS, "mirror", "progress")  # when a run goes on
+CHANGEABLE = ("trials", "time", *WORKERS, "trust", "mirror", "progress")  # when a run goes on
 LABELS_WANTED = 50  # that `ask_labels` asks for
 
 
@@ -35,6 +44,9 @@ class ResumeKeywords(WorkerKeywords, total=False):
     trials: int | float | str | None
     time: float | str | None
     mirror: str | None
+    strategy: str | None
+    quality: str | None
+    then: Names | None
 
 
 class Run:
@@ -118,6 +130,7 @@ class Run:
         Args:
             trials: in all.
             time: a time limit, from now.
+            strategy, quality, then: again, where the run was given them as paths; or ``trust=True``.
             settings: who works (``workers``, ``ray`` ...), ``mirror`` and ``progress``, as in
                 :func:`vitnas.search`.
 
@@ -126,6 +139,7 @@ class Run:
             RunError: what it rests on has changed.
         """
         values = read_all(SEARCH_READERS, settings, of="search")
+        values.pop("trust", None)
         return self._now(resumed({**values, "resume": str(self.path)}))
 
     def refresh(self) -> Run:
@@ -138,7 +152,12 @@ class Run:
         return self
 
     def ask_labels(
-        self, count: int = LABELS_WANTED, *, out: str | Path | None = None, label: str | None = None
+        self,
+        count: int = LABELS_WANTED,
+        *,
+        out: str | Path | None = None,
+        label: str | None = None,
+        trust: bool = False,
     ) -> Asked:
         """Write architectures whose labels would teach most, and a table to fill in.
 
@@ -146,33 +165,41 @@ class Run:
             count: how many.
             out: folder; None for one of the run's own.
             label: name of the column; None for the run's labels', or ``accuracy``.
+            trust: whether code that the run names by its path may be imported.
         """
         from vitnas.labelling import ask_labels
 
-        return ask_labels(self.path, count, out=out, label=label)
+        with plugins.trusting(trust):
+            return ask_labels(self.path, count, out=out, label=label)
 
-    def add_labels(self, file: str | Path, *, label: str | None = None) -> Added:
+    def add_labels(self, file: str | Path, *, label: str | None = None, trust: bool = False) -> Added:
         """Take the labels of a table; ``vitnas.search(labels=run)`` learns from them.
 
         Args:
             file: the table, such as a filled-in ``to_label.csv``.
             label: its column; None where there is one.
+            trust: whether code that the run, or a network of the table, names by its path may be imported.
         """
         from vitnas.labelling import add_labels
 
-        return add_labels(self.path, file, label=label)
+        with plugins.trusting(trust):
+            return add_labels(self.path, file, label=label)
 
-    def write_study(self, storage: str, *, name: str | None = None, limit: int | None = None) -> StudyResult:
+    def write_study(
+        self, storage: str, *, name: str | None = None, limit: int | None = None, trust: bool = False
+    ) -> StudyResult:
         """Write the run as an Optuna study; again, and it adds what is new.
 
         Args:
             storage: URL of a database, such as ``sqlite:///study.db``.
             name: of the study; None for the run's.
             limit: networks of the whole front at most; None for all.
+            trust: whether code that the run names by its path may be imported.
         """
         from vitnas.study.sync import write_study
 
-        return write_study(self.path, storage, name=name, limit=limit)
+        with plugins.trusting(trust):
+            return write_study(self.path, storage, name=name, limit=limit)
 
     def report(self) -> str:
         """The table and everything that the command prints at the end, as text."""
@@ -217,10 +244,12 @@ def resumed(values: Mapping[str, Any], config: SearchConfig | None = None, space
     from vitnas.run.search import resume_search
     from vitnas.study.mirror import mirroring
 
-    changed = {}
+    changed: dict[str, Any] = {}
     if config is None:
+        values = dict(values)
+        changed["same"] = plugins_again(values, "strategy", "quality", "then")
         check_resume(values, CHANGEABLE)
-        changed = {"trials": values.get("trials"), "time_s": values.get("time")}
+        changed |= {"trials": values.get("trials"), "time_s": values.get("time")}
     workers = workers_of(values)
     with watching(values.get("progress"), time_s=values.get("time")) as watch:
         return Run.of(

@@ -40,7 +40,7 @@ def scale(file: Any = None, **settings: Unpack[ScaleKeywords]) -> Family:
             repeats: settings of the rules.
         images, device, seed: what proxies see, where they compute, what they draw from.
         name, out, resume: of the run; the folder of runs; a run to go on with.
-        workers, ray, cpus_per_worker, gpus_per_worker, candidate_timeout, progress: as in
+        workers, ray, cpus_per_worker, gpus_per_worker, candidate_timeout, trust, progress: as in
             :func:`vitnas.search`.
 
     Returns:
@@ -55,6 +55,7 @@ def scale(file: Any = None, **settings: Unpack[ScaleKeywords]) -> Family:
     from vitnas.scaling.run_scale import run_scale
 
     values = read_all(SCALE_READERS, {"file": file, **settings}, of="scale")
+    values.pop("trust", None)
     if "resume" in values and "file" not in values:
         return resumed(values)
     config = scale_config(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Unpack, overload
 
+from vitnas import plugins
 from vitnas.api.inputs import read_all
 from vitnas.api.keywords import (
     LIMITS,
@@ -63,6 +64,8 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
         device: where proxies compute and networks are trained.
         mirror: URL of a storage in which an Optuna study is kept up.
         active: at the end write 50 architectures whose labels would teach most.
+        trust: whether code that the documents name by its path may be imported: operators of the space,
+            plug-ins of a run that goes on.
         progress: True or False; None shows progress in terminals and notebooks alone. The logger ``vitnas``
             is told either way.
 
@@ -78,6 +81,9 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
     """
     given = {"space": space, "dry_run": dry_run, **settings}
     values = read_all(SEARCH_READERS, given, of="search")
+    values.pop("trust", None)
+    rungs = (rung.rpartition(":")[0] for rung in values.get("then", ()))
+    plugins.ask(values.get("strategy", ""), values.get("quality", ""), *rungs)
     if not values.get("dry_run"):
         values.pop("dry_run", None)
     if "resume" in values and not values.keys() & {"space", "labels"}:

@@ -91,6 +91,12 @@ class Architecture:
         text = json.dumps([*whole, _identity(self.head)], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """The names of its operators."""
+        blocks = [b for stage in self.stages for b in (stage.down, *stage.blocks()) if b is not None]
+        return tuple(sorted({block.op for block in (self.stem, *blocks, self.head)}))
+
     def to_dict(self) -> dict[str, Any]:
         """The document of an architecture file."""
         notes = dict(self.metadata)

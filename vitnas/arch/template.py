@@ -11,7 +11,7 @@ from vitnas.arch import operators
 from vitnas.arch.operators import Scalar, coerce
 from vitnas.arch.values import Gene, Open, Reader, Use, Value, close
 from vitnas.arch.yaml_io import Source
-from vitnas.errors import InvalidInput, UnknownName, _unknown_message
+from vitnas.errors import InvalidInput, UnknownName, Untrusted, _unknown_message
 
 STRUCTURE = ("name", "input", "classes", "vars", "stem", "stages", "head")
 NOTES = ("description", "source", "recipe", "metrics", "provenance", "references", "columns")
@@ -194,7 +194,7 @@ class _TemplateParser:
         name = str(coerce(raw, str))
         try:
             operators.arguments(name)
-        except UnknownName as problem:
+        except (UnknownName, Untrusted) as problem:
             raise ValueError(str(problem)) from None
         return name
 

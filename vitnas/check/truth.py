@@ -85,6 +85,7 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
         raise unknown("combination", settings.combine, COMBINATIONS, where="`combine`")
     known = plugins.list_plugins("proxy")
     asked: dict[str, tuple[str, ...]] = {}
+    plugins.ask(*settings.proxies)
     for name in settings.proxies or known:
         members = tuple(part.strip() for part in name.split("+"))
         for member in members:

@@ -12,9 +12,14 @@ from typing import Annotated, Any
 import typer
 import typer.core
 
+from vitnas import plugins
 from vitnas.cli._settings import option_of
 from vitnas.errors import InvalidInput
 
+READ_NO_DOCUMENTS = ("new", "doctor", "lists")  # modules of commands
+TRUST_HELP = (
+    "Import the code that files name by its path (op: ./x.py, plug-ins of a run); without it only names are."
+)
 Body = Callable[..., None]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -90,6 +95,23 @@ def takes(*options: Option) -> Callable[[Body], Body]:
         return command
 
     return give
+
+
+def with_trust(body: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command ``--trust``: without it nothing that documents name by a path is imported."""
+    own = inspect.signature(body, eval_str=True)
+    if body.__module__.rpartition(".")[2] in READ_NO_DOCUMENTS or "trust" in own.parameters:
+        return body
+
+    @functools.wraps(body)
+    def command(*args: Any, trust: bool, **given: Any) -> Any:
+        with plugins.trusting(trust):
+            return body(*args, **given)
+
+    parameters = [*own.parameters.values(), switch("trust", TRUST_HELP, "--trust").parameter]
+    command.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 class OnceCommand(typer.core.TyperCommand):

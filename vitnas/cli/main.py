@@ -18,7 +18,7 @@ import typer
 import typer.core
 import typer.main
 
-from vitnas.cli._option import OnceCommand
+from vitnas.cli._option import OnceCommand, with_trust
 from vitnas.cli._settings import in_options, learn
 from vitnas.errors import VitnasError
 from vitnas.plugins import blaming
@@ -108,9 +108,11 @@ def load(name: str) -> Any:
     if isinstance(found, typer.Typer):
         for inner in found.registered_commands:
             inner.cls = OnceCommand
+            if inner.callback is not None:
+                inner.callback = with_trust(inner.callback)
         holder.add_typer(found, name=name)
     else:
-        holder.command(name, cls=OnceCommand)(found)
+        holder.command(name, cls=OnceCommand)(with_trust(found))
     group: Any = typer.main.get_command(holder)
     learn(group.commands[name])
     return group.commands[name]

@@ -68,21 +68,7 @@ def code_of(space: Space) -> str | None:
 
 def foreign_operators(space: Space) -> list[str]:
     """The operators of a space that are not ours."""
-    return [op for op in sorted(_operators(space)) if not plugins.is_shipped("operator", op)]
-
-
-def _operators(space: Space) -> set[str]:
-    from vitnas.arch.values import Open
-
-    t = space.template
-    parts = [t.stem, t.head, *(s.down for s in t.stages if s.down)]
-    parts += [part for stage in t.stages for segment in stage.segments for part in segment.blocks]
-    names: set[str] = set()
-    for part in parts:
-        names |= (
-            {str(c) for c in t.genes[part.op.gene].choices} if isinstance(part.op, Open) else {str(part.op)}
-        )
-    return names
+    return [op for op in space.operators if not plugins.is_shipped("operator", op)]
 
 
 def load(path: Path | None) -> list[Column] | None:

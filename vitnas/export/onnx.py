@@ -19,7 +19,9 @@ from vitnas.space.files import ArchitectureSource, load_architecture
 TOLERANCE = 1e-4
 
 
-def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module | None = None) -> Exported:
+def export_onnx(
+    source: ArchitectureSource, path: str | Path, model: nn.Module | None = None, *, trust: bool = False
+) -> Exported:
     """Write an ONNX file with input ``images`` (B, C, H, W) and output ``logits`` (B, classes).
 
     If onnxruntime is installed, its outputs are compared with the network's.
@@ -28,6 +30,7 @@ def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module |
         source: the network, as in :func:`vitnas.load_architecture`.
         path: file to write.
         model: a network of this architecture with the weights to write; fresh ones if left out.
+        trust: whether code that the network's file names by its path may be imported.
 
     Raises:
         MissingExtra: the package onnx or onnxscript is not installed.
@@ -38,7 +41,7 @@ def export_onnx(source: ArchitectureSource, path: str | Path, model: nn.Module |
         if importlib.util.find_spec(package) is None:
             raise missing_extra(package, "onnx")
     path = Path(path)
-    architecture = load_architecture(source)
+    architecture = load_architecture(source, trust=trust)
     network = prepared(architecture, model)
     program, dynamic = exported_program(network, architecture)
     with quiet():

@@ -49,24 +49,25 @@ class TimmSpec:
         """Python text that builds the network as ``model``."""
         lines = "".join(f"    {argument},\n" for argument in self._arguments())
         note = f"{title}: {self.params:,} parameters."
-        return f'"""{note}"""\n\nimport timm\n\nmodel = timm.create_model(\n{lines})\n'
+        return f"{note!r}\n\nimport timm\n\nmodel = timm.create_model(\n{lines})\n"
 
     def _arguments(self) -> list[str]:
         return [f'"{self.name}"', *(f"{key}={value!r}" for key, value in self.kwargs.items())]
 
 
-def export_timm(source: ArchitectureSource) -> TimmSpec:
+def export_timm(source: ArchitectureSource, *, trust: bool = False) -> TimmSpec:
     """The call that builds a network in timm, proven by building it there and comparing parameters.
 
     Args:
         source: the network, as in :func:`vitnas.load_architecture`.
+        trust: whether code that the network's file names by its path may be imported.
 
     Raises:
         InvalidArchitecture: none of timm's classes can hold it; says why.
         MissingExtra: timm is not installed.
         VitnasError: the installed timm builds other parameters from this call.
     """
-    architecture = load_architecture(source)
+    architecture = load_architecture(source, trust=trust)
     name, kwargs = _words(architecture)
     timm = import_extra("timm", "timm")
     with torch.device("meta"):

@@ -17,7 +17,9 @@ ARCHITECTURE_FILE = "architecture.yaml"  # the architecture travels inside the p
 TOLERANCE = 1e-4
 
 
-def export_torch(source: ArchitectureSource, path: str | Path, model: nn.Module | None = None) -> Exported:
+def export_torch(
+    source: ArchitectureSource, path: str | Path, model: nn.Module | None = None, *, trust: bool = False
+) -> Exported:
     """Write a program that takes images (B, C, H, W) and gives logits (B, classes), as in evaluation mode.
 
     ``torch.export.load(path).module()`` runs it; vitnas need not be installed. The architecture's YAML is in
@@ -27,13 +29,14 @@ def export_torch(source: ArchitectureSource, path: str | Path, model: nn.Module 
         source: the network, as in :func:`vitnas.load_architecture`.
         path: file to write, ``.pt2`` by custom.
         model: a network of this architecture with the weights to write; fresh ones if left out.
+        trust: whether code that the network's file names by its path may be imported.
 
     Raises:
         VitnasError: the program, loaded again, does not give the network's outputs.
         OSError: the file cannot be written.
     """
     path = Path(path)
-    architecture = load_architecture(source)
+    architecture = load_architecture(source, trust=trust)
     network = prepared(architecture, model)
     program, dynamic = exported_program(network, architecture)
     buffer = io.BytesIO()  # torch's own writer reports a folder that it cannot write to as a RuntimeError

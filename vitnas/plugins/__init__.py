@@ -25,6 +25,7 @@ from vitnas.plugins.places import (
     shown,
 )
 from vitnas.plugins.sources import code_hash, is_shipped
+from vitnas.plugins.trust import ask, in_hand, is_path, obey, path_hashes, trusting
 
 __all__ = [
     "DATA",
@@ -32,6 +33,7 @@ __all__ = [
     "PACKAGE_FOLDER",
     "UserFiles",
     "adopt",
+    "ask",
     "blaming",
     "camel_case",
     "code_hash",
@@ -39,15 +41,20 @@ __all__ = [
     "defect",
     "find_data",
     "first_kind",
+    "in_hand",
+    "is_path",
     "is_shipped",
     "list_data",
     "list_plugins",
     "load_class",
     "load_plugin",
     "nonsense",
+    "obey",
+    "path_hashes",
     "plugin_file",
     "running",
     "shown",
+    "trusting",
     "user_files",
     "where",
 ]

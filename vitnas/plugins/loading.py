@@ -30,6 +30,7 @@ from vitnas.plugins.places import (
     stem_of,
     text_of,
 )
+from vitnas.plugins.trust import is_path, require_granted
 
 T = TypeVar("T")
 _ours: dict[tuple[str, str, str, int], Any] = {}  # classes of this package that nothing hides
@@ -64,6 +65,7 @@ def load_plugin(kind: str, name: str) -> Any:
     Raises:
         UnknownName: nothing of that name.
         InvalidInput: two files of the user's folder, or two packages, have this name.
+        Untrusted: it is a path that the user has neither given nor trusted.
         PluginError: it cannot be imported, or does not define the class that its name asks for.
     """
     key = (kind, name, *standing(kind))
@@ -81,6 +83,8 @@ def load_plugin(kind: str, name: str) -> Any:
     if is_ours:
         module = importlib.import_module(f"{KINDS[kind][0]}.{place.stem}")
     elif place.is_file() or is_adopted(place):
+        if is_path(name):
+            require_granted(kind, KINDS[kind][1], Path(name))
         module = _import_file(kind, place)
     else:
         raise UnknownName(f"no such {kind} file: '{name}'")

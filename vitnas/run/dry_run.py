@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from vitnas import plugins
 from vitnas.cost.table import Costs
 from vitnas.events import Listener, Silent
 from vitnas.figures import FIGURES
 from vitnas.quality.parse import QualityName
 from vitnas.run.forecast import START_S, check_seconds, forecast, network_seconds
-from vitnas.run.prepare import Setup, prepare
+from vitnas.run.prepare import Setup, check_strategy, prepare
 from vitnas.run.rating import check_qualities
 from vitnas.run.result import DryRun, RungPlan
 from vitnas.run.wanted import qualities_of
@@ -41,7 +42,9 @@ def dry_run(
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
     """
+    plugins.ask(*config.plugins, *(space.operators if space is not None else ()))
     check_qualities(config)
+    check_strategy(config)
     setup = prepare(config, listener or Silent(), space=space)
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))

@@ -139,7 +139,6 @@ def prepare(
     data = training_data(config, space) if measures else None
     devices = load_targets(config.targets, folder)
     check_answers(devices, config.batch, space.resolutions_px)
-    load_strategy(config.strategy).read_options(dict(config.strategy_options))
     figures = Figures(devices, config.batch)
     asked = [b for option, text in config.budgets for b in parse_budgets(option, text, figures)]
     budgets = with_own_limits(check_budgets(asked), figures)
@@ -151,6 +150,15 @@ def prepare(
     listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
     pool = _pool(problem, config.seed)
     return Setup(config, problem, pool, devices, known, images, data, rating or RatingSettings())
+
+
+def check_strategy(config: SearchConfig) -> None:
+    """Whether there is such a strategy, and it has the options that were given.
+
+    Raises:
+        UnknownName, InvalidInput: it has not; PluginError: its code is wrong.
+    """
+    load_strategy(config.strategy).read_options(dict(config.strategy_options))
 
 
 def proxy_images(config: SearchConfig, space: Space) -> Images | None:

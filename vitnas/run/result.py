@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture, save_architecture
 from vitnas.figures import format_quantity
 from vitnas.hardware.targets import Coverage, Target, label_of
@@ -68,7 +69,8 @@ class Member:
     def architecture(self) -> Architecture:
         """The network, closed: with the notes of its file, if it has one."""
         if self.written:
-            return read_architecture(self.file)
+            with plugins.in_hand():
+                return read_architecture(self.file)
         found = kept_space(self.folder).decode(np.array(self.genome, np.uint8))
         return replace(found, name=self.name)
 
@@ -116,7 +118,8 @@ def kept_space(folder: Path) -> Space:
         InvalidSpace: it cannot be read.
     """
     file = folder / "space.yaml"
-    return _kept_space(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
+    with plugins.in_hand():
+        return _kept_space(str(file), file.stat().st_mtime_ns if file.is_file() else 0)
 
 
 @functools.lru_cache(maxsize=4)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
+from vitnas import plugins
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError, go_on
 from vitnas.events import Listener, Silent
@@ -16,7 +18,7 @@ from vitnas.hardware import targets
 from vitnas.plugins import blaming
 from vitnas.run.finish import finish
 from vitnas.run.main_loop import ActiveRun
-from vitnas.run.prepare import RatingSettings, RunContext, Setup, prepare
+from vitnas.run.prepare import RatingSettings, RunContext, Setup, check_strategy, prepare
 from vitnas.run.rating import check_qualities
 from vitnas.run.read_labels import LABELS, labels_hash, labels_text
 from vitnas.run.result import SearchResult
@@ -24,7 +26,7 @@ from vitnas.searching.config import SearchConfig
 from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder, current_versions, new_folder
 from vitnas.store.log import EvaluationLog
-from vitnas.store.resume_check import require_same
+from vitnas.store.resume_check import file_hashes, require_same, require_same_files
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 
 Beside = Callable[[Setup, RunFolder, Listener], AbstractContextManager[object]]
@@ -75,7 +77,7 @@ def run_search(
     """
     watcher = listener or Silent()
     require_workers(workers)
-    check_qualities(config)
+    _check(config, space)
     if name:
         RunFolder(Path(root) / name).require_free()
     setup = prepare(config, watcher, rating=rating, space=space)
@@ -85,7 +87,7 @@ def run_search(
     folder = RunFolder(path)
     copies = _copies(setup)  # what cannot be kept is refused before there is a folder
     with folder.held():
-        folder.create(config.to_dict(), copies, _hashes(setup))
+        folder.create(config.to_dict(), copies, _hashes(setup) | _files(setup))
         return _go_on(setup, folder, workers, watcher, beside)
 
 
@@ -101,6 +103,7 @@ def resume_search(
     listener: Listener | None = None,
     rating: RatingSettings | None = None,
     space: Space | None = None,
+    same: Mapping[str, Any] | None = None,
 ) -> SearchResult:
     """Go on with a run as if it had never stopped.
 
@@ -115,32 +118,37 @@ def resume_search(
         listener: watches.
         rating: as in :func:`run_search`, and as the run began with.
         space: as in :func:`run_search`.
+        same: settings of the run that are given again: plug-ins by their paths.
 
     Raises:
         InvalidInput: a setting of ``config`` is wrong, or is not the run's.
         RunError: there is no run, another process works on it, or what it rests on has changed.
     """
-    watcher = listener or Silent()
+    watcher, same = listener or Silent(), same or {}
     require_workers(workers)
     folder = RunFolder(path)
     begins: Setup | None = None
     if config is None:
         folder.require()
     elif not folder.is_begun:
-        check_qualities(config)
+        _check(config, space)
         begins = prepare(config, watcher, rating=rating, space=space)
     copies = _copies(begins) if begins is not None else {}
     with folder.held():
         if config is not None and begins is not None and not folder.is_begun:
-            folder.create(config.to_dict(), copies, _hashes(begins))
+            folder.create(config.to_dict(), copies, _hashes(begins) | _files(begins))
             return _go_on(begins, folder, workers, watcher, beside)
         kept = SearchConfig.from_dict(folder.open())
+        require_same({name: kept.to_dict()[name] for name in same}, same, folder.path)
         if config is not None:
+            plugins.ask(*config.plugins)
             trials, time_s = config.trials or trials, config.time_s
             require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("trials", "time"))
         if trials is not None:
             kept = dataclasses.replace(kept, trials=trials)
         kept = dataclasses.replace(kept, time_s=time_s)
+        require_same_files(folder)
+        check_strategy(kept)
         setup = prepare(kept, watcher, folder.path, rating=rating)
         _check_unchanged(folder, setup, watcher)
         folder.update(state="running", config=kept.to_dict())
@@ -183,6 +191,18 @@ def _search_on(
     counts = {name: getattr(result, name) for name in ("asked", "failed", "distinct", "failures")}
     folder.update(state=result.state, seconds=round(seconds, 3), counts=counts)
     return dataclasses.replace(result, seconds=seconds)
+
+
+def _check(config: SearchConfig, space: Space | None) -> None:
+    """What needs nothing but names: the plug-ins are those that the caller gave."""
+    plugins.ask(*config.plugins, *(space.operators if space is not None else ()))
+    check_qualities(config)
+    check_strategy(config)
+
+
+def _files(setup: Setup) -> dict[str, str]:
+    """Digests of the plug-ins that were given by their paths."""
+    return file_hashes(*setup.config.plugins, *setup.problem.space.operators)
 
 
 def _copies(setup: Setup) -> dict[str, str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import InvalidInput, NothingFeasible, RunError, VitnasError, go_on
@@ -25,7 +27,7 @@ from vitnas.searching.config import split_targets
 from vitnas.space.files import load_architecture
 from vitnas.store.folder import RunFolder, new_folder
 from vitnas.store.log import EvaluationLog
-from vitnas.store.resume_check import require_same
+from vitnas.store.resume_check import file_hashes, require_same, require_same_files
 from vitnas.workers import WorkerSettings, make_workers, require_workers
 
 SEED = "seed.yaml"
@@ -76,7 +78,8 @@ def run_scale(
 
 
 def _prepared(config: ScaleConfig, network: Architecture | None) -> Setup:
-    seed = network if network is not None else load_architecture(config.file)
+    plugins.ask(*config.plugins)
+    seed = load_architecture(network if network is not None else config.file)
     setup = prepare(config, seed, load_targets(split_targets(config.target)))
     judge_without_scores(setup)
     return setup
@@ -92,7 +95,8 @@ def _begin(
     with folder.held():
         names = split_targets(config.target)
         copies = {SEED: dump_yaml(setup.seed.to_dict()), **targets.copies(names, setup.devices)}
-        folder.create(config.to_dict(), copies, _hashes(setup))
+        files = file_hashes(*config.plugins, *setup.seed.operators)
+        folder.create(config.to_dict(), copies, _hashes(setup) | files)
         return _go_on(setup, folder, workers, listener)
 
 
@@ -104,6 +108,7 @@ def resume_scale(
     workers: int | WorkerSettings = 1,
     listener: Listener | None = None,
     network: Architecture | None = None,
+    same: Mapping[str, Any] | None = None,
 ) -> FamilyResult:
     """Go on with a run as if it had never stopped.
 
@@ -114,6 +119,7 @@ def resume_scale(
         workers: as in :func:`run_scale`.
         listener: watches.
         network: as in :func:`run_scale`.
+        same: settings of the run that are given again: plug-ins by their paths.
 
     Raises:
         InvalidInput: a setting of ``config`` is wrong, or is not the run's.
@@ -124,7 +130,11 @@ def resume_scale(
         return _begin(config, _prepared(config, network), folder, workers, listener or Silent())
     kept = ScaleConfig.from_dict(folder.open())
     if config is not None:
+        plugins.ask(*config.plugins)
         require_same(kept.to_dict(), config.to_dict(), folder.path)
+    same = same or {}
+    require_same({name: kept.to_dict()[name] for name in same}, same, folder.path)
+    require_same_files(folder)
     with folder.held():
         devices = load_targets(split_targets(kept.target), folder.path)
         setup = prepare(kept, read_architecture(folder.path / SEED), devices)

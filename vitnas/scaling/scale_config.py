@@ -113,6 +113,11 @@ class ScaleConfig:
             return self.proxies or ASVIT_PROXIES
         return self.proxies if self.rule == "contract" else ()
 
+    @property
+    def plugins(self) -> tuple[str, ...]:
+        """Names of all that is code, or paths."""
+        return (*self.deciding, *self.proxies)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a manifest."""
         return {

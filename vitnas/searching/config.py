@@ -130,6 +130,11 @@ class SearchConfig:
         return (self.quality, *(rung.quality for rung in self.rungs))
 
     @property
+    def plugins(self) -> tuple[str, ...]:
+        """Names of all that is code, or paths."""
+        return (self.strategy, *self.qualities)
+
+    @property
     def targets(self) -> tuple[str, ...]:
         """The devices, as the user named them."""
         return split_targets(self.target)

@@ -14,15 +14,24 @@ from vitnas.errors import InvalidInput, InvalidSpace, UnknownName, unknown
 from vitnas.space.space import Space
 
 
-def load_space(source: str | Path | Mapping[str, Any]) -> Space:
+def load_space(source: str | Path | Mapping[str, Any], *, trust: bool | None = None) -> Space:
     """A space by name (the user's ``./search_spaces`` first), from a file, or from a document.
 
     An architecture file is a space with one point.
 
+    Args:
+        source: a name, file or document.
+        trust: whether operators that it names by their paths may be imported; None for what the call around
+            this one says.
+
     Raises:
+        Untrusted: the document names code by its path, and is not trusted.
         UnknownName: no such space; suggests the closest one.
         InvalidSpace: the document is wrong; names file, line, key path and the valid options.
     """
+    if trust is not None:
+        with plugins.trusting(trust):
+            return load_space(source)
     if isinstance(source, Mapping):
         return Space.read(Source(dict(source)))
     return Space.read(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
@@ -45,19 +54,25 @@ class HasArchitecture(Protocol):
 ArchitectureSource = str | os.PathLike[str] | Architecture | HasArchitecture
 
 
-def load_architecture(source: ArchitectureSource) -> Architecture:
+def load_architecture(source: ArchitectureSource, *, trust: bool | None = None) -> Architecture:
     """An architecture from whatever names one: every function that takes a network takes these.
 
     Args:
         source: a file, a published network such as ``efficientformer:s0``, a member of a front or family, or
             the architecture itself.
+        trust: as in :func:`load_space`.
 
     Raises:
+        Untrusted: the file names code by its path, and is not trusted.
         UnknownName: no such file, space or reference.
         InvalidArchitecture: the file is wrong.
         InvalidInput: ``source`` is none of these.
     """
+    if trust is not None:
+        with plugins.trusting(trust):
+            return load_architecture(source)
     if isinstance(source, Architecture):
+        plugins.ask(*source.operators)
         return source
     if isinstance(source, str | os.PathLike):
         return _named(os.fspath(source))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, close_template
 from vitnas.arch.template import Template, parse_template
-from vitnas.arch.values import Gene, options
+from vitnas.arch.values import Gene, Open, options
 from vitnas.arch.yaml_io import FlowDict, Source
 from vitnas.errors import InvalidSpace
 from vitnas.space import encoding
@@ -62,6 +62,17 @@ class Space:
         self.activity = Activity(self.genes, template.uses)
         self.document = dict(document)
         self.references: dict[str, Reference] = {}
+
+    @functools.cached_property
+    def operators(self) -> tuple[str, ...]:
+        """The names of all operators that its networks can have."""
+        t = self.template
+        parts = [t.stem, t.head, *(s.down for s in t.stages if s.down)]
+        parts += [part for stage in t.stages for segment in stage.segments for part in segment.blocks]
+        names: set[str] = set()
+        for op in (part.op for part in parts):
+            names |= {str(c) for c in t.genes[op.gene].choices} if isinstance(op, Open) else {str(op)}
+        return tuple(sorted(names))
 
     @classmethod
     def read(cls, source: Source) -> Space:

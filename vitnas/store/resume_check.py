@@ -6,9 +6,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from vitnas.errors import InvalidInput
+from vitnas import plugins
+from vitnas.errors import InvalidInput, RunError
+from vitnas.store.folder import RunFolder
 
 NAMES = {"time_s": "time", "sizes": "to"}  # of settings, where the keyword is another
+FILE = "file "  # key of a digest, before the path
 GROUPS = ("budgets", "settings")  # of settings, each with an option of its own
 
 
@@ -34,6 +37,23 @@ def require_same(
             f"{path}: the run has {_said(name, ours.get(name))}, this command "
             f"{_said(name, theirs.get(name))}: give the run's settings, or another folder to `resume`"
         )
+
+
+def file_hashes(*names: str) -> dict[str, str]:
+    """What a manifest keeps of plug-ins that were given by their paths; nothing of the other names."""
+    return {FILE + path: digest for path, digest in plugins.path_hashes(*names).items()}
+
+
+def require_same_files(folder: RunFolder) -> None:
+    """Check that the plug-ins of a run that were given by their paths are what they were, before they run.
+
+    Raises:
+        RunError: one has changed or is gone.
+    """
+    kept = {k: v for k, v in folder.manifest.get("hashes", {}).items() if k.startswith(FILE)}
+    for name in folder.changed(file_hashes(*(key.removeprefix(FILE) for key in kept))):
+        path = name.removeprefix(FILE)
+        raise RunError(f"{folder.path}: {path} is not the file that the run began with; restore it")
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:

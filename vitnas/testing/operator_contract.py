@@ -14,11 +14,12 @@ from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar, arguments, takes_drop_path
 from vitnas.cost.trace import trace
 from vitnas.errors import InvalidArchitecture
+from vitnas.testing._contract import Contract
 
 ACTIVATIONS = (nn.GELU, nn.ReLU, nn.SiLU, nn.Hardswish)
 
 
-class OperatorContract:
+class OperatorContract(Contract):
     """An operator is a module that is learned from: it runs without data, trains, and can be cut narrower.
 
     Attributes:

@@ -19,6 +19,7 @@ from vitnas.quality.measure import Measurement, measure
 from vitnas.quality.proxies._base import Needs, Proxy
 from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxy import load_proxy
+from vitnas.testing._contract import Contract
 
 SETTINGS: Mapping[str, Any] = {"batch": 14, "repeats": 1, "resolution_px": 32}
 
@@ -46,7 +47,7 @@ NETWORKS = {
 }
 
 
-class ProxyContract:
+class ProxyContract(Contract):
     """A proxy scores a network, or says why not, in the same way every time, and leaves no trace in it.
 
     Attributes:

@@ -18,9 +18,10 @@ from vitnas.quality.labels import Labels
 from vitnas.quality.parse import parse_quality, quality_class, restored, saved
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
+from vitnas.testing._contract import Contract
 
 
-class QualityContract:
+class QualityContract(Contract):
     """A quality rates genomes or networks, in the same way every time, and after a run was resumed.
 
     Attributes:

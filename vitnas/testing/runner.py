@@ -80,6 +80,7 @@ def run_contract(kind: str, name: str) -> Iterator[Check]:
         name: of the plug-in, or its file.
     """
     contract = contract_of(kind)
+    plugins.ask(name)
     for test in [method for method in vars(contract) if method.startswith("test_")]:
         subject = contract()
         setattr(subject, kind, name)

@@ -16,9 +16,10 @@ from vitnas.searching.scorer import GenomeScorer
 from vitnas.searching.strategy import Strategy, load_strategy
 from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
+from vitnas.testing._contract import Contract
 
 
-class StrategyContract:
+class StrategyContract(Contract):
     """A strategy proposes genomes of the space, learns from what it is told, and follows from its seed alone.
 
     Attributes:

@@ -31,6 +31,7 @@ class Actor:
             os.chdir(files.folder)
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))  # read when torch is imported
         plugins.adopt(files)
+        plugins.obey()
         self.threads = threads
         self.functions: dict[str, Callable[[Any], Any] | Failure] = {}
 

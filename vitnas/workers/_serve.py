@@ -11,6 +11,7 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from vitnas import plugins
 from vitnas.workers._calls import call
 from vitnas.workers.pool import Failure
 from vitnas.workers.serial import attempt
@@ -23,6 +24,7 @@ def serve(pipe: Connection, threads: int) -> None:
     """Run tasks until the pipe closes. A task is (digest, bytes of a function that is new or None, item)."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    plugins.obey()
     functions: dict[str, Callable[[Any], Any] | Failure] = {}
     try:
         pipe.send_bytes(READY)

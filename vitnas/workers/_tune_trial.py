@@ -51,6 +51,7 @@ def run_trial(
     with contextlib.suppress(OSError):  # relative paths mean what they mean to the user
         os.chdir(files.folder)
     plugins.adopt(files)
+    plugins.obey()
     own = folder / config["name"]
     verdict = _strange(tuple(driver.items())) or _unseen(folder)
     if verdict:

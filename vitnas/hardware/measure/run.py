@@ -122,10 +122,17 @@ class MeasureResult:
         return self.made.profile
 
 
-def measure_profile(settings: MeasureSettings, listener: Listener | None = None) -> MeasureResult:
+def measure_profile(
+    settings: MeasureSettings, listener: Listener | None = None, *, trust: bool = False
+) -> MeasureResult:
     """Measure every distinct block of the spaces and whole networks, and write a device.
 
     What an interrupted measurement of the same name did is not done again; another space adds to it.
+
+    Args:
+        settings: what to measure, and how.
+        listener: watches.
+        trust: whether code that a space names by its path may be imported.
 
     Raises:
         InvalidInput: a setting is wrong, or differs from those that this name was begun with.
@@ -134,7 +141,12 @@ def measure_profile(settings: MeasureSettings, listener: Listener | None = None)
         RunLocked: another process measures under this name.
         KeyboardInterrupt: with a line that says how to go on.
     """
-    listener = listener or Silent()
+    with plugins.trusting(trust):
+        return _measured(settings, listener or Silent())
+
+
+def _measured(settings: MeasureSettings, listener: Listener) -> MeasureResult:
+    plugins.ask(settings.runtime)
     runtime: Runtime = plugins.load_plugin("runtime", settings.runtime)(settings.threads)
     path = settings.out / f"{settings.name}.yaml"
     log = settings.out / f"{settings.name}.measure.jsonl"
