@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from vitnas.arch.schema import save_architecture
+from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.errors import InvalidData, InvalidInput, NothingFeasible, RunError
 from vitnas.events import Listener, Silent
 from vitnas.quality.genomes.fitted.active import most_informative
@@ -23,8 +21,9 @@ from vitnas.space.activity import Genomes
 from vitnas.space.files import load_space
 from vitnas.space.rows import read_rows
 from vitnas.space.space import Space
-from vitnas.store.disk import atomic_write_text
+from vitnas.store.disk import atomic_write_csv, atomic_write_text, make_folder, write_folder
 from vitnas.store.folder import RunFolder
+from vitnas.store.lock import RunLock
 
 TABLE = "to_label.csv"
 FOLDER = "to_label"
@@ -101,20 +100,32 @@ def ask_labels(
     config = SearchConfig.from_dict(folder.open())
     setup = prepare(config, watcher, folder.path)
     labels = _known(folder.path, setup)
-    place = _free(folder.path, out)
+    _require_no_table(out)
     watcher.stage("choosing architectures", f"{count} of the front and of {len(setup.pool):,} others")
     front = _front(folder, setup)
     candidates = np.concatenate([front, setup.pool])
     of_front = np.arange(len(candidates)) < len(front)
     turns = [of_front, ~of_front] if len(front) else []
-    space, table = setup.problem.space, setup.table
-    picked = most_informative(space, table, setup.pool, candidates, count, labels=labels, in_turn=turns)
+    space = setup.problem.space
+    picked = most_informative(space, setup.table, setup.pool, candidates, count, labels=labels, in_turn=turns)
     if not picked:
         raise NothingFeasible(f"{run}: every architecture of its front and pool has a label")
     name = label or (labels.name if labels else DEFAULT_LABEL)
-    files = _write(setup, place, name, candidates[picked], folder.path.name)
+    table, networks = _documents(setup, name, candidates[picked], folder.path.name)
+
+    def write(place: Path) -> None:
+        for file, architecture in networks.items():
+            save_architecture(architecture, place / file)
+        atomic_write_csv(place / TABLE, table)
+
+    if out is None:
+        place = write_folder(folder.path, FOLDER, write)
+    else:
+        place = Path(out)
+        make_folder(place)
+        write(place)
     known = len(labels) if labels else 0
-    return Asked(place, place / TABLE, name, files, known, int(of_front[picked].sum()))
+    return Asked(place, place / TABLE, name, tuple(networks), known, int(of_front[picked].sum()))
 
 
 def _known(run: Path, setup: Setup) -> Labels | None:
@@ -124,16 +135,9 @@ def _known(run: Path, setup: Setup) -> Labels | None:
     return read_labels(run, setup.problem.space)
 
 
-def _free(run: Path, out: str | Path | None) -> Path:
-    if out is not None:
-        if (Path(out) / TABLE).exists():
-            raise RunError(f"{Path(out) / TABLE} exists already: take another `out`, or remove it")
-        return Path(out)
-    number, place = 1, run / FOLDER
-    while place.exists():
-        number += 1
-        place = run / f"{FOLDER}-{number}"
-    return place
+def _require_no_table(out: str | Path | None) -> None:
+    if out is not None and (Path(out) / TABLE).exists():
+        raise RunError(f"{Path(out) / TABLE} exists already: take another `out`, or remove it")
 
 
 def _front(folder: RunFolder, setup: Setup) -> Genomes:
@@ -144,22 +148,20 @@ def _front(folder: RunFolder, setup: Setup) -> Genomes:
     return rows.reshape(-1, genes)
 
 
-def _write(setup: Setup, place: Path, label: str, genomes: Genomes, run: str) -> tuple[str, ...]:
+def _documents(
+    setup: Setup, label: str, genomes: Genomes, run: str
+) -> tuple[list[list[str]], dict[str, Architecture]]:
+    """The table to fill in, and the architectures by file, the most telling first."""
     setup.table.require_traced(genomes)
-    place.mkdir(parents=True, exist_ok=True)
     params = setup.table.price(genomes)["params"]
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["id", "file", "genome", "params_m", label])
-    files = []
+    table, files = [["id", "file", "genome", "params_m", label]], {}
     for number, (genome, size) in enumerate(zip(genomes, params.tolist(), strict=True), 1):
         note = {"description": f"to be labelled: teaches most about {setup.problem.space.name} (run {run})"}
         architecture = setup.problem.space.decode(genome, note)
-        files.append(f"{number:03d}-{architecture.id}.yaml")
-        save_architecture(architecture, place / files[-1])
-        table.writerow([architecture.id, files[-1], genome.tobytes().hex(), f"{size / 1e6:.6f}", ""])
-    atomic_write_text(place / TABLE, text.getvalue())
-    return tuple(files)
+        file = f"{number:03d}-{architecture.id}.yaml"
+        files[file] = architecture
+        table.append([architecture.id, file, genome.tobytes().hex(), f"{size / 1e6:.6f}", ""])
+    return table, files
 
 
 def add_labels(run: str | Path, file: str | Path, *, label: str | None = None) -> Added:
@@ -176,8 +178,15 @@ def add_labels(run: str | Path, file: str | Path, *, label: str | None = None) -
         RunError: no run is there.
         InvalidData: the table is none of the run's space, or holds no label.
         InvalidInput: the run's labels have another name.
+        RunLocked: another process writes to the run.
     """
     path = RunFolder(run).require()
+    with RunLock(path, option="run"):
+        return _add(path, file, label)
+
+
+def _add(path: Path, file: str | Path, label: str | None) -> Added:
+    """Reads and checks all there is before it writes."""
     space = load_space(str(path / "space.yaml"))
     rows = read_rows(file, space)
     if label is None and not rows.labels:
@@ -189,7 +198,7 @@ def add_labels(run: str | Path, file: str | Path, *, label: str | None = None) -
     for known in before:
         if known.name != new.name:
             raise InvalidInput(
-                f"{file}: its labels are '{new.name}', those of {run} are '{known.name}'; "
+                f"{file}: its labels are '{new.name}', those of {path} are '{known.name}'; "
                 "labels of two kinds cannot be mixed (rename the column if they are the same)"
             )
     pairs = {(g.tobytes(), v) for k in before for g, v in zip(k.genomes, k.values.tolist(), strict=True)}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,22 @@ def test_timm_prints_and_writes_the_call(run: Run, tiny: Architecture) -> None:
     assert 'use: timm.create_model("efficientformerv2_s1", embed_dims=(32, 48, 120, 224), ' in out
     text = Path("efficientformer-s1_timm.py").read_text()
     assert "    num_classes=10,\n" in text
+
+
+@pytest.mark.parametrize("to", ["torch", "onnx", "timm"])
+def test_a_full_disk_leaves_the_old_file(run: Run, tiny: Architecture, to: str) -> None:
+    pytest.importorskip("onnxscript")
+    source = "efficientformer:s0" if to == "timm" else "tiny.yaml"
+    Path("net.out").write_text("old")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))
+    try:
+        code, _, err = run("export", source, "--to", to, "--out", "net.out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 2 and err.endswith("error: cannot write net.out: File too large\n")
+    assert Path("net.out").read_text() == "old"
+    assert sorted(path.name for path in Path().iterdir()) == ["net.out", "tiny.yaml"]
 
 
 def test_fresh_weights_are_said_to_be_fresh(run: Run, tiny: Architecture) -> None:

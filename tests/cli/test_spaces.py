@@ -142,7 +142,7 @@ def test_a_network_that_does_not_tell_its_space(run: Run, tmp_path: Path) -> Non
 def test_a_file_that_cannot_be_written(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "missing" / "x.yaml"
     code, _, err = run("spaces", "open", "efficientformer:s0", "--out", str(path))
-    assert (code, err) == (2, f"error: {path}: No such file or directory\n")
+    assert (code, err) == (2, f"error: cannot write {path}: No such file or directory\n")
 
 
 def test_a_space_is_opened_around_a_network_of_another_resolution(run: Run, tmp_path: Path) -> None:

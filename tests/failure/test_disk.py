@@ -86,7 +86,7 @@ def test_a_file_that_may_not_grow(server, folder, config):
     whole = server.whole(folder, config)
     stopped = server(folder, config, name="cut", file_limit=4000)
     assert is_one_line(stopped["error"], "File too large"), stopped
-    assert "`resume`" in stopped["error"]
+    assert "go on with `vitnas.load_run('runs/cut').resume()`" in stopped["error"]
     told = log(folder / "runs/cut")
     assert server(folder, resume="cut")["state"] == "finished"
     assert log(folder / "runs/cut").startswith(told)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 
 from vitnas.errors import RunCorrupt, RunError
-from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
 from vitnas.store.log import EvaluationLog, follow_log, read_log
 
 RECORDS: list[dict[str, Any]] = [
@@ -176,41 +174,6 @@ def test_a_killed_writer_loses_no_line_that_it_reported(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_opened(tmp_path: Path, use: Callable[[Path], Any]) -> None:
     with pytest.raises(RunError, match="No such file or directory"):
         use(tmp_path / "missing" / "log.jsonl")
-
-
-def test_atomic_writes_replace_the_whole_file(tmp_path: Path) -> None:
-    atomic_write_text(tmp_path / "a.txt", "one\n")
-    atomic_write_text(tmp_path / "a.txt", "zwö\n")
-    assert (tmp_path / "a.txt").read_text(encoding="utf-8") == "zwö\n"
-    atomic_write_json(tmp_path / "a.json", {"x": np.array([0.5, np.inf]), "y": float("nan")})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"x": [0.5, None], "y": None}
-    arrays = {"k": np.arange(3, dtype=np.uint64), "rng": np.array('{"state": 1}')}
-    atomic_write_npz(tmp_path / "a.npz", arrays)
-    with np.load(tmp_path / "a.npz", allow_pickle=False) as kept:
-        assert kept["k"].tolist() == [0, 1, 2]
-        assert str(kept["rng"]) == '{"state": 1}'
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.json", "a.npz", "a.txt"]
-
-
-@pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_a_failed_atomic_write_leaves_the_old_file(
-    tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    atomic_write_text(tmp_path / "a.txt", "old")
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, step, full)
-    with pytest.raises(RunError, match="No space left on device"):
-        atomic_write_text(tmp_path / "a.txt", "new")
-    assert (tmp_path / "a.txt").read_text() == "old"
-    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
-
-
-def test_an_atomic_write_into_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="No such file or directory"):
-        atomic_write_json(tmp_path / "missing" / "a.json", {})
 
 
 def test_a_log_is_followed_while_it_grows(tmp_path: Path) -> None:

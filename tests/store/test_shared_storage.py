@@ -157,7 +157,7 @@ def test_no_sign_of_life_can_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     with RunLock(tmp_path, timing=QUICK) as lock:
         monkeypatch.setattr(claims, "renew", refused)
         time.sleep(QUICK.stale_s)
-        with pytest.raises(RunError, match=r"Read-only file system; .* `resume`"):
+        with pytest.raises(RunError, match=r"cannot keep the lock of the folder .*: Read-only file system"):
             lock.check()
 
 

@@ -14,6 +14,7 @@ from vitnas.arch.template import Part, SegmentTemplate, StageTemplate, Template,
 from vitnas.arch.values import close
 from vitnas.arch.yaml_io import FlowDict, Source, dump_yaml, read_yaml
 from vitnas.errors import InvalidArchitecture
+from vitnas.store.disk import atomic_write_text
 
 Args = Mapping[str, Scalar]
 
@@ -215,4 +216,4 @@ def read_architecture(path: str | Path) -> Architecture:
 
 def save_architecture(architecture: Architecture, path: str | Path) -> None:
     """Write an architecture file; reading it gives an equal architecture, and writing that the same bytes."""
-    Path(path).write_text(dump_yaml(architecture.to_dict()), encoding="utf-8")
+    atomic_write_text(path, dump_yaml(architecture.to_dict()))

@@ -94,6 +94,7 @@ def report(
     from vitnas.report.figures.proxy_plot import write_plot
     from vitnas.report.pages.proxy_page import PLOT, doubts, proxy_page
     from vitnas.report.pages.proxy_results import read_results, take_in
+    from vitnas.store.disk import atomic_write_text
 
     folder = out / "proxies"
     folder.mkdir(parents=True, exist_ok=True)
@@ -108,5 +109,5 @@ def report(
     except MissingExtra as problem:
         typer.echo(f"warning: no picture: {problem}", err=True)
         picture = False
-    (out / "proxies.md").write_text(proxy_page(results, picture=picture), encoding="utf-8")
+    atomic_write_text(out / "proxies.md", proxy_page(results, picture=picture))
     typer.echo(f"wrote {out / 'proxies.md'}: {len(results.checks)} checks")

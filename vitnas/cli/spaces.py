@@ -160,6 +160,7 @@ def open_space(
     """Open a search space around a network: every gene keeps the choices near the network's."""
     from vitnas.arch.yaml_io import dump_yaml
     from vitnas.space.files import load_architecture, load_space
+    from vitnas.store.disk import atomic_write_text
 
     architecture = load_architecture(file)
     origin = load_space(space or _space_of(architecture.name))
@@ -176,7 +177,7 @@ def open_space(
     if out is None:
         typer.echo(text, nl=False)
         return
-    out.write_text(text, encoding="utf-8")
+    atomic_write_text(out, text)
     typer.echo(f"wrote {out}: {_extent(opened)}")
 
 

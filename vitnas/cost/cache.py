@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vitnas import plugins
+from vitnas.errors import RunError
 from vitnas.space.lookup import Column
+from vitnas.store.disk import atomic_write_npz, make_folder, sweep
 
 if TYPE_CHECKING:
     from vitnas.cost.priced import Figures
@@ -94,19 +96,16 @@ def save(path: Path | None, columns: list[Column]) -> None:
     """Keep a table; a cache that cannot be written is no error."""
     if path is None:
         return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = path.with_suffix(f".{os.getpid()}.tmp.npz")
-        np.savez(
-            scratch,
-            sizes=np.array([len(c.genes) for c in columns], np.int64),
-            genes=np.array([g for c in columns for g in c.genes], np.int64),
-            shapes=np.array([n for c in columns for n in c.shape], np.int64),
-            values=np.concatenate([c.values for c in columns]),
-        )
-        scratch.replace(path)
-    except OSError:
-        return
+    arrays = {
+        "sizes": np.array([len(c.genes) for c in columns], np.int64),
+        "genes": np.array([g for c in columns for g in c.genes], np.int64),
+        "shapes": np.array([n for c in columns for n in c.shape], np.int64),
+        "values": np.concatenate([c.values for c in columns]),
+    }
+    with contextlib.suppress(RunError):
+        make_folder(path.parent)
+        sweep(path.parent)
+        atomic_write_npz(path, arrays)
 
 
 def drop(path: Path | None) -> None:

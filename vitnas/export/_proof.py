@@ -49,10 +49,10 @@ def proven(
     dynamic: bool,
     tolerance: float,
 ) -> float:
-    """Largest absolute difference between the logits of ``network`` and of what was read from ``path``.
+    """Largest absolute difference between the logits of ``network`` and of what is to become ``path``.
 
     Raises:
-        VitnasError: it exceeds ``tolerance`` or is no number; the file is removed.
+        VitnasError: it exceeds ``tolerance`` or is no number.
     """
     difference = 0.0
     for batch in CHECKED_BATCHES if dynamic else (TRACED_BATCH,):
@@ -61,7 +61,6 @@ def proven(
             gap = float((network(x) - loaded(x)).abs().max())
         difference = max(difference, gap) if gap == gap else gap
     if not difference <= tolerance:
-        path.unlink(missing_ok=True)
         raise VitnasError(
             f"{path}: not written: its outputs differ from the network's by {difference:.2g}, more than "
             f"{tolerance:g}; weights that are not finite or very large do that"

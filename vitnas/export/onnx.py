@@ -15,6 +15,7 @@ from vitnas.export import Exported
 from vitnas.export._proof import exported_program, prepared, proven
 from vitnas.hardware.measure.runtime import quiet
 from vitnas.space.files import ArchitectureSource, load_architecture
+from vitnas.store.disk import atomic_write_parts
 
 TOLERANCE = 1e-4
 
@@ -35,7 +36,7 @@ def export_onnx(
     Raises:
         MissingExtra: the package onnx or onnxscript is not installed.
         VitnasError: ONNX Runtime's outputs are not the network's within 1e-4.
-        OSError: the file cannot be written.
+        RunError: the file cannot be written.
     """
     for package in ("onnx", "onnxscript"):
         if importlib.util.find_spec(package) is None:
@@ -48,22 +49,24 @@ def export_onnx(
         converted: Any = torch.onnx.export(
             program, input_names=["images"], output_names=["logits"], dynamo=True, verbose=False
         )
-    path.write_bytes(converted.model_proto.SerializeToString())
+    data: bytes = converted.model_proto.SerializeToString()
     call = f"onnxruntime.InferenceSession({str(path)!r})"
     if importlib.util.find_spec("onnxruntime") is None:
         proof = "not checked: pip install onnxruntime to compare its outputs with the network's"
+        atomic_write_parts(path, [data])
         return Exported(path, proof, None, dynamic, call)
-    loaded = _in_onnx_runtime(path)
+    loaded = _in_onnx_runtime(data)
     difference = proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=TOLERANCE)
+    atomic_write_parts(path, [data])
     proof = f"ONNX Runtime: outputs differ from the network's by {difference:.1g} at most"
     return Exported(path, proof, difference, dynamic, call)
 
 
-def _in_onnx_runtime(path: Path) -> Callable[[Tensor], Tensor]:
-    """An ONNX file as a function of images."""
+def _in_onnx_runtime(model: bytes) -> Callable[[Tensor], Tensor]:
+    """An ONNX model as a function of images."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 
     def logits(x: Tensor) -> Tensor:
         return torch.from_numpy(session.run(["logits"], {"images": x.numpy()})[0])

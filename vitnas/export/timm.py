@@ -17,6 +17,7 @@ from vitnas.export import Exported, _timm_efficientformer, _timm_vit
 from vitnas.export._timm_parts import Words, cannot
 from vitnas.export.weights import convert_timm_state
 from vitnas.space.files import ArchitectureSource, load_architecture
+from vitnas.store.disk import atomic_write_text
 
 # operators of the blocks -> who says such a network in timm's words
 _CLASSES: tuple[tuple[set[str], Callable[[Architecture], Words]], ...] = (
@@ -96,7 +97,7 @@ def write_timm(architecture: Architecture, path: str | Path, model: nn.Module | 
             "a timm file holds a call and no weights: leave them out, or export to torch or onnx"
         )
     spec = export_timm(architecture)
-    Path(path).write_text(spec.program(architecture.name), encoding="utf-8")
+    atomic_write_text(path, spec.program(architecture.name))
     proof = f"built in timm: {spec.params:,} parameters, names and shapes equal ours"
     return Exported(Path(path), proof, call=spec.call)
 

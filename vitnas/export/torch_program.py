@@ -12,6 +12,7 @@ from vitnas.arch.yaml_io import dump_yaml
 from vitnas.export import Exported
 from vitnas.export._proof import exported_program, prepared, proven
 from vitnas.space.files import ArchitectureSource, load_architecture
+from vitnas.store.disk import atomic_write_parts
 
 ARCHITECTURE_FILE = "architecture.yaml"  # the architecture travels inside the program's file
 TOLERANCE = 1e-4
@@ -33,7 +34,7 @@ def export_torch(
 
     Raises:
         VitnasError: the program, loaded again, does not give the network's outputs.
-        OSError: the file cannot be written.
+        RunError: the file cannot be written.
     """
     path = Path(path)
     architecture = load_architecture(source, trust=trust)
@@ -41,8 +42,8 @@ def export_torch(
     program, dynamic = exported_program(network, architecture)
     buffer = io.BytesIO()  # torch's own writer reports a folder that it cannot write to as a RuntimeError
     torch.export.save(program, buffer, extra_files={ARCHITECTURE_FILE: dump_yaml(architecture.to_dict())})
-    path.write_bytes(buffer.getvalue())
-    loaded = torch.export.load(path).module()
+    loaded = torch.export.load(io.BytesIO(buffer.getvalue())).module()
     difference = proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=TOLERANCE)
+    atomic_write_parts(path, [buffer.getbuffer()])
     proof = f"loaded again: outputs differ from the network's by {difference:.1g} at most"
     return Exported(path, proof, difference, dynamic, f"torch.export.load({str(path)!r}).module()")

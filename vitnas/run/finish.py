@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.yaml_io import dump_yaml
+from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of
 from vitnas.quality.base import Details
 from vitnas.quality.proxy import ProxyQuality
@@ -22,8 +25,11 @@ from vitnas.run.result import Member, SearchResult
 from vitnas.searching.pareto import spread
 from vitnas.space.activity import Genomes
 from vitnas.space.space import Reference
-from vitnas.store.disk import atomic_write_text, reported
+from vitnas.store.disk import atomic_write_text, make_folder, reported
 from vitnas.store.evaluation import Evaluation
+from vitnas.store.folder import RunFolder
+
+OWN_FILE = re.compile(r"best/[^/\\\0]+\.yaml|choice\.yaml")
 
 
 def finish(run: ActiveRun, state: str) -> SearchResult:
@@ -182,13 +188,11 @@ def _result(run: ActiveRun, state: str) -> SearchResult:
 
 def _write(run: ActiveRun, result: SearchResult) -> None:
     folder, problem, archive = run.folder, run.setup.problem, run.funnel.last.archive
-    folder.guard()
-    best = folder.path / "best"
-    with reported(best, "write"):
-        best.mkdir(exist_ok=True)
-        for old in best.glob("*.yaml"):
-            old.unlink()
-    for member in (*result.front, *([result.choice] if result.choice else [])):
+    members = (*result.front, *([result.choice] if result.choice else []))
+    written, before = {member.written for member in members}, _own_files(folder)
+    folder.update(files=sorted(written | before))  # whoever goes on knows what is ours, even from a kill
+    make_folder(folder.path / "best")
+    for member in members:
         genome = np.array(member.genome, np.uint8)
         architecture = problem.space.decode(genome, metadata(run, result, member))
         atomic_write_text(folder.path / member.written, dump_yaml(architecture.to_dict()))
@@ -202,3 +206,19 @@ def _write(run: ActiveRun, result: SearchResult) -> None:
     if result.rungs:
         folder.write_json("rungs.json", rungs_document(run.funnel), indent=None)
     folder.write_json("reference.json", {"members": [plain(m) for m in result.references]})
+    for name in before - written:
+        with reported(folder.path / name, "remove"):
+            (folder.path / name).unlink(missing_ok=True)
+    folder.update(files=sorted(written))
+
+
+def _own_files(folder: RunFolder) -> set[str]:
+    """The architectures that this run has written before; nobody else's in the same folder."""
+    front: Any = None
+    with contextlib.suppress(RunCorrupt):  # it is about to be written anew
+        front = folder.read_json("front.json")
+    found = front if isinstance(front, dict) else {}
+    members = [*(found.get("members") or ()), found.get("choice")]
+    named = [member.get("file") for member in members if isinstance(member, dict)]
+    names = [*(folder.manifest.get("files") or ()), *named]
+    return {name for name in names if isinstance(name, str) and OWN_FILE.fullmatch(name)}

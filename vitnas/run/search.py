@@ -24,7 +24,7 @@ from vitnas.run.read_labels import LABELS, labels_hash, labels_text
 from vitnas.run.result import SearchResult
 from vitnas.searching.config import SearchConfig
 from vitnas.space.space import Space
-from vitnas.store.folder import RunFolder, current_versions, new_folder
+from vitnas.store.folder import RunFolder, current_versions
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import file_hashes, require_same, require_same_files
 from vitnas.workers import WorkerSettings, make_workers, require_workers
@@ -83,9 +83,8 @@ def run_search(
     setup = prepare(config, watcher, rating=rating, space=space)
     devices = "+".join(device.name for device in setup.devices) or "any"
     stem = f"{setup.problem.space.name}-{devices}"
-    path = Path(root) / name if name else new_folder(Path(root), stem)
-    folder = RunFolder(path)
     copies = _copies(setup)  # what cannot be kept is refused before there is a folder
+    folder = RunFolder(Path(root) / name) if name else RunFolder.new(root, stem)
     with folder.held():
         folder.create(config.to_dict(), copies, _hashes(setup) | _files(setup))
         return _go_on(setup, folder, workers, watcher, beside)

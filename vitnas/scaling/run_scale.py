@@ -11,7 +11,7 @@ from typing import Any
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import dump_yaml
-from vitnas.errors import InvalidInput, NothingFeasible, RunError, VitnasError, go_on
+from vitnas.errors import InvalidInput, NothingFeasible, RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
 from vitnas.hardware import targets
@@ -25,7 +25,7 @@ from vitnas.scaling.scale_config import RULES, ScaleConfig
 from vitnas.scaling.setup import Setup, prepare, stem_of
 from vitnas.searching.config import split_targets
 from vitnas.space.files import load_architecture
-from vitnas.store.folder import RunFolder, new_folder
+from vitnas.store.folder import RunFolder
 from vitnas.store.log import EvaluationLog
 from vitnas.store.resume_check import file_hashes, require_same, require_same_files
 from vitnas.workers import WorkerSettings, make_workers, require_workers
@@ -73,7 +73,7 @@ def run_scale(
         RunFolder(Path(root) / name, COMMAND).require_free()
     setup = _prepared(config, network)  # says what cannot be reached before anything is written
     stem = f"{stem_of(config.file)}-{config.rule}"
-    folder = RunFolder(Path(root) / name if name else new_folder(Path(root), stem), COMMAND)
+    folder = RunFolder(Path(root) / name, COMMAND) if name else RunFolder.new(root, stem, COMMAND)
     return _begin(config, setup, folder, workers, watcher)
 
 
@@ -199,9 +199,6 @@ def _go_on(
         except KeyboardInterrupt:
             folder.update(state="interrupted", seconds=spent())
             raise Interrupted(folder.path) from None
-        except VitnasError:
-            folder.update(state="failed", seconds=spent())
-            raise
     if not outcome.members:
         folder.update(state="failed", seconds=spent())
         raise NothingFeasible("; ".join(outcome.missed.values()) + f" (children: {folder.log})")

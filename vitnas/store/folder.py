@@ -15,14 +15,22 @@ from typing import Any
 from numpy.typing import NDArray
 
 from vitnas._version import __version__
-from vitnas.errors import RunCorrupt, RunError, go_on
+from vitnas.errors import ClusterError, MissingExtra, RunCorrupt, RunError, RunLocked, StorageError, go_on
 from vitnas.formats.json_text import read_json
 from vitnas.formats.npz_arrays import read_npz
-from vitnas.store.disk import atomic_write_json, atomic_write_npz, atomic_write_text
-from vitnas.store.layout import LOGS, layout_text, require_layout
+from vitnas.store.disk import (
+    atomic_write_json,
+    atomic_write_npz,
+    atomic_write_text,
+    make_folder,
+    new_folder,
+    sweep_tree,
+)
+from vitnas.store.layout import FITTED, LOGS, layout_text, require_layout
 from vitnas.store.lock import RunLock
 
-FAILED = "failed"
+FAILED, INTERRUPTED = "failed", "interrupted"
+RESUMABLE = (RunError, ClusterError, StorageError, MissingExtra)  # no fault of what was asked
 PACKAGES = ("torch", "numpy", "optuna")
 
 
@@ -48,6 +56,18 @@ class RunFolder:
         self.command = command
         self.manifest: dict[str, Any] = {}
         self.guard: Callable[[], None] = lambda: None
+        self._is_ours = False  # made for this run, rather than found
+
+    @classmethod
+    def new(cls, root: str | Path, stem: str, command: str = "search") -> RunFolder:
+        """The first free ``root/stem-N``, made here: two commands never get the same.
+
+        Raises:
+            RunError: it cannot be made.
+        """
+        found = cls(new_folder(Path(root), stem), command)
+        found._is_ours = True
+        return found
 
     @property
     def log(self) -> Path:
@@ -58,31 +78,49 @@ class RunFolder:
     def held(self) -> Iterator[None]:
         """The folder, made if it is missing, with this process as its only writer.
 
-        One that was made here goes again with an error that comes before the first line of its log.
+        Scratch files of killed commands go. One that was made here goes again with an error that comes before
+        the first line of its log. What ends a run that can go on is told with how to go on.
         """
-        is_new = not self.path.exists()
+        is_new = self._is_ours or not self.path.exists()
         try:
             with RunLock(self.make()) as lock:
                 self.guard = lock.check
-                with self._said_to_fail():
+                sweep_tree(self.path)
+                with self._said_to_end():
                     yield
         except (OSError, RunError):
             raise  # the disk's fault: the run can go on
-        except Exception:
-            if is_new and not self.has_results and not self.has_lines:
+        except (Exception, KeyboardInterrupt) as stop:
+            is_empty = not self.is_begun if isinstance(stop, KeyboardInterrupt) else not self.has_lines
+            if is_new and is_empty and not self.has_results:
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
 
     @contextlib.contextmanager
-    def _said_to_fail(self) -> Iterator[None]:
+    def _said_to_end(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, RunError):
+        except KeyboardInterrupt as stop:  # also a second one, while the first is being obeyed
+            self._end_as(INTERRUPTED)
+            if not self.is_begun or go_on(self.path) in str(stop):
+                raise
+            raise KeyboardInterrupt(f"interrupted; go on with: {go_on(self.path)}") from None
+        except (RunLocked, RunCorrupt):
             raise
-        except Exception:
-            if self.manifest.get("state") == "running" and not self.has_results:
-                self.update(state=FAILED)
+        except Exception as error:
+            is_running = self.manifest.get("state") == "running"
+            can_go_on = isinstance(error, RESUMABLE) and (self.has_lines or isinstance(error, RunError))
+            self._end_as(INTERRUPTED if can_go_on or self.has_results else FAILED)
+            if is_running and can_go_on:
+                hint = f"nothing recorded is lost: put that right and go on with {go_on(self.path)}"
+                error.args = (f"{error}; {hint}",)
             raise
+
+    def _end_as(self, state: str) -> None:
+        """No run stays ``running`` that nobody runs; a disk that refuses this too changes nothing."""
+        if self.manifest.get("state") == "running":
+            with contextlib.suppress(RunError):
+                self.update(state=state)
 
     def create(self, config: Mapping[str, Any], copies: Mapping[str, str], hashes: Mapping[str, str]) -> None:
         """Begin a run.
@@ -97,10 +135,11 @@ class RunFolder:
         """
         self.require_free()
         self.make()
-        for left in (self.log, *self.path.glob("quality*.json")):
-            left.unlink(missing_ok=True)  # of a run that came to nothing
+        for left in self.path.iterdir():
+            if (left == self.log or FITTED.fullmatch(left.name)) and left.name not in copies:
+                left.unlink()  # of a run that came to nothing
         for name, text in copies.items():
-            (self.path / name).parent.mkdir(exist_ok=True)
+            make_folder((self.path / name).parent)
             atomic_write_text(self.path / name, text)
         self.manifest = {
             "format": layout_text(self.command),
@@ -138,10 +177,7 @@ class RunFolder:
         Raises:
             RunError: it cannot be made.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise RunError(f"cannot make the run folder {self.path}: {problem.strerror}") from None
+        make_folder(self.path)
         return self.path
 
     def require(self) -> Path:
@@ -233,14 +269,6 @@ def _is_result(line: bytes) -> bool:
     except ValueError:
         return True
     return bool(record.get("scores")) or not {"failure", "failures"} & record.keys()
-
-
-def new_folder(root: Path, stem: str) -> Path:
-    """The first free ``root/stem-N``."""
-    number = 1
-    while (root / f"{stem}-{number}").exists():
-        number += 1
-    return root / f"{stem}-{number}"
 
 
 def current_versions() -> dict[str, str]:

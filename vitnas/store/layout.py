@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from vitnas._version import __version__
 from vitnas.errors import RunCorrupt, RunError, go_on
 
 LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
+# what a search was fitted on, and what it has fitted
+FITTED = re.compile(r"quality(-\d+)?\.json|reference_sample\.json|labels\.csv")
 LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
 
 

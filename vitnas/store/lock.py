@@ -168,10 +168,7 @@ class RunLock:
                 claims.renew(self._claim_fd, self._holder)
             except OSError as problem:
                 if _clock() - self._renewed > self.timing.stale_s / 2:
-                    self._lost = RunError(
-                        f"cannot keep the lock of the folder {folder}: {problem.strerror}; nothing recorded "
-                        "is lost: put that right and go on with `resume`"
-                    )
+                    self._lost = RunError(f"cannot keep the lock of the folder {folder}: {problem.strerror}")
                 return
             self._renewed = _clock()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,10 +74,8 @@ def _repair(log: Path, lock: RunLock) -> Repair:
     if not done.dropped:
         return done
     original = _free_name(log)
-    with reported(original, "write"):
-        shutil.copyfile(log, original)
-        with original.open("rb") as kept:
-            os.fsync(kept.fileno())
+    with reported(log, "read"), log.open("rb") as whole:
+        atomic_write_parts(original, whole)
     lock.check()
     atomic_write_parts(log, _whole_lines(original, Repair(log)))
     done.original = original

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vitnas import plugins
 from vitnas.errors import InvalidInput, unknown
+from vitnas.store.disk import atomic_write_text, make_folder
 from vitnas.testing import KINDS
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -45,9 +46,8 @@ def create(kind: str, name: str) -> Path:
     words = {"name": name, "stem": stem, "Class": plugins.camel_case(stem), "date": time.strftime("%Y-%m-%d")}
     for word, value in words.items():
         text = text.replace("{{" + word + "}}", value)
-    folder.mkdir(exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    make_folder(folder)
+    atomic_write_text(path, text)
     return path
 
 

@@ -168,3 +168,28 @@ def test_eager_runtimes_are_warned_about(settings, fake, watched):
     watcher = watched()
     measure_profile(settings(), watcher)
     assert len(watcher.warnings) == 1 and "rank differently" in watcher.warnings[0]
+
+
+def test_fresh_keeps_the_old_log_until_the_new_one_is_complete(settings, fake, watched, tmp_path):
+    measure_profile(settings(), watched())
+    out = tmp_path / "out"
+    before = {file.name: file.read_bytes() for file in out.iterdir() if not file.name.startswith(".")}
+    with pytest.raises(InvalidInput, match="tinny"):
+        measure_profile(settings(spaces=("tinny",), fresh=True), watched())
+    with pytest.raises(KeyboardInterrupt):
+        measure_profile(settings(fresh=True), watched(stop_after=7))
+    assert all((out / name).read_bytes() == data for name, data in before.items())
+    second = watched()
+    measure_profile(settings(fresh=True), second)
+    assert second.left == 18
+    kept = sorted(file.name for file in out.iterdir() if not file.name.startswith("."))
+    assert kept == ["lap.check.csv", "lap.csv", "lap.measure.jsonl", "lap.yaml"]
+    third = watched()
+    measure_profile(settings(), third)
+    assert third.left == 0
+
+
+def test_nothing_is_made_for_a_space_that_is_not_there(settings, fake, watched, tmp_path):
+    with pytest.raises(InvalidInput, match="tinny"):
+        measure_profile(settings(spaces=("tinny",)), watched())
+    assert not (tmp_path / "out").exists()

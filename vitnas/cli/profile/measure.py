@@ -42,7 +42,7 @@ NOISY = 0.05  # drift, or spread of a usual block, above which a table is doubtf
         1,
     ),
     o.PROFILE_OUT,
-    switch("fresh", "Forget what was measured under this name."),
+    switch("fresh", "Measure all anew; what was measured under this name stays until that is complete."),
 )
 def measure(ctx: typer.Context, **given: Any) -> None:
     """Measure every block of a space on this machine, and make it a device.

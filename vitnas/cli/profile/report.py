@@ -26,6 +26,7 @@ def report(
     """
     from vitnas import plugins
     from vitnas.report.pages.device_page import PLOTS, device_page, doubts, read_entry
+    from vitnas.store.disk import atomic_write_text
 
     names = devices or list(plugins.list_data("hardware_profiles"))
     folder = out / PLOTS
@@ -37,7 +38,7 @@ def report(
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _write_pictures(entries, folder)
     page = out / "devices.md"
-    page.write_text(device_page(entries, pictures), encoding="utf-8")
+    atomic_write_text(page, device_page(entries, pictures))
     typer.echo(f"wrote {page}: {len(entries)} devices, {len(pictures)} pictures")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from vitnas.errors import InvalidData
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
+from vitnas.store.disk import atomic_write_json
 
 FORMAT = 1
 FILE = "kit.json"
@@ -96,10 +97,7 @@ def kit_probe(probe: Probe, exporter: Exporter) -> KitProbe:
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write ``kit.json``; whole or not at all."""
-    path = folder / FILE
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps({"format": FORMAT, **asdict(manifest)}, indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    atomic_write_json(folder / FILE, {"format": FORMAT, **asdict(manifest)}, indent=1)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from vitnas.errors import import_extra
 from vitnas.hardware.measure.onnx_file import onnx_bytes
+from vitnas.store.disk import atomic_write_parts
 
 
 class OnnxExporter:
@@ -31,4 +32,4 @@ class OnnxExporter:
 
     def save(self, module: nn.Module, example: Tensor, path: Path) -> None:
         """Write one file."""
-        path.write_bytes(onnx_bytes(module, example))
+        atomic_write_parts(path, [onnx_bytes(module, example)])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import shutil
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.kit.manifest import SPACES, KitProbe, Manifest
+from vitnas.store.disk import atomic_write_csv, atomic_write_parts, atomic_write_text
 
 LIST_COLUMNS = ("id", "kind", "name", "file", "copies")
 RESULT_COLUMNS = ("id", "latency_ms", "iqr_ms", "runs")
@@ -19,17 +18,15 @@ ORDER = ("empty", "single", "network", "block")
 def write_words(folder: Path, exporter: Exporter, manifest: Manifest, spaces: dict[str, Path]) -> None:
     """Write everything but the models: scripts, instructions, spaces (name -> file), lists."""
     for name, source in spaces.items():
-        shutil.copyfile(source, folder / SPACES / f"{name}.yaml")
+        atomic_write_parts(folder / SPACES / f"{name}.yaml", [source.read_bytes()])
     for name, template in exporter.templates.items():
         text = resources.files("vitnas.hardware.kit").joinpath("templates", template).read_text("utf-8")
         if name.endswith(".md"):
             for key, value in _words(manifest).items():
                 text = text.replace(f"@{key}@", value)
-        (folder / name).write_text(text, encoding="utf-8", newline="\n")
-    with (folder / "probes.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(LIST_COLUMNS)
-        writer.writerows([getattr(probe, column) for column in LIST_COLUMNS] for probe in manifest.probes)
+        atomic_write_text(folder / name, text)
+    listed = [[getattr(probe, column) for column in LIST_COLUMNS] for probe in manifest.probes]
+    atomic_write_csv(folder / "probes.csv", [LIST_COLUMNS, *listed])
     if not (folder / "results.csv").exists():
         _write_results(folder / "results.csv", manifest.probes if exporter.by_hand else ())
 
@@ -37,10 +34,8 @@ def write_words(folder: Path, exporter: Exporter, manifest: Manifest, spaces: di
 def _write_results(path: Path, probes: Sequence[KitProbe]) -> None:
     """A header, and a row without a time for each probe; what matters most comes first."""
     ordered = sorted(probes, key=lambda probe: ORDER.index(probe.kind))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*RESULT_COLUMNS, "name") if probes else RESULT_COLUMNS)
-        writer.writerows((probe.id, "", "", "", probe.name) for probe in ordered)
+    header = (*RESULT_COLUMNS, "name") if probes else RESULT_COLUMNS
+    atomic_write_csv(path, [header, *((probe.id, "", "", "", probe.name) for probe in ordered)])
 
 
 def _words(manifest: Manifest) -> dict[str, str]:

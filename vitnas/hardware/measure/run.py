@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +25,8 @@ from vitnas.hardware.profile.read import read_profile
 from vitnas.hardware.published.compare_file import check_path, write_check
 from vitnas.space.files import load_space
 from vitnas.space.slots import Context
+from vitnas.space.space import Space
+from vitnas.store.disk import make_folder
 from vitnas.store.lock import RunLock
 
 REFERENCE = Context("conv_ffn", Features(64, 28), 64, (("expansion", 4),))
@@ -45,7 +48,7 @@ class MeasureSettings:
         networks: random whole networks a space; half calibrate, half check.
         runs: timed calls of each probe, at least.
         copies: of a block in a chain, where it gives what it takes.
-        fresh: forget what was measured before under this name.
+        fresh: measure all anew; what was measured before under this name stays until that is complete.
     """
 
     spaces: tuple[str, ...]
@@ -127,7 +130,8 @@ def measure_profile(
 ) -> MeasureResult:
     """Measure every distinct block of the spaces and whole networks, and write a device.
 
-    What an interrupted measurement of the same name did is not done again; another space adds to it.
+    What an interrupted measurement of the same name did is not done again, ``fresh`` or not; another space
+    adds to it.
 
     Args:
         settings: what to measure, and how.
@@ -157,20 +161,29 @@ def _measured(settings: MeasureSettings, listener: Listener) -> MeasureResult:
             f"{settings.runtime} runs networks as Python says; compiled or exported ones rank differently. "
             "Take its figures for what they are"
         )
-    settings.out.mkdir(parents=True, exist_ok=True)
+    spaces = {name: _space(name, settings) for name in settings.spaces}  # before anything is written
+    make_folder(settings.out)
     with RunLock(settings.out, f".{settings.name}.lock"):
-        return _measure(settings, runtime, path, log, listener)
+        return _measure(settings, runtime, path, log, spaces, listener)
+
+
+def _space(name: str, settings: MeasureSettings) -> Space:
+    return load_space(name).at_resolution(settings.resolution_px)
 
 
 def _measure(
-    settings: MeasureSettings, runtime: Runtime, path: Path, log: Path, listener: Listener
+    settings: MeasureSettings,
+    runtime: Runtime,
+    path: Path,
+    log: Path,
+    spaces: Mapping[str, Space],
+    listener: Listener,
 ) -> MeasureResult:
-    if settings.fresh:
-        log.unlink(missing_ok=True)
-    session = Session(log, _fixed(settings, runtime))
-    names = list(dict.fromkeys([*session.spaces, *settings.spaces]))
+    fixed = _fixed(settings, runtime)
+    session = Session.anew(log, fixed) if settings.fresh else Session(log, fixed)
+    names = list(dict.fromkeys([*session.spaces, *spaces]))
     plan = make_plan(
-        [load_space(name).at_resolution(settings.resolution_px) for name in names],
+        [spaces[name] if name in spaces else _space(name, settings) for name in names],
         batch=settings.batch,
         copies=settings.copies,
         networks=settings.networks,
@@ -190,12 +203,13 @@ def _measure(
         copies=settings.copies,
     )
     write_profile(path, made)
+    session.become(log)
     return MeasureResult(path, made, _problems(plan, session))
 
 
 def write_profile(path: Path, made: Made) -> None:
     """Write the YAML, its table and its held-out predictions; the YAML last, so that it is never alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     assert made.profile.table is not None
     write_table(path.parent / made.profile.table.file, made.table)
     write_check(check_path(path), made.held_out)

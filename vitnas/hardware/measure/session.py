@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from vitnas.errors import InvalidInput, RunCorrupt
+from vitnas.store.disk import make_folder, reported
 from vitnas.store.log import EvaluationLog, read_log
 
 FORMAT = 1
@@ -64,6 +66,26 @@ class Session:
             except (KeyError, TypeError, AttributeError) as problem:
                 raise RunCorrupt(f"{path}: line {number} is none of a measurement: {problem}") from None
 
+    @classmethod
+    def anew(cls, path: Path, settings: Mapping[str, Any]) -> Session:
+        """One beside a log, which it becomes once it is complete; goes on with one that was begun so.
+
+        One of other settings that was not completed is forgotten.
+        """
+        beside = path.with_suffix(f".fresh{path.suffix}")
+        try:
+            return cls(beside, settings)
+        except InvalidInput:
+            beside.unlink()
+            return cls(beside, settings)
+
+    def become(self, path: Path) -> None:
+        """Take the place of another log."""
+        if self.path != path:
+            with reported(path, "write"):
+                os.replace(self.path, path)
+            self.path = path
+
     def by_probe(self) -> dict[str, list[Visit]]:
         """The visits of each probe."""
         found: dict[str, list[Visit]] = {}
@@ -84,7 +106,7 @@ class Session:
         self.visits.append(visit)
 
     def __enter__(self) -> Session:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path.parent)
         self._log = EvaluationLog(self.path)
         if self.path.stat().st_size == 0:
             self._append({"format": FORMAT, "settings": self.settings})

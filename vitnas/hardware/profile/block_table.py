@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import math
@@ -16,6 +15,7 @@ from vitnas.errors import InvalidData, InvalidProfile, describe
 from vitnas.formats.csv_table import Row, read_csv
 from vitnas.formats.json_text import parse_json
 from vitnas.space.slots import Context
+from vitnas.store.disk import atomic_write_csv
 
 COLUMNS = (
     "id", "op", "channels", "side_px", "tokens", "extra_tokens", "width", "args",
@@ -83,19 +83,17 @@ def block_words(block: Context) -> str:
 
 def write_table(path: Path, table: BlockTable) -> None:
     """Write the CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for block, time in table.items():
-            writer.writerow(
-                {
-                    "id": block_id(block),
-                    **block_fields(block),
-                    "latency_ms": f"{time.latency_ms:.5g}",
-                    "iqr_ms": f"{time.iqr_ms:.3g}",
-                    "runs": time.runs,
-                }
-            )
+    rows = [
+        {
+            "id": block_id(block),
+            **block_fields(block),
+            "latency_ms": f"{time.latency_ms:.5g}",
+            "iqr_ms": f"{time.iqr_ms:.3g}",
+            "runs": time.runs,
+        }
+        for block, time in table.items()
+    ]
+    atomic_write_csv(path, [COLUMNS, *([row[column] for column in COLUMNS] for row in rows)])
 
 
 def read_table(path: Path) -> dict[Context, Measured]:

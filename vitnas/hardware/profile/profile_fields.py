@@ -13,6 +13,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.figures import FIGURES
 from vitnas.hardware.roofline.priors import HARDWARE
 from vitnas.hardware.roofline.roofline import COEFFICIENTS
+from vitnas.store.disk import atomic_write_text
 
 FORMAT = 1
 KINDS = {
@@ -202,7 +203,7 @@ def save_profile(profile: Profile, path: str | Path) -> None:
     for section in ("rows", "calibration"):
         if section in data:
             data[section] = FlowDict(data[section])
-    Path(path).write_text(dump_yaml(data), encoding="utf-8")
+    atomic_write_text(path, dump_yaml(data))
 
 
 def _plain(value: Any) -> Any:

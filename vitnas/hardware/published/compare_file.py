@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vitnas.formats.csv_table import read_csv
+from vitnas.store.disk import atomic_write_csv
 
 COLUMNS = ("network", "family", "resolution_px", "true_ms", "predicted_ms")
 
@@ -38,13 +38,10 @@ def check_path(profile_path: Path) -> Path:
 
 def write_check(path: Path, rows: Sequence[HeldOut]) -> None:
     """Write the CSV."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for r in rows:
-            writer.writerow(
-                (r.network, r.family, r.resolution_px, f"{r.true_ms:.5g}", f"{r.predicted_ms:.5g}")
-            )
+    figures = [
+        (r.network, r.family, r.resolution_px, f"{r.true_ms:.5g}", f"{r.predicted_ms:.5g}") for r in rows
+    ]
+    atomic_write_csv(path, [COLUMNS, *figures])
 
 
 def read_check(path: Path) -> list[HeldOut]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vitnas.cost.device import BYTES_OF_DTYPE
-from vitnas.errors import InvalidData, InvalidInput, InvalidProfile, unknown
+from vitnas.errors import InvalidData, InvalidInput, unknown
 from vitnas.hardware.devices.fitted_device import domain_quantities
 from vitnas.hardware.profile.profile_fields import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.profile.read import read_profile
@@ -20,6 +20,7 @@ from vitnas.hardware.roofline.fitting import Fit, fit, make_samples
 from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.hardware.roofline.priors import DEFAULT_HARDWARE, HARDWARE
 from vitnas.hardware.roofline.roofline import BYTES
+from vitnas.store.disk import make_folder
 
 UNSTATED = "unstated"
 USELESS_MAPE = 0.25
@@ -83,7 +84,8 @@ def fit_profile(
 
     Raises:
         InvalidData: the CSV is not one, holds too little, or rows of another batch.
-        InvalidProfile: the file that stands there is none, or cannot be written.
+        InvalidProfile: the file that stands there is none.
+        RunError: it cannot be written.
         InvalidInput: a heading that no profile can have.
     """
     path = Path(folder) / f"{name}.yaml"
@@ -110,12 +112,9 @@ def fit_profile(
         metric=headings.metric or (old.metric if old else "latency"),
         hardware=hardware,
     )
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_profile(profile, path)
-        write_check(check_path(path), held_out_rows(result))
-    except OSError as problem:
-        raise InvalidProfile(f"{path}: cannot be written: {problem.strerror}") from None
+    make_folder(path.parent)
+    write_check(check_path(path), held_out_rows(result))
+    save_profile(profile, path)
     return FittedProfile(path, read_profile(path), result, tuple(skipped))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.errors import InvalidData, InvalidInput, InvalidProfile
+from vitnas.errors import InvalidData, InvalidInput
 from vitnas.hardware.devices.fitted_device import FittedDevice, domain_quantities
 from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.profile_fields import (
@@ -38,6 +37,7 @@ from vitnas.hardware.transfer.scale_prices import (
     transfer,
 )
 from vitnas.plugins import find_data
+from vitnas.store.disk import atomic_write_parts, make_folder
 
 TRANSFERRED = "transferred from "
 BEFORE = "carried from "  # in profiles of 0.1.0
@@ -84,7 +84,8 @@ def transfer_profile(
     headings leave open is taken from the rows, or is unstated; only dtype and batch stay the source's.
 
     Raises:
-        UnknownName, InvalidProfile: there is no such source, or the profile cannot be written.
+        UnknownName, InvalidProfile: there is no such source.
+        RunError: the profile cannot be written.
         InvalidInput: the source holds limits only, or a profile of that name would be lost.
         InvalidData: the measurements are none, or too few.
     """
@@ -234,11 +235,9 @@ def _write(
         for n, ms in zip(found.networks, held_out_ms, strict=True)
     ]
     source = read_profile(source_path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if profile.table is not None and source.table is not None:
-            shutil.copyfile(source_path.parent / source.table.file, path.parent / profile.table.file)
-        write_check(check_path(path), held_out)
-        save_profile(profile, path)
-    except OSError as problem:
-        raise InvalidProfile(f"{path}: cannot be written: {problem.strerror}") from None
+    make_folder(path.parent)
+    if profile.table is not None and source.table is not None:
+        table = (source_path.parent / source.table.file).read_bytes()
+        atomic_write_parts(path.parent / profile.table.file, [table])
+    write_check(check_path(path), held_out)
+    save_profile(profile, path)

@@ -10,6 +10,7 @@ from vitnas.errors import missing_extra
 from vitnas.report.figures.front_plot import SIZE_IN, new_axes
 from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.family_table import CAPACITY, across, points_of
+from vitnas.store.disk import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,7 @@ def write_family_plot(path: Path, family: Mapping[str, Any]) -> None:
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        RunError: the file cannot be written.
     """
     try:
         import matplotlib
@@ -36,7 +38,7 @@ def write_family_plot(path: Path, family: Mapping[str, Any]) -> None:
     with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 11}):
         picture = Figure(SIZE_IN, dpi=DPI, layout="constrained")
         draw_family(family, picture.subplots())
-        picture.savefig(path, metadata={"Software": None})
+        atomic_write(path, lambda file: picture.savefig(file, format="png", metadata={"Software": None}))
 
 
 def draw_family(family: Mapping[str, Any], axes: Axes | None = None) -> Axes:

@@ -9,6 +9,7 @@ from typing import Any
 
 from vitnas.errors import missing_extra
 from vitnas.report.pages.proxy_results import Entry, Results
+from vitnas.store.disk import atomic_write
 
 LINES = {
     "params": ("#1f77b4", "--"),
@@ -29,6 +30,7 @@ def write_plot(path: Path, results: Results) -> None:
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        RunError: the file cannot be written.
     """
     try:
         import matplotlib
@@ -50,7 +52,8 @@ def write_plot(path: Path, results: Results) -> None:
         handles, labels = panels[0].get_legend_handles_labels()
         picture.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
         about = {"Software": None, "Description": results.digest}
-        picture.savefig(path, metadata=about, pil_kwargs={"optimize": True})
+        how: Any = {"format": "png", "metadata": about, "pil_kwargs": {"optimize": True}}
+        atomic_write(path, lambda file: picture.savefig(file, **how))
 
 
 def ranked_names(results: Results) -> list[str]:

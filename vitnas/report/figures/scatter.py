@@ -10,6 +10,7 @@ import numpy as np
 
 from vitnas.errors import missing_extra
 from vitnas.hardware.published.compare_file import HeldOut
+from vitnas.store.disk import atomic_write
 
 NAMED = 11  # families that get a colour; the others are grey
 COLOURS = (
@@ -34,6 +35,7 @@ def write_scatter(path: Path, held_out: Sequence[HeldOut], *, title: str, unit: 
 
     Raises:
         MissingExtra: matplotlib is not installed.
+        RunError: the file cannot be written.
     """
     try:
         import matplotlib
@@ -50,7 +52,8 @@ def write_scatter(path: Path, held_out: Sequence[HeldOut], *, title: str, unit: 
             loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=9, frameon=False, handletextpad=0.3
         )
         about = {"Software": None, "Description": digest}
-        picture.savefig(path, metadata=about, pil_kwargs={"optimize": True})
+        how: Any = {"format": "png", "metadata": about, "pil_kwargs": {"optimize": True}}
+        atomic_write(path, lambda file: picture.savefig(file, **how))
 
 
 def _square() -> tuple[float, float, float, float]:

@@ -13,6 +13,7 @@ from vitnas.errors import InvalidData, InvalidInput
 from vitnas.formats.csv_table import read_csv
 from vitnas.formats.json_text import read_json
 from vitnas.plain import plain
+from vitnas.store.disk import atomic_write_text
 
 FORMAT = 1
 KNOWN = "known.csv"
@@ -79,7 +80,7 @@ def take_in(run: Path, folder: Path) -> list[Path]:
     for path in sorted(run.glob("*.json")):
         document = read_check(path)
         target = folder / f"{document['space']}.{path.stem}.{document['sample']}.json"
-        target.write_text(_text(document), encoding="utf-8")
+        atomic_write_text(target, _text(document))
         written.append(target)
     if not written:
         raise InvalidInput(f"{run}: holds no finished check of proxies; make one with 'vitnas proxies check'")

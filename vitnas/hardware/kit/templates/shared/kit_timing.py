@@ -94,8 +94,10 @@ def keep_conditions(conditions: dict[str, Any], path: str) -> None:
                     "name another file with --out"
                 )
         return
-    with open(path, "w", encoding="utf-8") as file:
+    part = path + ".part"  # whole or not at all
+    with open(part, "w", encoding="utf-8") as file:
         json.dump(conditions, file, indent=1)
+    os.replace(part, path)
 
 
 def end_last_line(path: str) -> set[str]:
