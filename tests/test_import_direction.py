@@ -42,7 +42,7 @@ MAY_IMPORT = {
     },
     "check": {
         *("_version", "arch", "space", "cost", "hardware", "quality", "workers", "bench", "store", "figures"),
-        "events",
+        *("events", "searching", "run"),
     },
     "study": {
         *("arch", "space", "quality", "searching", "figures", "units", "bench", "store", "events", "run"),

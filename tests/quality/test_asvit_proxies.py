@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.build import build
 from vitnas.arch.network import Network
+from vitnas.errors import InvalidInput
 from vitnas.quality.proxies._attention import EarlyAttention
 from vitnas.quality.proxies._passes import run_proxies
 from vitnas.quality.proxies.length_distortion import LengthDistortion, forward_derivative
@@ -163,7 +164,7 @@ def test_the_network_is_left_as_it_was(proxy, make) -> None:
 @pytest.mark.parametrize("proxy", [NtkCondition, LengthDistortion])
 def test_the_network_is_left_as_it_was_after_an_error(proxy) -> None:
     network = tiny()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(InvalidInput, match="resize them"):
         proxy().measure(network, images(side_px=36))
     for module in network.modules():
         assert module.training and "forward" not in vars(module) and not module._forward_hooks

@@ -9,7 +9,7 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData
 from vitnas.quality.base import FitContext, Quality
 from vitnas.quality.genomes.elasticity import median_genome, stage_costs
-from vitnas.quality.genomes.formula import CapacityFormula, Term
+from vitnas.quality.genomes.formula import POWER, CapacityFormula, Term
 from vitnas.quality.genomes.resources import stage_resources
 from vitnas.quality.parse import parse_quality, restored, saved
 from vitnas.space.files import load_space
@@ -23,7 +23,7 @@ def test_the_score_is_the_formula(v2, pool):
     space, table = v2
     quality = CapacityFormula.fit(space, table, pool)
     genomes = space.sample(300, np.random.default_rng(3))
-    resources = {r.name: r for r in stage_resources(space)}
+    resources = {r.name: r for r in stage_resources(space, power=POWER)}
     expected = np.zeros(len(genomes))
     for t in quality.terms:
         in_pool, x = resources[t.resource].values(pool), resources[t.resource].values(genomes)
@@ -35,7 +35,7 @@ def test_the_score_is_the_formula(v2, pool):
     assert quality.exponent > 0
     np.testing.assert_allclose(quality.score(genomes), expected, rtol=1e-10)
     ranges = [t.log_range for t in quality.terms if not t.resource.endswith("attention")]
-    assert quality.exponent == pytest.approx(1.5 * (1 / np.median(ranges) - 1))
+    assert quality.exponent == pytest.approx(max(1.75 * (1 / np.median(ranges) - 1), 0.25))
     assert len(quality.terms) == 14
 
 
@@ -107,9 +107,34 @@ def test_the_score_does_not_depend_on_the_company(v2, pool):
     assert (quality.score(genomes[::-1]) == together[::-1]).all()
 
 
+def test_equal_blocks_beat_unequal_ones(v2, pool):
+    """Where a stage's expansions have one sum, a search gains nothing by one fat block beside thin ones."""
+    space, table = v2
+    quality = CapacityFormula.fit(space, table, pool)
+    names = [gene.name for gene in space.genes]
+    first = names.index("stages.2.blocks.0.expansion[0]")
+    rows = np.repeat(space.references["s1"].genome[None], 4, axis=0)
+    rows[:, first : first + 2] = [[2, 2], [1, 3], [3, 1], [0, 4]]
+    equal, *others, most = quality.score(rows)
+    assert others[0] == pytest.approx(others[1], rel=1e-12), "nor by where they stand"
+    assert equal > others[0] > most
+
+
+def test_states_of_the_earlier_form_keep_their_scores(v2, pool):
+    """Later blocks counted more then, and the mean was the plain one."""
+    space, table = v2
+    before = CapacityFormula.fit(space, table, pool, curvature=1.5, power=1.0, ramp=1.0)
+    state = {key: value for key, value in before.state().items() if key != "power"} | {"format": 2}
+    again = CapacityFormula.from_state(space, state)
+    genomes = space.sample(100, np.random.default_rng(7))
+    assert (again.score(genomes) == before.score(genomes)).all()
+    assert (again.score(genomes) != CapacityFormula.fit(space, table, pool).score(genomes)).any()
+
+
 def test_curvature_zero_is_the_logarithm_of_the_cost(v2, pool):
     space, table = v2
-    quality = CapacityFormula.fit(space, table, pool, curvature=0.0, ramp=0.0)
+    fitted = CapacityFormula.fit(space, table, pool, power=1.0)
+    quality = CapacityFormula(space, fitted.terms, 0.0, power=1.0)
     genomes = space.sample(2000, np.random.default_rng(9))
     total = stage_costs(table, ("params", "macs"))(genomes).sum(axis=1)
     geometric = np.log(total).mean(axis=1)

@@ -19,16 +19,16 @@ def test_elasticities_of_a_plain_vit(plain_vit):
         heads={"choice": [2, 3, 4]},
     )
     pool = space.sample(500, np.random.default_rng(0))
-    resources = stage_resources(space, ramp=0.0)
+    resources = stage_resources(space)
     assert [r.kind for r in resources] == ["depth", "width", "expansion", "attention"]
-    weights = elasticities(space, table, pool, resources, np.zeros(4), costs=("params",))
+    weights = elasticities(space, table, pool, resources, np.zeros(4), {"params": 1.0})
     np.testing.assert_allclose(weights, [1, 5 / 3, 2 / 3, 1 / 3], atol=0.06)
     # MACs add the products of attention, which grow with its width alone
-    both = elasticities(space, table, pool, resources, np.zeros(4))
+    both = elasticities(space, table, pool, resources, np.zeros(4), {"params": 0.5, "macs": 0.5})
     assert both[3] > weights[3]
     assert both[0] == pytest.approx(1, abs=0.02)
     # where all is tokens, parameters alone are the cost
-    fitted = CapacityFormula.fit(space, table, pool)
+    fitted = CapacityFormula.fit(space, table, pool, power=1.0)
     assert [t.weight for t in fitted.terms] == pytest.approx(list(weights))
 
 

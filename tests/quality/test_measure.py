@@ -133,5 +133,10 @@ def test_capacity_without_a_pool_is_its_formula(plain_vit):
     space, _ = plain_vit(width=192, repeat=2, mlp_ratio={"choice": [3, 4]}, heads={"choice": [2, 3]})
     values = {"stages.0.blocks.0.mlp_ratio": [3, 4], "stages.0.blocks.0.heads": [2, 3]}
     architecture = space.decode(space.genome_of(values))
-    expected = 1.5 * np.log(2) + np.log(192) + 2 / 3 * np.log((3 + 2 * 4) / 3) + 1 / 3 * np.log(64 * 2.5)
+    expected = (
+        1.5 * np.log(2)
+        + np.log(192)
+        + 2 / 3 * np.log(((3**0.5 + 4**0.5) / 2) ** 2)
+        + 1 / 3 * np.log(64 * 2.5)
+    )
     assert log_capacity(architecture) == pytest.approx(expected)

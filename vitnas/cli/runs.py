@@ -1,4 +1,4 @@
-"""``vitnas runs``: what runs there are and how they stand; repair one."""
+"""``vitnas runs``: what runs there are and how they stand; repair one, check one's optimum."""
 
 from __future__ import annotations
 
@@ -32,7 +32,11 @@ class RunsGroup(typer.core.TyperGroup):
         return rest
 
 
-app = typer.Typer(cls=RunsGroup, help="Runs: list them with their state, repair one.", add_completion=False)
+app = typer.Typer(
+    cls=RunsGroup,
+    help="Runs: list them with their state, repair one, check what its quality asks for.",
+    add_completion=False,
+)
 
 
 @app.command(name=DEFAULT)
@@ -122,6 +126,26 @@ def repair(
         typer.echo(f"{log.path}: {log.lines:,} lines kept; as it was: {log.original}")
     if any(log.dropped for log in done):
         typer.echo(f"go on with: vitnas search --resume {shlex.quote(run)}")
+
+
+@app.command()
+def optimum(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A search's folder.")],
+    as_json: Json = False,
+) -> None:
+    """Check what a search's quality asks for: genes at their bounds, published networks beside the front.
+
+    A score that ranks well can have an absurd optimum. The front is compared with random feasible networks
+    of the same cost. For example: vitnas runs optimum runs/efficientformer-iphone12
+    """
+    from vitnas.check.optimum import check_optimum
+    from vitnas.report.terminal.score_tables import optimum_table
+
+    found = check_optimum(run)
+    if as_json:
+        _common.print_json(found.to_dict())
+    else:
+        _common.console().print(optimum_table(found))
 
 
 def _document(log: Repair) -> dict[str, Any]:

@@ -20,7 +20,7 @@ def shape_columns(space: Space, genomes: Genomes) -> NDArray[np.float64]:
     expansion and mean attention width (that is, heads), as far as they vary.
     """
     columns = []
-    for resource in stage_resources(space, ramp=0.0):
+    for resource in stage_resources(space):
         amounts = resource.values(genomes)
         if len(amounts) == 0 or np.ptp(amounts) == 0:
             continue

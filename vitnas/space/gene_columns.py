@@ -55,9 +55,7 @@ class Columns:
         }
         where = _mapping(declared.get("where") or {}, f"{place}.where")
         self.where = {str(column): str(value) for column, value in where.items()}
-        self.group = declared.get("group", "")
-        if not isinstance(self.group, str):
-            raise InvalidSpace(f"{place}.group: expected a text, got {self.group!r:.60}")
+        self.group = str(declared.get("group", ""))
 
     def _read(self, column: str, genes: object, place: str) -> GeneColumn:
         listed = genes if isinstance(genes, list) else [genes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from vitnas.space.lookup import Column, Lookup
 from vitnas.space.space import Space
 
 SAMPLE = 4096  # genomes around the median one
-COSTS = ("params", "macs")
 
 
 def median_genome(space: Space, pool: Genomes) -> NDArray[np.uint8]:
@@ -73,13 +72,13 @@ def elasticities(
     pool: Genomes,
     resources: Sequence[Resource],
     offsets: NDArray[np.float64],
-    costs: Sequence[str] = COSTS,
+    costs: Mapping[str, float],
 ) -> NDArray[np.float64]:
     """Weights (R,): by how many per cent the network's cost grows for one per cent more of each resource.
 
     Stage by stage, because stages may share genes: a non-negative least squares fit of the logarithm of the
     stage's cost on the logarithms of its own resources, over genomes around the pool's median one, times the
-    stage's share of the whole; the mean over ``costs``.
+    stage's share of the whole; the weighted mean over ``costs``.
 
     Args:
         space: the space.
@@ -87,13 +86,13 @@ def elasticities(
         pool: feasible canonical genomes (m, G).
         resources: R resources.
         offsets: added to them before the logarithm is taken (R,).
-        costs: params, macs or activations.
+        costs: weights, which sum to 1, of params, macs and activations.
     """
     from scipy.optimize import nnls
 
     # a fixed seed: the weights follow from the space, the table and the pool alone
     around = local_sample(space, median_genome(space, pool), SAMPLE, np.random.default_rng(0))
-    priced = stage_costs(table, costs)(around)  # (n, stages, costs)
+    priced = stage_costs(table, tuple(costs))(around)  # (n, stages, costs)
     shares = np.median(priced / np.maximum(priced.sum(axis=1, keepdims=True), 1.0), axis=0)
     shares = shares / np.maximum(shares.sum(axis=0), 1e-300)
     weights = np.zeros(len(resources))
@@ -104,5 +103,6 @@ def elasticities(
         x = np.log(np.stack([resources[k].values(around) + offsets[k] for k in own], axis=1))
         y = np.log(np.maximum(priced[:, stage], 1.0))  # (n, costs)
         slopes = [nnls(x - x.mean(axis=0), column - column.mean())[0] for column in y.T]
-        weights[own] = np.mean([s * slope for s, slope in zip(shares[stage], slopes, strict=True)], axis=0)
+        parts = zip(costs.values(), shares[stage], slopes, strict=True)
+        weights[own] = np.sum([weight * share * slope for weight, share, slope in parts], axis=0)
     return weights

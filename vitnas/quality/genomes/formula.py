@@ -1,18 +1,24 @@
 """The formula of quality ``capacity``: parameter count with diminishing returns, for any space.
 
-    score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,      p = K * max(1/R - 1, 0)
+    score = - sum over resources r of  w_r * ((x_r + o_r) / (x0_r + o_r)) ** -p,    p = max(K * (1/R - 1), p0)
 
-x_r is the resource of a candidate (depth, width, mean expansion or mean attention width of one stage),
-x0_r its median over a feasible pool, w_r the elasticity of the stages' cost with respect to it, R the median
-of ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 1.5. For p -> 0 the score
+x_r is the resource of a candidate (depth, width, mean expansion or mean attention width of one stage), x0_r
+its median over a feasible pool, w_r the elasticity of the stages' cost with respect to it, R the median of
+ln(95th / 5th percentile) in the pool over depths, widths and expansions, and K = 1.75. For p -> 0 the score
 is the logarithm of the cost; p > 0 says that a resource above the pool's centre buys less than a scarce one.
-In pools that span a factor of e or more the logarithm's own diminishing returns are all there is.
+In pools that span a factor of e or more the logarithm's own diminishing returns are all there is, p0 = 0;
+in networks of maps, whose prices let a search put a resource at its bound, p0 = 0.25.
+
+Means over a stage's blocks are power means ``(mean_k x_k^a)^(1/a)`` with a < 1: of equal sums, equal blocks
+have the most, so that no search can gain by one fat block beside many thin ones.
 
 The cost is that of parameters where the network works on tokens throughout: MACs add only the products of
-attention, which hold nothing that is learned. With maps it is the mean of both.
+attention, which hold nothing that is learned. With maps it is the mean of parameters, MACs and activations,
+weighted 2:2:1: over published networks of many families the error falls about equally with all three.
 
 The formula was found and checked on vision transformers with public accuracies, where it ranks better than
-published training-free proxies (docs/quality.md). That it holds in hybrids is an assumption.
+published training-free proxies. In hybrids its form was chosen so that published networks lie on or near its
+front at their own costs, and so that its front does not stand at the bounds of the space (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -28,15 +34,19 @@ from vitnas.arch.build import output_features
 from vitnas.arch.features import Features
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData
-from vitnas.quality.genomes.elasticity import COSTS, elasticities
+from vitnas.quality.genomes.elasticity import elasticities
 from vitnas.quality.genomes.resources import Resource, stage_resources
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
 from vitnas.space.space import Space
 
-FORMAT = 2
-CURVATURE = 1.5  # K; flat between 1.5 and 2 on the sets it was chosen on
-RAMP = 1.0  # later blocks count more: the one prior that came from looking at labels
+FORMAT = 3
+BEFORE = {"format": FORMAT, "power": 1.0}  # what states of format 2 lack
+CURVATURE = 1.75  # K; flat between 1.5 and 2 on the sets it was chosen on
+OF_TOKENS = {"params": 1.0}
+OF_MAPS = {"params": 0.4, "macs": 0.4, "activations": 0.2}
+LEAST_EXPONENT = 0.25  # of networks of maps
+POWER = 0.5  # a
 WIDTH_SPREAD_NOTE = 3.0
 
 
@@ -66,15 +76,18 @@ class CapacityFormula:
         space: the space.
         terms: one for each resource that can vary.
         exponent: p; 0 is its limit, the weighted sum of logarithms.
-        ramp: how much later blocks count, see ``stage_resources``.
+        power, ramp: of means over blocks, see ``stage_resources``; both were 1 in states of format 2.
     """
 
-    def __init__(self, space: Space, terms: Sequence[Term], exponent: float, ramp: float = RAMP) -> None:
+    def __init__(
+        self, space: Space, terms: Sequence[Term], exponent: float, *, power: float = POWER, ramp: float = 0.0
+    ) -> None:
         self.space = space
         self.terms = tuple(terms)
         self.exponent = exponent
+        self.power = power
         self.ramp = ramp
-        known = {r.name: r for r in stage_resources(space, ramp=ramp)}
+        known = {r.name: r for r in stage_resources(space, power=power, ramp=ramp)}
         missing = [t.resource for t in terms if t.resource not in known]
         if missing:
             raise InvalidData(
@@ -101,7 +114,8 @@ class CapacityFormula:
         pool: Genomes,
         *,
         curvature: float = CURVATURE,
-        ramp: float = RAMP,
+        power: float = POWER,
+        ramp: float = 0.0,
     ) -> CapacityFormula:
         """Take references, ranges and weights from feasible candidates.
 
@@ -112,25 +126,26 @@ class CapacityFormula:
                 narrow slice of it; some hundred are enough (on a plain-ViT space the Kendall tau moved by
                 .03 between pools of 100, by .05 between pools of 50).
             curvature: K.
-            ramp: see ``stage_resources``.
+            power, ramp: see ``stage_resources``.
         """
         assert len(pool), "a pool of feasible genomes"
-        varying = [r for r in stage_resources(space, ramp=ramp) if r.varies]
+        varying = [r for r in stage_resources(space, power=power, ramp=ramp) if r.varies]
         amounts = np.stack([r.values(pool) for r in varying], axis=1) if varying else np.zeros((len(pool), 0))
         offsets = np.array([_offset(r, x) for r, x in zip(varying, amounts.T, strict=True)])
         if not varying:
-            return cls(space, (), 0.0, ramp)
-        # a cost grows with the plain mean over blocks: the ramp would only blur its slope
-        plain = {r.name: r for r in stage_resources(space, ramp=0.0)}
+            return cls(space, (), 0.0, power=power, ramp=ramp)
+        # a cost grows with what a block has wherever it stands: the ramp would only blur its slope
+        plain = {r.name: r for r in stage_resources(space, power=power)}
         own = [plain[r.name] for r in varying]
-        weights = elasticities(space, table, pool, own, offsets, costs=_costs(space, pool))
+        costs, least = (OF_TOKENS, 0.0) if _starts_with_tokens(space, pool) else (OF_MAPS, LEAST_EXPONENT)
+        weights = elasticities(space, table, pool, own, offsets, costs)
         low, high = np.quantile(np.log(amounts + offsets), [0.05, 0.95], axis=0)
         references = np.median(amounts, axis=0)
         rows = zip(varying, weights, references, offsets, high - low, strict=True)
         terms = [Term(r.name, *(float(value) for value in values)) for r, *values in rows]
         spreads = [t.log_range for t in terms if t.log_range > 1e-9 and not t.resource.endswith("attention")]
-        exponent = curvature * max(1 / float(np.median(spreads)) - 1, 0.0) if spreads else 0.0
-        return cls(space, terms, exponent, ramp)
+        exponent = max(curvature * (1 / float(np.median(spreads)) - 1), least) if spreads else 0.0
+        return cls(space, terms, exponent, power=power, ramp=ramp)
 
     def score(self, genomes: Genomes) -> NDArray[np.float64]:
         """Quality (n,) of canonical genomes (n, G)."""
@@ -147,6 +162,10 @@ class CapacityFormula:
             return term.weight * logarithm
         return np.asarray(-term.weight * np.exp(-self.exponent * logarithm))
 
+    def reweighted(self, terms: Sequence[Term]) -> CapacityFormula:
+        """With other terms of the same resources."""
+        return CapacityFormula(self.space, terms, self.exponent, power=self.power, ramp=self.ramp)
+
     def amounts(self, genomes: Genomes) -> dict[str, NDArray[np.float64]]:
         """Every resource's amount (n,), by name, to see what a score is made of."""
         return {r.name: r.values(genomes) for r in self.resources}
@@ -157,6 +176,7 @@ class CapacityFormula:
             "format": FORMAT,
             "space": self.space.hash,
             "exponent": self.exponent,
+            "power": self.power,
             "ramp": self.ramp,
             "terms": [asdict(term) for term in self.terms],
         }
@@ -168,6 +188,8 @@ class CapacityFormula:
         Raises:
             InvalidData: the state is not one of this quality and space.
         """
+        if state.get("format") == 2:
+            state = {**state, **BEFORE}
         if state.get("format") != FORMAT or state.get("space") != space.hash:
             raise InvalidData(
                 f"this saved quality belongs to another space or version than '{space.name}' "
@@ -175,17 +197,18 @@ class CapacityFormula:
             )
         try:
             terms = [Term(**term) for term in state["terms"]]
-            return cls(space, terms, float(state["exponent"]), float(state["ramp"]))
+            power, ramp = float(state["power"]), float(state["ramp"])
+            return cls(space, terms, float(state["exponent"]), power=power, ramp=ramp)
         except (KeyError, TypeError) as problem:
             raise InvalidData(f"the saved quality of '{space.name}' is damaged: {problem}") from None
 
 
-def _costs(space: Space, pool: Genomes) -> tuple[str, ...]:
-    """The costs whose elasticities are the weights: a stem that gives tokens starts a network of tokens."""
+def _starts_with_tokens(space: Space, pool: Genomes) -> bool:
+    """Whether the stem gives tokens, so that the network works on them throughout."""
     a = space.decode(pool[0])
     image = Features(a.in_channels, a.resolution_px)
     stem = output_features(a.stem.op, image, a.stages[0].width, tuple(sorted(a.stem.args.items())))
-    return ("params",) if stem.tokens else COSTS
+    return bool(stem.tokens)
 
 
 def _offset(resource: Resource, amounts: NDArray[np.float64]) -> float:

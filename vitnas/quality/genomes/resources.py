@@ -53,16 +53,23 @@ def attention_width_of(op: str, args: Mapping[str, Scalar], width: int) -> float
     return float(width)
 
 
+Figure = Callable[[Context], float]
+MEANS = {"expansion": expansion_of, "attention": attention_width_of}  # over the blocks of a stage
+
+
 @dataclass(frozen=True)
 class Resource:
-    """One quantity of one stage: the sum of its columns' entries.
+    """One quantity of one stage: a root of the sum of its columns' entries.
 
     Attributes:
         name: ``stages.I.KIND``, where KIND is depth, width, expansion or attention.
+        columns: hold the terms of the sum.
+        power: of which the root is taken.
     """
 
     name: str
     columns: tuple[Column, ...]
+    power: float = 1.0
 
     @property
     def kind(self) -> str:
@@ -101,7 +108,10 @@ class Resource:
         for column in self.columns:
             own = tuple(k for k, gene in enumerate(column.genes) if gene not in shared)
             total = total + pick(column.values[:, 0].reshape(column.shape), axis=own)
-        return float(pick(np.asarray(total)))
+        return float(self._root(pick(np.asarray(total))))
+
+    def _root(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        return sums if self.power == 1 else sums ** (1 / self.power)
 
     @cached_property
     def _lookup(self) -> Lookup:
@@ -111,7 +121,7 @@ class Resource:
 
     def values(self, genomes: Genomes) -> NDArray[np.float64]:
         """The quantity (n,) of canonical genomes (n, G)."""
-        return self._lookup(genomes[:, self.genes])[:, 0]
+        return self._root(self._lookup(genomes[:, self.genes])[:, 0])
 
     def tabulated(self) -> Column | None:
         """All of it as one column, or None if it has too many combinations."""
@@ -119,7 +129,8 @@ class Resource:
         shape = tuple(shapes[g] for g in self.genes)
         if math.prod(shape) > TABULATED_ENTRIES:
             return None
-        return Column(self.genes, shape, np.sum([c.spread(self.genes, shape) for c in self.columns], axis=0))
+        sums = np.sum([c.spread(self.genes, shape) for c in self.columns], axis=0)
+        return Column(self.genes, shape, self._root(sums))
 
 
 @lru_cache(maxsize=4)
@@ -133,13 +144,14 @@ def depth_columns(space: Space) -> list[Column]:
     return [r.columns[0] for r in stage_resources(space) if r.kind == "depth"]
 
 
-def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
+def stage_resources(space: Space, *, power: float = 1.0, ramp: float = 0.0) -> list[Resource]:
     """Every resource of every stage, those that cannot vary included.
 
     Args:
         space: the space.
-        ramp: in a stage's mean expansion and mean attention width its k-th block (1, 2, ...) counts
-            k**ramp; 0 is the plain mean.
+        power: a of a stage's mean expansion and mean attention width, ``(mean_k x_k^a)^(1/a)``: below 1, of
+            equal plain means that of equal blocks is the largest.
+        ramp: in both means the k-th block of the stage (1, 2, ...) counts k**ramp.
 
     Raises:
         InvalidSpace: the block numbers of a stage depend on too many genes at once.
@@ -152,11 +164,18 @@ def stage_resources(space: Space, *, ramp: float = 1.0) -> list[Resource]:
         columns = {
             "depth": stage.depth(),
             "width": (_width(space, plan.width),),
-            "expansion": stage.mean(lambda c: expansion_of(c.op, dict(c.args), c.width), ramp),
-            "attention": stage.mean(lambda c: attention_width_of(c.op, dict(c.args), c.width), ramp),
         }
-        resources += [Resource(f"stages.{index}.{kind}", c) for kind, c in columns.items() if c]
+        columns |= {kind: stage.mean(_powers_of(figure, power), ramp) for kind, figure in MEANS.items()}
+        resources += [
+            Resource(f"stages.{index}.{kind}", c, power if kind in MEANS else 1.0)
+            for kind, c in columns.items()
+            if c
+        ]
     return resources
+
+
+def _powers_of(figure: Callable[[str, Mapping[str, Scalar], int], float], power: float) -> Figure:
+    return lambda c: figure(c.op, dict(c.args), c.width) ** power
 
 
 def _width(space: Space, value: Value) -> Column:
@@ -183,7 +202,7 @@ class _Stage:
         self.controls = self._sorted_union(present)
         self.present = [p.spread(*self.controls)[:, 0] for p in present]  # (slots, combinations)
 
-    def _column(self, slot: Slot, figure: Callable[[Context], float]) -> Column:
+    def _column(self, slot: Slot, figure: Figure) -> Column:
         """A figure of one slot, 0 where no block stands, over the genes that matter to it."""
         entries = tuple(0.0 if c is None else figure(c) for c in slot.table.entries)
         table = Table(slot.table.genes, slot.table.shape, entries).reduced()
@@ -204,7 +223,7 @@ class _Stage:
             return ()
         return (Column(*self.controls, np.sum(self.present, axis=0)[:, None]),)
 
-    def mean(self, figure: Callable[[Context], float], ramp: float) -> tuple[Column, ...]:
+    def mean(self, figure: Figure, ramp: float) -> tuple[Column, ...]:
         """Mean of a figure over the stage's blocks, the k-th of which counts k**ramp."""
         if not self.slots:
             return ()

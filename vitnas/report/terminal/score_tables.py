@@ -1,18 +1,22 @@
-"""What files cost and score, as tables."""
+"""What files cost and score, and what a score asks for, as tables."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.check.optimum import MOST_RATIO, BoundShare, Optimum, PublishedGap
 from vitnas.hardware.targets import Coverage, Target
 from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.notes import about_memory, origins
 from vitnas.report.terminal.tables import cost_columns, time_columns
+from vitnas.report.terminal.wording import count
+
+BOUNDS = 12  # that are shown at least
 
 
 def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
@@ -74,3 +78,52 @@ def _scores(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
             Column("value", columns[2], right=False, wraps=True),
         ]
     )
+
+
+def optimum_table(found: Optimum) -> RenderableType:
+    """The kinds of genes that the front has most at a bound, then the published networks."""
+    suspects = sum(bound.is_suspect for bound in found.bounds)
+    head = (
+        f"{count(found.networks)} networks of the front by {found.quality}, beside random feasible networks "
+        f"of the same {found.cost}"
+    )
+    parts: list[RenderableType] = [Text(head), Text(), _bounds(found.bounds[: max(BOUNDS, suspects)])]
+    if found.published:
+        parts += [Text(), _published(found.published)]
+    return Group(*parts, Text(), *(Text(line) for line in _verdict(found, suspects)))
+
+
+def _bounds(bounds: Sequence[BoundShare]) -> FittedTable:
+    return FittedTable(
+        [
+            Column("genes", [b.genes for b in bounds], right=False),
+            Column("bound", [f"{b.side} ({b.bound})" for b in bounds], right=False),
+            Column("front", [f"{b.front:.0%}" for b in bounds]),
+            Column("random", [f"{b.random:.0%}" for b in bounds]),
+            Column("ratio", [f"{b.ratio:.1f}{'!' if b.is_suspect else ' '}" for b in bounds]),
+        ]
+    )
+
+
+def _published(gaps: Sequence[PublishedGap]) -> FittedTable:
+    points = ["" if g.points is None else f"{g.points:.2f}" for g in gaps]
+    return FittedTable(
+        [
+            Column("published", [g.name for g in gaps], right=False),
+            Column("better at no higher cost", [count(g.better) for g in gaps]),
+            Column("by, of the score", [f"{g.gap:.2g}" for g in gaps]),
+            *([Column("in points of top-1", points)] if any(points) else []),
+        ]
+    )
+
+
+def _verdict(found: Optimum, suspects: int) -> Iterator[str]:
+    if suspects:
+        yield (
+            f"! {suspects} of {len(found.bounds)} bounds hold over {MOST_RATIO:g} times as many genes as "
+            "by chance: look at such networks before you train one, or widen the space there"
+        )
+    else:
+        yield f"no bound holds more than {MOST_RATIO:g} times as many genes as by chance"
+    if not found.published:
+        yield "no published network of the space can be compared"

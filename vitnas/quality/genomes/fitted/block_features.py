@@ -134,7 +134,7 @@ class FittedFeatures:
             dataclasses.replace(t, weight=t.weight * float(w))
             for t, w in zip(self.capacity.terms, parts, strict=True)
         ]
-        reweighted = CapacityFormula(self.space, terms, self.capacity.exponent, self.capacity.ramp)
+        reweighted = self.capacity.reweighted(terms)
         quadratic = np.zeros((r, r))
         for (i, j), weight in zip(self._pairs, weights[a + r :], strict=True):
             quadratic[i, j] = weight
