@@ -273,6 +273,55 @@ def test_the_phone_script_reads_the_benchmark_tool(settings, use, tmp_path, said
     assert other.returncode == 2 and b"was begun with" in other.stderr
 
 
+PHONE = """#!/bin/sh
+kind=$1
+shift
+case "$kind" in
+    push) cp "$1" "$2";;
+    shell) case "$1" in getprop) echo Google;; cd*) eval "$*"; printf '%b' "$SAID";; *) eval "$*";; esac;;
+esac
+"""
+
+
+@pytest.mark.parametrize("name", ["Download", "it's a $(touch pwned) `touch pwned` \"x\"; touch pwned"])
+def test_the_phone_script_removes_only_what_it_sent(settings, use, tmp_path, name):
+    stub = Stub()
+    stub.suffix = ".onnx"
+    stub.templates = {"measure_adb.sh": "onnx/measure_adb.sh"}
+    use(stub)
+    write_kit(settings(networks=0), Silent())
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "adb").write_text(PHONE)
+    (tmp_path / "bin" / "adb").chmod(0o755)
+    (tmp_path / "perf_test").write_text('#!/bin/sh\nprintf "%s|" "$@" >> "$LOG"\n')
+    (tmp_path / "libonnxruntime.so").write_text("")
+    phone = tmp_path / name
+    phone.mkdir()
+    for mine in ("photo.jpg", "model.onnx", "perf_test"):
+        (phone / mine).write_text("mine")
+    env = {
+        **{"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "LOG": str(tmp_path / "log"), "SAID": NEW},
+        **{"FOLDER": str(phone), "OPTIONS": "-i key|val;touch * $(touch pwned)"},
+    }
+    command = ["sh", str(tmp_path / "kit" / "measure_adb.sh"), str(tmp_path / "perf_test")]
+    subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert sorted(path.name for path in phone.iterdir()) == ["model.onnx", "perf_test", "photo.jpg"]
+    assert {path.read_text() for path in phone.iterdir()} == {"mine"}
+    assert not list(tmp_path.rglob("pwned"))
+    assert "|-e|cpu|-i|key|val;touch|*|$(touch|pwned)|model.onnx|" in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"), [("RUNS", "1; touch x"), ("PROVIDER", "cpu$(x)"), ("FOLDER", "relative")]
+)
+def test_the_phone_script_refuses_what_it_cannot_use(tmp_path, setting, value):
+    script = TEMPLATES / "onnx" / "measure_adb.sh"
+    (tmp_path / "perf_test").write_text("")
+    env = {"PATH": os.environ["PATH"], setting: value}
+    done = subprocess.run(["sh", str(script), str(tmp_path / "perf_test")], env=env, capture_output=True)
+    assert done.returncode == 2 and setting.encode() in done.stderr and value.encode() in done.stderr
+
+
 @pytest.mark.parametrize("script", sorted(TEMPLATES.rglob("*.sh")), ids=lambda path: path.name)
 def test_shell_scripts_are_posix(script):
     subprocess.run(["sh", "-n", str(script)], check=True)
