@@ -283,7 +283,7 @@ esac
 """
 
 
-@pytest.mark.parametrize("name", ["Download", "it's a $(touch pwned) `touch pwned` \"x\"; touch pwned"])
+@pytest.mark.parametrize("name", ["Download", 'it\'s a $(touch pwned) `touch pwned` "x"; touch pwned'])
 def test_the_phone_script_removes_only_what_it_sent(settings, use, tmp_path, name):
     stub = Stub()
     stub.suffix = ".onnx"

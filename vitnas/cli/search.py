@@ -29,13 +29,17 @@ def search(ctx: typer.Context, **given: Any) -> None:
     """
     from vitnas.api.run_object import Run
     from vitnas.api.start_search import search
+    from vitnas.run.search import Interrupted
 
     time_s = parse_duration(given["time"], "`time`") if given["time"] else None
     found: Run | DryRun = search(**asked(ctx), progress=_common.view(given["as_json"], time_s))
     if not isinstance(found, Run):
         _print_dry_run(found, given["as_json"])
         return
-    _finish(found.result, given["as_json"])
+    try:
+        _finish(found.result, given["as_json"])
+    except KeyboardInterrupt as stop:  # a second one, while the first is being told of
+        raise stop if str(stop) else Interrupted(found.result.path) from None
     if given["active"]:
         from vitnas.cli.label import DEFAULT_COUNT, ask, say_asked
 

@@ -15,6 +15,7 @@ from vitnas.run.prepare import Setup, prepare
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.pareto import spread
 from vitnas.store.folder import RunFolder
+from vitnas.store.lock import live_holder
 from vitnas.store.log import follow_log
 from vitnas.study.trials import RunTrials, recorded_quality, study_spec
 
@@ -85,7 +86,9 @@ def write_study(
     setup = prepare(SearchConfig.from_dict(folder.open()), watcher, folder.path, measures=False)
     recorded = recorded_quality(setup, folder)
     if recorded is None:
-        raise RunError(f"{folder.path}: the run has scored nothing so far")
+        holder = live_holder(folder.path)
+        later = f"; {holder} is at work on it: give the command again later" if holder else ""
+        raise RunError(f"{folder.path}: the run has scored nothing so far{later}")
     watcher.stage("writing a study", str(url))
     writer = StudyWriter(url, study_spec(setup, folder, name))
     try:

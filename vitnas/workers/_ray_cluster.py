@@ -27,6 +27,7 @@ ANSWER_S = 5.0
 GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"  # and empty settings
 OBJECT_STORE_BYTES = 256 * 1024**2  # tasks are small
 AUTH_MODE = "RAY_AUTH_MODE"
+LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 PATIENCE = "RAY_gcs_server_port_wait_time_s"
 _BEFORE: dict[str, str | None] = {"mode": None}  # what AUTH_MODE was before we joined
 VERSIONS = r"Ray: (\S+)\s+Python: (\S+)"
@@ -95,14 +96,31 @@ def require(settings: WorkerSettings, *, answer_s: float = ANSWER_S) -> None:
 
 def _connect(address: str, options: Mapping[str, Any]) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    place = _on_loopback() if address == "local" else contextlib.nullcontext()
     # Ray itself tries for half a minute where its head answers, but does not let us in
-    with environment({PATIENCE: os.environ.get(PATIENCE) or f"{ANSWER_S:.0f}"}):
+    with place, environment({PATIENCE: os.environ.get(PATIENCE) or f"{ANSWER_S:.0f}"}):
         try:
             ray.init(address, **quiet, **options)
         except Exception:
             if address in ("local", "auto") or not _use_token():
                 raise
             ray.init(address, **quiet, **options)
+
+
+@contextlib.contextmanager
+def _on_loopback() -> Iterator[None]:
+    """A cluster of this machine alone listens on 127.0.0.1, as Ray does by itself on Windows and macOS."""
+    constants = importlib.import_module("ray._private.ray_constants")
+    before = getattr(constants, "ENABLE_RAY_CLUSTER", None)  # None: a Ray that may have no such switch
+    if before is None or LOOPBACK in os.environ:
+        yield
+        return
+    with environment({LOOPBACK: "0"}):  # its processes ask for this, and ours has asked already
+        constants.ENABLE_RAY_CLUSTER = False  # type: ignore[attr-defined]
+        try:
+            yield
+        finally:
+            constants.ENABLE_RAY_CLUSTER = before  # type: ignore[attr-defined]
 
 
 def number_of_workers(settings: WorkerSettings) -> int:
