@@ -7,9 +7,11 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from vitnas.errors import InvalidInput
 
+LARGEST_FLOAT = 10**300
 _WHOLE = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 _TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE)
@@ -62,6 +64,16 @@ MILLISECONDS = Unit({"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}, _time, "TIME"
 BYTES = Unit({"b": 1.0} | _SIZES, _bytes, "SIZE")
 COUNT = Unit({"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}, _count)
 PER_SECOND = Unit(COUNT.factors, lambda value: f"{_count(value)}/s")
+
+
+def shortened(value: int, digits: int = 3) -> str:
+    """A whole number of any size in a few digits: ``1.2e+230``; spaces hold more points than a float can."""
+    return f"{value:.{digits}g}" if value < LARGEST_FLOAT else f"{Decimal(value):.{digits}g}"
+
+
+def for_json(value: int) -> int | str:
+    """A whole number as JSON's readers can take it: shortened where no float holds it."""
+    return value if value < LARGEST_FLOAT else shortened(value)
 
 
 def parse_count(text: str, where: str) -> int:

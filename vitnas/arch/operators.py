@@ -14,6 +14,7 @@ from vitnas import plugins
 from vitnas.errors import unknown
 
 Scalar = int | float | bool | str
+LARGEST = 10**9  # of any number in a document, whatever its sign; what has a meaning is far smaller
 RESERVED = frozenset({"drop_path"})  # set by the builder, never by a file
 ROLES = {  # what an argument may mean -> for people
     "expansion": "hidden channels of the MLP over the block's width",
@@ -66,16 +67,21 @@ class Argument:
         return coerce(value, self.kind)
 
 
+def is_number(value: Any, most: float = LARGEST) -> bool:
+    """Whether a value is a finite number of sensible size; booleans never are."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and -most <= value <= most
+
+
 def coerce(value: Any, kind: type) -> Scalar:
     """``value`` if it is of ``kind``; integers pass for floats, and booleans never for numbers."""
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+    if kind is float and is_number(value):
         return int(value) if float(value).is_integer() else float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+    if kind is int and isinstance(value, int) and is_number(value):
         return value
     if kind in (bool, str) and isinstance(value, kind):
         return typing.cast(Scalar, value)
     names = {int: "an integer", float: "a number", bool: "true or false", str: "text"}
-    raise ValueError(f"expected {names[kind]}, got {value!r}")
+    raise ValueError(f"expected {names[kind]}, got {value!r:.60}")
 
 
 def arguments(op: str) -> Mapping[str, Argument]:

@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitnas.arch import operators
+from vitnas.arch.notes import NOTES, read_notes
 from vitnas.arch.operators import Scalar, coerce
 from vitnas.arch.values import Gene, Open, Reader, Use, Value, close
 from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidInput, UnknownName, Untrusted, _unknown_message
 
 STRUCTURE = ("name", "input", "classes", "vars", "stem", "stages", "head")
-NOTES = ("description", "source", "recipe", "metrics", "provenance", "references", "columns")
+MOST = {  # of the numbers of a network
+    "input.channels": 100_000,
+    "input.resolution_px": 100_000,
+    "classes": 10_000_000,
+    "width": 100_000,
+    "repeat": 2_000,
+}
+MOST_BLOCKS = 4_000  # of a whole network
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,13 @@ class _TemplateParser:
     def __init__(self, source: Source, error: type[InvalidInput]) -> None:
         self.source = source
         self.reader = Reader(source, error)
+        self.blocks = 0
 
     def parse(self) -> Template:
         raw = self.source.data
         self._keys(raw, "", required=("stem", "stages", "head"), optional=(*STRUCTURE, *NOTES))
-        self._variables(raw.get("vars") or {})
-        feed = raw.get("input") or {}
+        self._variables(_given(raw, "vars"))
+        feed = _given(raw, "input")
         self._keys(feed, "input", optional=("channels", "resolution_px"))
         channels = self._number(feed.get("channels", 3), "input.channels", 1)
         resolution = self._number(feed.get("resolution_px", 224), "input.resolution_px", 1)
@@ -97,9 +106,11 @@ class _TemplateParser:
         unused = set(self.reader.variables) - self.reader.used_variables
         if unused:
             self.reader.fail(f"vars.{min(unused)}", "no value uses this variable")
-        notes = {key: raw[key] for key in NOTES if key in raw}
+        notes = read_notes(self.source, self.reader.error)
         uses = tuple(tuple(u) for u in self.reader.uses)
-        name = str(raw.get("name", "unnamed"))
+        name = raw.get("name", "unnamed")
+        if not isinstance(name, str):
+            self.reader.fail("name", f"expected a text, got {name!r:.60}; quote it")
         return Template(
             name, channels, resolution, classes, stem, stages, head, tuple(self.reader.genes), uses, notes
         )
@@ -130,8 +141,11 @@ class _TemplateParser:
             number = coerce(value, int)
             if int(number) < minimum:
                 raise ValueError(f"expected an integer of at least {minimum}, got {number}")
+            if int(number) > most:
+                raise ValueError(f"expected an integer of at most {most:,}, got {number}")
             return number
 
+        most = MOST[path if path in MOST else path.rpartition(".")[2]]
         value = self.reader.read(raw, path, whole)
         if use is not None:
             self.reader.used(value, use)
@@ -155,6 +169,9 @@ class _TemplateParser:
         if isinstance(repeat, Open) and repeat.by is not None:
             self.reader.fail(f"{path}.repeat", "is a product of two variables; a depth is one value")
         longest = max(int(option) for option in self.reader.options(repeat))
+        self.blocks += longest
+        if self.blocks > MOST_BLOCKS:
+            self.reader.fail(f"{path}.repeat", f"makes more than {MOST_BLOCKS:,} blocks in all")
         body = {key: value for key, value in raw.items() if key != "repeat"}
         uses = [self.reader.condition(repeat, functools.partial(_exceeds, k)) for k in range(longest)]
         return SegmentTemplate(path, repeat, self._blocks(body, path, uses))
@@ -217,6 +234,11 @@ class _TemplateParser:
         return [value] * count
 
 
+def _given(raw: Mapping[str, Any], key: str) -> Any:
+    """What stands under a key; nothing where it stands alone."""
+    return {} if raw.get(key) is None else raw[key]
+
+
 def _exceeds(k: int, repeat: Scalar) -> bool:
     return int(repeat) > k
 
@@ -226,9 +248,9 @@ def _takes(argument: str, op: Scalar) -> bool:
 
 
 def _any_scalar(value: Any) -> Scalar:
-    if isinstance(value, bool | int | float | str):
-        return value
-    raise ValueError(f"expected a number, text or true or false, got {value!r}")
+    if isinstance(value, bool | str) or operators.is_number(value):
+        return value  # type: ignore[no-any-return]
+    raise ValueError(f"expected a number, text or true or false, got {value!r:.60}")
 
 
 def _coercer(ops: set[str], argument: str) -> Callable[[Any], Scalar]:

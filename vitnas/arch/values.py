@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vitnas.arch.operators import Scalar
+from vitnas.arch.operators import Scalar, is_number
 from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidInput
 
@@ -127,7 +127,7 @@ class Reader:
         if kinds == {"choice"}:
             choices = raw["choice"]
             if not isinstance(choices, list) or not choices:
-                self.fail(path, f"'choice' takes a list with at least one value, got {choices!r}")
+                self.fail(path, f"'choice' takes a list with at least one value, got {choices!r:.60}")
             return list(choices)
         if kinds == {"range"}:
             return self._range(raw["range"], path)
@@ -138,14 +138,12 @@ class Reader:
         )
 
     def _range(self, bounds: Any, path: str) -> list[Scalar]:
-        numbers = isinstance(bounds, list) and all(
-            isinstance(b, int | float) and not isinstance(b, bool) for b in bounds
-        )
+        numbers = isinstance(bounds, list) and all(map(is_number, bounds))
         if not numbers or len(bounds) not in (2, 3):
-            self.fail(path, f"'range' takes [low, high] or [low, high, step], got {bounds!r}")
+            self.fail(path, f"'range' takes [low, high] or [low, high, step], got {bounds!r:.60}")
         low, high, step = bounds if len(bounds) == 3 else (*bounds, 1)
         if step <= 0 or high < low:
-            self.fail(path, f"'range' needs low <= high and step > 0, got {bounds!r}")
+            self.fail(path, f"'range' needs low <= high and step > 0, got {bounds!r:.60}")
         count = int((high - low) / step + 1e-9) + 1
         if count > MAX_CHOICES:
             self.fail(path, f"{count} choices; at most {MAX_CHOICES} can be told apart")
@@ -154,27 +152,27 @@ class Reader:
     def _variable(self, raw: Mapping[str, Any], path: str, coerce: Coerce) -> Value:
         extra = set(raw) - {"var", "times"}
         if extra:
-            self.fail(path, f"unknown key '{min(extra)}' beside 'var' (known: var, times)")
+            self.fail(path, f"unknown key '{min(map(str, extra))}' beside 'var' (known: var, times)")
         variable, times = self._named(raw["var"], path), raw.get("times", 1)
         if isinstance(times, Mapping) and set(times) == {"var"}:
             return self._multiplied(variable, self._named(times["var"], path), path, coerce)
-        if not _is_number(times) or times <= 0:
-            self.fail(path, f"'times' takes a number above 0 or {{var: name}}, got {times!r}")
+        if not is_number(times) or times <= 0:
+            self.fail(path, f"'times' takes a number above 0 or {{var: name}}, got {times!r:.60}")
         if not isinstance(variable, Open):
             return self._coerced(scaled(variable, times), path, coerce)
         return self._checked(Open(variable.gene, times), path, coerce)
 
     def _named(self, name: Any, path: str) -> Value:
-        if name not in self.variables:
+        if not isinstance(name, str) or name not in self.variables:
             known = ", ".join(sorted(self.variables)) or "none"
-            self.fail(path, f"unknown variable {name!r} (known: {known})")
+            self.fail(path, f"unknown variable {name!r:.60} (known: {known})")
         self.used_variables.add(name)
         return self.variables[name]
 
     def _multiplied(self, first: Value, second: Value, path: str, coerce: Coerce) -> Value:
         """The product of two variables."""
         for option in (*self.options(first), *self.options(second)):
-            if not _is_number(option):
+            if not is_number(option):
                 self.fail(path, f"'times' multiplies numbers; a variable can be {option!r}")
         if isinstance(first, Open) and isinstance(second, Open):
             if first.gene == second.gene:
@@ -190,7 +188,3 @@ class Reader:
         for option in self.options(value):
             self._coerced(option, path, coerce)
         return value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,10 @@ from typing import Any, NoReturn
 
 import yaml
 
-from vitnas.errors import InvalidInput
-
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader, reading 3.6e6 and 1e-3 as numbers (YAML 1.2) and not as text (YAML 1.1)."""
-
-
-_FLOAT = re.compile(r"^[-+]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$")
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
+from vitnas.errors import InvalidInput, VitnasError, describe
+from vitnas.formats.text_file import check_characters, read_text
+from vitnas.formats.yaml_limits import Refused, check_size
+from vitnas.formats.yaml_scalars import CoreLoader, quote_as_core
 
 
 @dataclass(frozen=True)
@@ -49,29 +43,32 @@ def read_yaml(path: str | Path, error: type[InvalidInput] = InvalidInput) -> Sou
     Raises:
         InvalidInput: (or the subclass ``error``) not readable, not YAML, or a key stands twice.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise error(f"{path}: cannot be read: {problem}") from None
-    return parse_yaml(text, str(path), error)
+    return parse_yaml(read_text(path, error), str(path), error)
 
 
 def parse_yaml(text: str, file: str = "", error: type[InvalidInput] = InvalidInput) -> Source:
     """Parse one document; see :func:`read_yaml`."""
-    loader = _Loader(text)
+    check_characters(text, file, error)
+    loader = CoreLoader(text)
     try:
         node = loader.get_single_node()
         lines: dict[str, int] = {}
         if node is not None:
+            check_size(node)
             _collect(node, "", lines, file, error)
         data = loader.construct_document(node) if node is not None else None
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         line = mark.line + 1 if mark else "?"
         hint = " (YAML is indented with spaces, never with tabs)" if "\\t" in str(problem.problem) else ""
-        raise error(f"{file}:{line}: not valid YAML: {problem.problem}{hint}") from None
+        what = "" if isinstance(problem, Refused) else "not valid YAML: "
+        raise error(f"{file}:{line}: {what}{problem.problem}{hint}") from None
+    except VitnasError:
+        raise
+    except RecursionError:
+        raise error(f"{file}: not valid YAML: nested too deeply") from None
     except (yaml.YAMLError, ValueError) as problem:
-        raise error(f"{file}: not valid YAML: {problem}") from None
+        raise error(f"{file}: not valid YAML: {describe(problem)}") from None
     finally:
         loader.dispose()
     return Source(data, file, lines)
@@ -103,6 +100,7 @@ class _Dumper(yaml.SafeDumper):
         super().increase_indent(flow, False)
 
 
+quote_as_core(_Dumper)
 _Dumper.add_representer(
     FlowDict, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
 )

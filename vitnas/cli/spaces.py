@@ -15,6 +15,7 @@ from vitnas import plugins
 from vitnas.cli import _common
 from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, InvalidSpace
+from vitnas.units import for_json, shortened
 
 if TYPE_CHECKING:
     from vitnas.space.space import Reference, Space
@@ -78,7 +79,7 @@ def _document(space: Space) -> dict[str, Any]:
     return {
         "name": space.name,
         "description": space.description,
-        "size": space.size,
+        "size": for_json(space.size),
         "hash": space.hash,
         "genes": [{"name": gene.name, "choices": gene.choices} for gene in space.genes],
         "references": {
@@ -89,7 +90,7 @@ def _document(space: Space) -> dict[str, Any]:
 
 
 def _extent(space: Space) -> str:
-    size = f"{space.size:,}" if space.size < 10**9 else f"{float(space.size):.2e}"
+    size = f"{space.size:,}" if space.size < 10**9 else shortened(space.size)
     genes = len(space.genes)
     return f"{size} architecture{'s' * (size != '1')}, {genes} gene{'s' * (genes != 1)}"
 

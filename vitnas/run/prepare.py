@@ -35,6 +35,7 @@ from vitnas.space.files import load_space
 from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder
 from vitnas.store.log import EvaluationLog
+from vitnas.units import shortened
 from vitnas.workers.pool import Workers
 from vitnas.workers.settings import WorkerSettings
 
@@ -147,7 +148,7 @@ def prepare(
     labels = label_of(describe(figures, devices)) or "no device"
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
-    listener.stage("drawing a feasible pool", f"{space.size:.3g} architectures")
+    listener.stage("drawing a feasible pool", f"{shortened(space.size)} architectures")
     pool = _pool(problem, config.seed)
     return Setup(config, problem, pool, devices, known, images, data, rating or RatingSettings())
 

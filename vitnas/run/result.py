@@ -19,6 +19,7 @@ from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import RungResult
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
+from vitnas.units import for_json
 
 if TYPE_CHECKING:
     from vitnas.arch.network import Network
@@ -247,4 +248,4 @@ class DryRun:
 
     def to_dict(self) -> dict[str, Any]:
         """All of it, as ``search --dry-run --json`` prints it."""
-        return asdict(self) | {"device_label": self.device_label}
+        return asdict(self) | {"size": for_json(self.size), "device_label": self.device_label}

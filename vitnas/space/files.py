@@ -11,6 +11,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture
 from vitnas.arch.yaml_io import Source, read_yaml
 from vitnas.errors import InvalidInput, InvalidSpace, UnknownName, unknown
+from vitnas.space.gene_columns import Columns
 from vitnas.space.space import Space
 
 
@@ -33,8 +34,11 @@ def load_space(source: str | Path | Mapping[str, Any], *, trust: bool | None = N
         with plugins.trusting(trust):
             return load_space(source)
     if isinstance(source, Mapping):
-        return Space.read(Source(dict(source)))
-    return Space.read(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
+        space = Space.read(Source(dict(source)))
+    else:
+        space = Space.read(read_yaml(plugins.find_data("search_spaces", str(source)), InvalidSpace))
+    Columns(space)  # whatever tables will need of the file
+    return space
 
 
 def recipe_of(space: Space) -> dict[str, Any]:

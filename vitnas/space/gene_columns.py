@@ -55,7 +55,9 @@ class Columns:
         }
         where = _mapping(declared.get("where") or {}, f"{place}.where")
         self.where = {str(column): str(value) for column, value in where.items()}
-        self.group = str(declared.get("group", ""))
+        self.group = declared.get("group", "")
+        if not isinstance(self.group, str):
+            raise InvalidSpace(f"{place}.group: expected a text, got {self.group!r:.60}")
 
     def _read(self, column: str, genes: object, place: str) -> GeneColumn:
         listed = genes if isinstance(genes, list) else [genes]

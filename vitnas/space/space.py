@@ -83,17 +83,11 @@ class Space:
         """
         template = parse_template(source, InvalidSpace)
         space = cls(template, source.data)
-        references = template.notes.get("references") or {}
-        if not isinstance(references, Mapping):
-            source.fail(InvalidSpace, "references", "expected names and what is known of each")
-        for name, raw in references.items():
-            path = f"references.{name}"
-            if not isinstance(raw, Mapping) or not isinstance(raw.get("genes"), Mapping):
-                source.fail(InvalidSpace, path, "expected 'genes' and facts such as params, top1 and source")
+        for name, raw in template.notes.get("references", {}).items():
             try:
                 space.references[str(name)] = space._reference(str(name), raw)
             except InvalidSpace as problem:
-                source.fail(InvalidSpace, f"{path}.genes", str(problem))
+                source.fail(InvalidSpace, f"references.{name}.genes", str(problem))
         return space
 
     def _reference(self, name: str, raw: Mapping[str, Any]) -> Reference:

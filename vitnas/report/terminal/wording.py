@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+from vitnas.units import shortened
+
 
 def count(value: int | float) -> str:
     """``2,000,000``; beyond a quadrillion ``4.5e+21``."""
-    return f"{value:,.0f}" if value < 1e15 else f"{value:.2g}"
+    return f"{value:,.0f}" if value < 1e15 else shortened(int(value), 2)
 
 
 def speed(per_second: float) -> str:
