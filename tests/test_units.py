@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vitnas.errors import InvalidInput
+from vitnas.figures import parse_quantity
 from vitnas.units import parse_count, parse_duration, parse_pairs
 
 
@@ -54,3 +55,41 @@ def test_wrong_pairs_are_all_named() -> None:
         parse_pairs(("size", "=3", "size=", "rate=1", "rate=2"), "--o")
     wrong = "'size' is not NAME=VALUE; '=3' is not NAME=VALUE; 'size=' is not NAME=VALUE; 'rate' stands twice"
     assert str(caught.value) == f"--o: {wrong}"
+
+
+DOUBTFUL = [
+    "1,5k",
+    "1,500k",
+    "1,500.5",
+    "1,50",
+    "13,00,000",
+    "1__3",
+    "1_3",
+    "_1",
+    "1_",
+    "1,",
+    ",5",
+    "\u0663",
+    "1e99999",
+]
+
+
+@pytest.mark.parametrize("text", DOUBTFUL)
+def test_counts_and_quantities_refuse_the_same_texts(text: str) -> None:
+    with pytest.raises(InvalidInput, match="`trials`"):
+        parse_count(text, "`trials`")
+    with pytest.raises(InvalidInput, match="`max_params`"):
+        parse_quantity("params", text, where="`max_params`")
+
+
+@pytest.mark.parametrize(
+    "text", ["1,000,000", "1_000_000", "1000k", "1.0M", "1e6", "1000 k", "0.001G", "0.000001T"]
+)
+def test_counts_and_quantities_take_the_same_texts(text: str) -> None:
+    assert parse_count(text, "`trials`") == parse_quantity("params", text) == 1_000_000
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1,5", "1_0", "1e999", "1__3"])
+def test_options_of_a_strategy_are_numbers_or_plainly_none(value: str) -> None:
+    with pytest.raises(InvalidInput, match="--o: "):
+        parse_pairs((f"rate={value}",), "--o")

@@ -13,18 +13,16 @@ called. Budgets, objectives, axes, columns and options follow from the table, so
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
 from vitnas.errors import InvalidBudget, unknown
-from vitnas.units import BYTES, COUNT, MILLISECONDS, PER_SECOND, Unit
+from vitnas.units import BYTES, COUNT, MILLISECONDS, PER_SECOND, Unit, split_number
 
 PEAK = "peak_bytes"
 PEAK_ELEMENTS = "peak_elements"  # most elements of one image's activations that are alive at once
-_NUMBER = re.compile(r"\s*([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*([^\d\s.]*)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -244,13 +242,14 @@ def parse_quantity(cost: str, text: str | float, *, where: str = "") -> float:
     """
     figure = figure_of(cost)
     prefix, write = f"{where}: " if where else "", f"(write {figure.units}, such as {figure.example})"
-    match = _NUMBER.fullmatch(str(text))
-    if match is None:
-        raise InvalidBudget(f"{prefix}'{text}' is not a number with a unit {write}")
-    factor = figure.factor(match[2])
+    try:
+        number, unit = split_number(str(text))
+    except ValueError as problem:
+        raise InvalidBudget(f"{prefix}'{text!s:.60}' {problem} {write}") from None
+    factor = figure.factor(unit)
     if factor is None:
-        raise InvalidBudget(f"{prefix}'{text}': unknown unit '{match[2]}' {write}")
-    value = float(match[1]) * factor
+        raise InvalidBudget(f"{prefix}'{text}': unknown unit '{unit:.40}' {write}")
+    value = float(number) * factor
     if not (value > 0 and math.isfinite(value)):
         raise InvalidBudget(f"{prefix}'{text}' must be above 0 and finite {write}")
     return value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -12,9 +11,14 @@ from decimal import Decimal
 from vitnas.errors import InvalidInput
 
 LARGEST_FLOAT = 10**300
-_WHOLE = re.compile(r"(\d[\d_,]*\.?\d*(?:e\d+)?)([kmg]?)", re.IGNORECASE)
-_FACTORS = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
-_TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE)
+LARGEST_COUNT = 10**15
+_GROUPED = r"\d{1,3}(?:,\d{3})+|\d{1,3}(?:_\d{3})+"
+_NUMBER = re.compile(
+    rf"([-+]?(?:(?:{_GROUPED}|\d+)(?:\.\d*)?|\.\d+)(?:e[-+]?\d{{1,4}})?)\s*([^\d\s.,_]\S*)?",
+    re.IGNORECASE | re.ASCII,
+)
+_TIMES = re.compile(r"(\d+\.?\d*)\s*(h|min|m|s)?\s*", re.IGNORECASE | re.ASCII)
+_NUMERIC = re.compile(r"[-+]?[\d.,_]*\d[\d.,_]*(?:e[-+]?\d+)?|[-+]?(?:nan|inf|infinity)", re.IGNORECASE)
 _SECONDS = {"h": 3600.0, "min": 60.0, "m": 60.0, "s": 1.0}
 
 
@@ -82,12 +86,36 @@ def parse_count(text: str, where: str) -> int:
     Raises:
         InvalidInput: it is none.
     """
-    match = _WHOLE.fullmatch(text.strip())
-    digits = match[1].replace(",", "").replace("_", "") if match else "nan"
-    value = float(digits) * _FACTORS[match[2].lower() if match else ""]
-    if not (math.isfinite(value) and value >= 1 and value == round(value)):
-        raise InvalidInput(f"{where}: '{text}' is not a whole number of at least 1 (write 300, 500k or 2M)")
-    return round(value)
+    hint = "write 300, 500k or 2M"
+    try:
+        number, unit = split_number(text)
+    except ValueError as problem:
+        raise InvalidInput(f"{where}: '{text:.60}' {problem} ({hint})") from None
+    value = number * int(COUNT.factors.get(unit.lower(), 0) if unit else 1)
+    if not (1 <= value <= LARGEST_COUNT and value == int(value)):
+        raise InvalidInput(f"{where}: '{text:.60}' is not a whole number of at least 1 ({hint})")
+    return int(value)
+
+
+def split_number(text: str) -> tuple[Decimal, str]:
+    """Number and unit of a text; every count and quantity is read by this rule.
+
+    A comma or an underscore separates thousands where every group behind it has three digits, and no unit,
+    decimal point or exponent leaves a doubt.
+
+    Raises:
+        ValueError: it is no number with a unit, or one that people read differently.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        problem = (
+            "has a comma that is no thousands separator" if "," in text else "is not a number with a unit"
+        )
+        raise ValueError(problem)
+    digits, unit = match[1], match[2] or ""
+    if "," in digits and (unit or re.search(r"[.e]", digits, re.IGNORECASE)):
+        raise ValueError("may have a decimal comma or a thousands separator; write neither")
+    return Decimal(digits.replace(",", "").replace("_", "")), unit
 
 
 def parse_duration(text: str, where: str) -> float:
@@ -119,16 +147,27 @@ def parse_pairs(given: Iterable[str], where: str) -> dict[str, int | float | boo
             wrong.append(f"'{text}' is not NAME=VALUE")
         elif name in found:
             wrong.append(f"'{name}' stands twice")
-        found[name] = _scalar(value)
+        try:
+            found[name] = _scalar(value)
+        except ValueError as problem:
+            wrong.append(f"'{value:.60}' {problem}")
     if wrong:
         raise InvalidInput(f"{where}: {'; '.join(wrong)}")
     return found
 
 
 def _scalar(text: str) -> int | float | bool | str:
+    """The value of a text.
+
+    Raises:
+        ValueError: it looks like a number and is none.
+    """
     if text.lower() in ("true", "false"):
         return text.lower() == "true"
-    for kind in (int, float):
-        with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
+    if not _NUMERIC.fullmatch(text):
+        return text
+    number, _ = split_number(text)
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError("is too large")
+    return int(number) if re.fullmatch(r"[-+]?[\d,_]+", text) else value

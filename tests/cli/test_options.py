@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 
 import pytest
 
+from vitnas.api import inputs
 from vitnas.cli import options as o
+from vitnas.cli.main import main
+from vitnas.errors import InvalidInput
+from vitnas.searching.config import SearchConfig
 
 Run = Callable[..., tuple[int, str, str]]
 FIGURE = """
@@ -59,3 +64,42 @@ def test_a_new_figure_is_an_option_and_an_objective() -> None:
     assert "--max-kernels NUMBER" in done.stdout
     assert "--min-kernels NUMBER" in done.stdout
     assert "memory, kernels; repeat" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("search", "--space", "tiny", "--batch", "1_0"), "--batch: '1_0' is no number"),
+        (("search", "--space", "tiny", "--front", "1,5"), "--front: '1,5' is no number"),
+        (("search", "--space", "tiny", "--learning-rate", "nan"), "--learning-rate: 'nan' is no number"),
+        (("search", "--space", "tiny", "--trials", "1,5k"), "--trials: '1,5k' has a comma"),
+        (("search", "--space", "tiny", "--max-params", "1__3"), "--max-params: '1__3' is not a number"),
+        (("search", "--space", "tiny", "--random-arm", "--no-random-arm"), "is given twice"),
+        (("spaces", "open", "x.yaml", "--radius", "\u0661"), "--radius: '\u0661' is no number"),
+    ],
+)
+def test_numbers_are_written_as_people_write_them(arguments, said, capsys):
+    with pytest.raises(SystemExit) as exit_code:
+        main(list(arguments))
+    assert exit_code.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_limit_without_a_unit_says_how_it_is_read():
+    with pytest.warns(UserWarning, match="`max_latency` 1.6 has no unit and is read as 1.60 ms"):
+        assert inputs.limit("max_latency", "phone=1.6,other=2ms") == "phone=1.6,other=2ms"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert inputs.limit("max_latency", 1.6) == "1.6", "a number of Python's is in the base unit"
+        assert inputs.limit("max_params", "13000000") and inputs.limit("max_latency", "1.6ms")
+
+
+@pytest.mark.parametrize(
+    "given", [{"max-latency": "5ms"}, (("max-latency", "5ms"),), [["max-latency", "5ms"]]]
+)
+def test_budgets_of_a_config_in_every_usual_form(given):
+    assert SearchConfig("tiny", budgets=given).budgets == (("max-latency", "5ms"),)
+    assert SearchConfig("tiny", budgets={"max-latency": 5.0}).budgets == (("max-latency", "5.0"),)
+    for wrong in ("abc", [("max-latency",)], {"max-latency": None}, {"max-latency": True}):
+        with pytest.raises(InvalidInput, match="`budgets`"):
+            SearchConfig("tiny", budgets=wrong)

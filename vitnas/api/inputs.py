@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
 import os
 import reprlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any, NoReturn
 
 from vitnas.errors import InvalidInput, UnknownName
-from vitnas.units import parse_count, parse_duration, parse_pairs
+from vitnas.figures import format_quantity, limits, parse_quantity
+from vitnas.units import BYTES, MILLISECONDS, parse_count, parse_duration, parse_pairs, split_number
 
 Reader = Callable[[str, Any], Any]  # name of the keyword, what was given -> plain value
 
@@ -139,8 +142,23 @@ def limit(name: str, value: Any) -> str:
 def quantity(name: str, value: Any) -> str:
     """A number, or a text with a unit, as a text."""
     if isinstance(value, str) and value.strip():
+        _say_unit(name, value)
         return value
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         fail(name, "a number, a text with a unit, or a dict by device", value)
     number = float(value)
     return str(int(number)) if number.is_integer() else repr(number)
+
+
+def _say_unit(name: str, given: str) -> None:
+    """Warn of a limit that is a bare number where several units are usual: which one was meant?"""
+    figure, _ = limits().get(name, (None, ""))
+    if figure is None or figure.quantity not in (MILLISECONDS, BYTES):
+        return
+    for part in given.split(",") if "=" in given else [given]:
+        text = part.rpartition("=")[2]
+        with contextlib.suppress(ValueError, InvalidInput):
+            if not split_number(text)[1]:
+                value = format_quantity(figure.key, parse_quantity(figure.key, text))
+                say = f"`{name}` {text.strip()} has no unit and is read as {value} (such as {figure.example})"
+                warnings.warn(say, stacklevel=2)

@@ -15,6 +15,7 @@ import typer.core
 from vitnas import plugins
 from vitnas.cli._settings import option_of
 from vitnas.errors import InvalidInput
+from vitnas.formats.number_text import number_of, whole_of
 
 READ_NO_DOCUMENTS = ("new", "doctor", "lists")  # modules of commands
 TRUST_HELP = (
@@ -121,12 +122,32 @@ class OnceCommand(typer.core.TyperCommand):
         """As always.
 
         Raises:
-            InvalidInput: an option is given twice.
+            InvalidInput: an option is given twice, or a number is written as only Python writes it.
         """
-        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        given, _, order = self.make_parser(ctx).parse_args(list(args))
         for parameter, times in Counter(order).items():
-            single = not (parameter.multiple or parameter.nargs != 1 or getattr(parameter, "is_flag", False))
-            if times > 1 and single:
+            plain_switch = getattr(parameter, "is_flag", False) and not parameter.secondary_opts
+            if times > 1 and not (parameter.multiple or parameter.nargs != 1 or plain_switch):
                 raise InvalidInput(f"{option_of(parameter)} is given twice")
+            _check_number(parameter, given.get(parameter.name))
         rest: list[str] = super().parse_args(ctx, args)
         return rest
+
+
+def _check_number(parameter: Any, text: Any) -> None:
+    """Refuse what int() and float() take and people do not write: 1_0, nan, other alphabets' digits."""
+    reads = {"int": whole_of, "integer": whole_of, "float": number_of}.get(_kind(parameter))
+    if reads is None or not isinstance(text, str):
+        return
+    try:
+        reads(text.strip())
+    except ValueError as problem:
+        raise InvalidInput(f"{option_of(parameter)}: {problem}") from None
+
+
+def _kind(parameter: Any) -> str:
+    """What an option takes; typer's own types have another attribute than click's, which it had before."""
+    described = getattr(parameter, "type_descriptor", None)
+    if described is not None:
+        return str(getattr(described.annotation, "__name__", ""))
+    return str(parameter.type.name).removesuffix(" range")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,23 @@ def split_targets(target: str | None) -> tuple[str, ...]:
     if not all(names):
         raise InvalidInput(f"`target`: a name is missing in '{target}' (write one device, or A,B)")
     return names
+
+
+def as_budgets(given: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Budgets as texts, from a mapping or pairs, with texts or numbers.
+
+    Raises:
+        InvalidInput: they are none.
+    """
+    pairs = list(given.items() if isinstance(given, Mapping) else given)
+    for pair in pairs:
+        if not (isinstance(pair, tuple | list) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise InvalidInput(
+                f"`budgets`: expected names and limits such as ('max-latency', '5ms'), got {pair!r:.60}"
+            )
+        if isinstance(pair[1], bool) or not isinstance(pair[1], str | int | float):
+            raise InvalidInput(f"`budgets` {pair[0]}: expected a limit such as '5ms', got {pair[1]!r:.60}")
+    return tuple((name, str(limit)) for name, limit in pairs)
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class SearchConfig:
     strategy_options: tuple[tuple[str, Scalar], ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "budgets", as_budgets(self.budgets))
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and (value < least or value != value):
