@@ -73,7 +73,7 @@ def test_a_new_figure_is_an_option_and_an_objective() -> None:
         (("search", "--space", "tiny", "--front", "1,5"), "--front: '1,5' is no number"),
         (("search", "--space", "tiny", "--learning-rate", "nan"), "--learning-rate: 'nan' is no number"),
         (("search", "--space", "tiny", "--trials", "1,5k"), "--trials: '1,5k' has a comma"),
-        (("search", "--space", "tiny", "--max-params", "1__3"), "--max-params: '1__3' is not a number"),
+        (("search", "--space", "vit", "--dry-run", "--max-params", "1__3"), "'1__3' is not a number"),
         (("search", "--space", "tiny", "--random-arm", "--no-random-arm"), "is given twice"),
         (("spaces", "open", "x.yaml", "--radius", "\u0661"), "--radius: '\u0661' is no number"),
     ],

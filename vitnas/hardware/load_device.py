@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vitnas.errors import InvalidProfile
 from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.devices.measured import MeasuredDevice
 from vitnas.hardware.devices.profiled import ProfiledDevice
-from vitnas.hardware.profile.block_table import read_table
+from vitnas.hardware.profile.block_table import BlockTable, check_table, read_table
+from vitnas.hardware.profile.profile_fields import TableSummary
 from vitnas.hardware.profile.read import read_profile
 from vitnas.plugins import find_data
 
@@ -26,5 +28,17 @@ def load_device(name_or_path: str) -> ProfiledDevice:
     if profile.kind == "limits":
         return ProfiledDevice(profile, name)
     if profile.table is not None:
-        return MeasuredDevice(profile, read_table(path.parent / profile.table.file), name)
+        return MeasuredDevice(profile, _table(path, profile.table), name)
     return FittedDevice(profile, name)
+
+
+def _table(profile: Path, stated: TableSummary) -> BlockTable:
+    """The table beside a profile, if it is the one that the profile states."""
+    if Path(stated.file).name != stated.file:
+        raise InvalidProfile(
+            f"{profile}: table.file: expected the name of a file beside it, not {stated.file!r:.60}"
+        )
+    path = profile.parent / stated.file
+    table = read_table(path)
+    check_table(path, table, stated.blocks, stated.digest, profile)
+    return table

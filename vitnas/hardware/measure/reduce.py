@@ -18,7 +18,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
 from vitnas.hardware.measure.predict import fit_predictor
-from vitnas.hardware.profile.block_table import Measured
+from vitnas.hardware.profile.block_table import Measured, table_digest
 from vitnas.hardware.profile.profile_fields import Calibration, Conditions, Error, Profile, TableSummary
 from vitnas.hardware.published.compare_file import HeldOut
 from vitnas.hardware.roofline.fitting import fit_macs_only
@@ -176,6 +176,7 @@ def _summary(
         median_iqr=float(np.median(spreads)) if spreads else float("nan"),
         drift=times.drift,
         seconds=times.seconds,
+        digest=table_digest(table),
     )
 
 

@@ -81,18 +81,41 @@ def block_words(block: Context) -> str:
     return f"{block.op} {place} -> {block.width}" + (f", {args}" if args else "")
 
 
+def _times(time: Measured) -> dict[str, str]:
+    """The figures of a block as they are written."""
+    return {"latency_ms": f"{time.latency_ms:.5g}", "iqr_ms": f"{time.iqr_ms:.3g}", "runs": str(time.runs)}
+
+
+def table_digest(table: BlockTable) -> str:
+    """16 hex digits of the blocks and figures of a table, however its file is laid out."""
+    rows = sorted([block_id(block), *_times(time).values()] for block, time in table.items())
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()[:16]
+
+
+def check_table(path: Path, table: BlockTable, blocks: int, digest: str, profile: Path) -> None:
+    """Whether a table is the one that its profile was made with.
+
+    Args:
+        path, table: the CSV, and what it holds.
+        blocks, digest: what the profile states; no digest in old ones.
+        profile: the file that states it.
+
+    Raises:
+        InvalidProfile: rows are missing, too many or changed.
+    """
+    if len(table) != blocks:
+        raise InvalidProfile(
+            f"{path}: holds {len(table)} of the {blocks} blocks that {profile.name} states; restore the table"
+        )
+    if digest and table_digest(table) != digest:
+        raise InvalidProfile(
+            f"{path}: its figures are not those that {profile.name} was made with; restore the table"
+        )
+
+
 def write_table(path: Path, table: BlockTable) -> None:
     """Write the CSV."""
-    rows = [
-        {
-            "id": block_id(block),
-            **block_fields(block),
-            "latency_ms": f"{time.latency_ms:.5g}",
-            "iqr_ms": f"{time.iqr_ms:.3g}",
-            "runs": time.runs,
-        }
-        for block, time in table.items()
-    ]
+    rows = [{"id": block_id(block), **block_fields(block), **_times(time)} for block, time in table.items()]
     atomic_write_csv(path, [COLUMNS, *([row[column] for column in COLUMNS] for row in rows)])
 
 

@@ -73,6 +73,7 @@ class TableSummary:
         median_iqr: median over the blocks of IQR / median.
         drift: IQR / median of the reference block over the whole session.
         seconds: how long it took.
+        digest: of the table's figures, see `block_table.table_digest`; empty in files of before.
     """
 
     file: str
@@ -84,6 +85,7 @@ class TableSummary:
     median_iqr: float
     drift: float
     seconds: float
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -200,6 +202,8 @@ def save_profile(profile: Profile, path: str | Path) -> None:
     for section, name in (("error", "families"), ("domain", "ranges")):
         if name in data.get(section, {}):
             data[section][name] = {key: tuple(pair) for key, pair in data[section][name].items()}
+    if not data.get("table", {}).get("digest", True):
+        del data["table"]["digest"]
     for section in ("rows", "calibration"):
         if section in data:
             data[section] = FlowDict(data[section])
