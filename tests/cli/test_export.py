@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import resource
 from collections.abc import Callable
@@ -85,6 +86,19 @@ def test_a_full_disk_leaves_the_old_file(run: Run, tiny: Architecture, to: str) 
     assert code == 2 and err.endswith("error: cannot write net.out: File too large\n")
     assert Path("net.out").read_text() == "old"
     assert sorted(path.name for path in Path().iterdir()) == ["net.out", "tiny.yaml"]
+
+
+def test_weights_that_are_not_used_as_given_are_refused_or_said(run: Run, tiny: Architecture) -> None:
+    torch.save({"state_dict": build(dataclasses.replace(tiny, classes=10)).state_dict()}, "ten.pth")
+    code, out, err = run("export", "tiny.yaml", "--to", "torch", "--weights", "ten.pth")
+    assert (code, out) == (2, "")
+    assert err == "error: ten.pth has 10 classes and the network 5: take --num-classes 10\n"
+    assert not Path("tiny-net.pt2").exists()
+    arguments = ("export", "tiny.yaml", "--to", "torch", "--weights", "ten.pth", "--num-classes")
+    assert run(*arguments, "10")[0] == 0
+    note = "ten.pth: its classifier is left out, for the network has none"
+    assert note in run(*arguments, "0")[1].splitlines()
+    assert json.loads(run(*arguments, "0", "--json")[1])["notes"] == [note]
 
 
 def test_fresh_weights_are_said_to_be_fresh(run: Run, tiny: Architecture) -> None:

@@ -257,9 +257,9 @@ def test_weights_of_another_architecture_name_the_keys(network: str, model: str,
 
 def test_other_input_channels_are_named() -> None:
     with pytest.raises(
-        InvalidData, match=r"another shape: stem\.conv1\.conv\.weight \(16, 3, 3, 3\) instead of"
+        InvalidData, match=r"another shape: stem\.conv1\.conv\.weight \(16, 4, 3, 3\) instead of"
     ):
-        load_timm_weights(build(at(S0, channels=1)), timm.create_model(PUBLISHED[S0]))
+        load_timm_weights(build(at(S0, channels=1)), timm.create_model(PUBLISHED[S0], in_chans=4))
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", None])

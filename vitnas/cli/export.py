@@ -34,7 +34,7 @@ def export(
     ] = None,
     weights: Annotated[
         Path | None,
-        typer.Option(help="Weights to write (.safetensors, .pth), ours or timm's; fresh ones if left out."),
+        typer.Option(help="Checkpoint with the weights to write, ours or timm's; fresh ones if left out."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -58,8 +58,9 @@ def export(
     path = out or Path(_file_name(architecture.name) + FORMATS[to].suffix)
     if not path.parent.is_dir():
         raise InvalidInput(f"no such folder: '{path.parent}'")
-    written = writer(to)(architecture, path, _trained(architecture, weights))
-    _print(written, architecture, to, weights, as_json)
+    model, notes = _trained(architecture, weights)
+    written = writer(to)(architecture, path, model)
+    _print(written, architecture, to, weights, notes, as_json)
 
 
 def _file_name(name: str) -> str:
@@ -67,27 +68,40 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "network"
 
 
-def _trained(architecture: Architecture, weights: Path | None) -> nn.Module | None:
+def _trained(architecture: Architecture, weights: Path | None) -> tuple[nn.Module | None, tuple[str, ...]]:
+    """The network with its weights, and what of them was not used exactly as given."""
     from vitnas.arch.build import build
-    from vitnas.export.weights import load_timm_weights
+    from vitnas.export.weights import load_weights
 
     if weights is None:
-        return None
+        return None, ()
     network = build(architecture)
-    load_timm_weights(network, weights)  # takes our own names as well
-    return network
+    return network, load_weights(network, weights, keep_classifiers=False)
 
 
 def _print(
-    written: Exported, architecture: Architecture, to: str, weights: Path | None, as_json: bool
+    written: Exported,
+    architecture: Architecture,
+    to: str,
+    weights: Path | None,
+    notes: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     if as_json:
-        facts = {"name": architecture.name, "id": architecture.id, "format": to, "weights": weights}
+        facts = {
+            "name": architecture.name,
+            "id": architecture.id,
+            "format": to,
+            "weights": weights,
+            "notes": notes,
+        }
         _common.print_json({**facts, **dataclasses.asdict(written)})
         return
     kind = {None: "", True: ", any batch", False: ", batch 2 only"}[written.dynamic_batch]
     typer.echo(f"wrote {written.path} ({FORMATS[to].description}{kind})")
     typer.echo(written.proof)
+    for note in notes:
+        typer.echo(note)
     if FORMATS[to].takes_weights and weights is None:
         typer.echo("weights are fresh, not trained: --weights FILE writes trained ones")
     typer.echo(f"use: {written.call}")

@@ -1,4 +1,4 @@
-"""Weights of timm's EfficientFormer v1 and V2 and of its plain vision transformers in our networks."""
+"""Weights of ours, of timm's EfficientFormers and of its plain vision transformers in our networks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from vitnas.arch.resize import OFFSET_BIASES, POSITIONS, resize
-from vitnas.errors import InvalidData, import_extra, unknown
+from vitnas.errors import InvalidData
+from vitnas.export.checkpoints import USUAL, Candidate, listed, read_checkpoint
 
 State = dict[str, Tensor]
 
-FILE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin")
 CLASSIFIERS = ("head.head.", "head.head_distilled.")
-_SHOWN_KEYS = 4
+IMAGE_CHANNELS = 3  # of published weights
 
 # timm's name -> ours, applied in this order. v1 and V2 spell convolution and norm differently; those without
 # stages are plain vision transformers.
@@ -53,17 +53,20 @@ _RENAMES = tuple(
 
 
 def load_timm_weights(
-    model: nn.Module, source: str | Path | Mapping[str, Tensor] | nn.Module, *, pretrained: bool = True
+    model: nn.Module, source: str | Path | Mapping[str, Any] | nn.Module, *, pretrained: bool = True
 ) -> None:
-    """Load weights of timm's EfficientFormer or VisionTransformer into the network of the same architecture.
+    """Load weights of ours, or of timm's EfficientFormer or VisionTransformer, of the same architecture.
 
-    Tables of attention biases and of positions are resized where the resolution differs. Where the number of
-    classes differs, the classifiers keep the weights that they have, with a warning. Two classifiers become
-    one by their mean (the same function in evaluation) if the network has one.
+    Whatever is not used exactly as given is said in a warning. Tables of attention biases and of positions
+    are resized where the resolution differs. Where the number of classes differs, the classifiers keep the
+    weights that they have. Two classifiers become one by their mean (the same function in evaluation) if the
+    network has one. Three input channels become any other number as in timm.
 
     Args:
         model: a network of :func:`vitnas.build` or :func:`vitnas.create_model`, on a real device.
-        source: a timm model name, a file (.safetensors, .pth, .pt, .bin), a state dict or a timm module.
+        source: a timm model name, a checkpoint's file or folder, a state dict or a module. What training
+            tools put around a state dict (wrappers, prefixes, averages, settings) is taken off; of a
+            training's own weights and their average the average is loaded. Pickled code is never executed.
         pretrained: for a timm model name: its published weights, which timm downloads, or fresh ones.
 
     Raises:
@@ -71,22 +74,74 @@ def load_timm_weights(
         UnknownName: timm has no such model.
         MissingExtra: a model name is given and timm is not installed.
     """
-    label, raw = _read(source, pretrained)
+    for note in load_weights(model, source, pretrained=pretrained):
+        warnings.warn(note, stacklevel=2)
+
+
+def load_weights(
+    model: nn.Module,
+    source: str | Path | Mapping[str, Any] | nn.Module,
+    *,
+    pretrained: bool = True,
+    keep_classifiers: bool = True,
+) -> tuple[str, ...]:
+    """As `load_timm_weights`, and says what of the weights was not used exactly as given.
+
+    Args:
+        model: the network.
+        source: the weights.
+        pretrained: for a timm model name: its published weights or fresh ones.
+        keep_classifiers: where the number of classes differs, keep the network's own; else that is an error.
+
+    Raises:
+        InvalidData, UnknownName, MissingExtra: as `load_timm_weights`.
+    """
     target = model.state_dict()
-    state = convert_timm_state(raw)
-    _merge_classifiers(state, target)
-    _keep_classifiers(state, target, label)
-    _resize_tables(state, target)
+    label, candidates = read_checkpoint(source, set(target), pretrained=pretrained)
+    fitted = [(found, *_fitted(found, target, label, keep_classifiers)) for found in candidates]
+    whole = [(found, state, notes) for found, state, notes, problem in fitted if not problem]
+    if not whole:
+        raise InvalidData(fitted[0][3])
+    found, state, notes = whole[0]
+    others = [other.where or "the top of the file" for other, _, _ in whole[1:]]
+    if others and not found.averaged and found.where not in USUAL:
+        names = ", ".join([found.where or "the top of the file", *others])
+        raise InvalidData(f"{label} holds several such networks ({names}): hand over the state dict of one")
+    if others:
+        notes.append(f"{label}: '{found.where}' is loaded, not {', '.join(others)}")
+    if found.beside:
+        notes.append(f"{label}: left out what is not in '{found.where}': {listed(found.beside)}")
+    model.load_state_dict(state)
+    return tuple(notes)
+
+
+def _fitted(
+    found: Candidate, target: Mapping[str, Tensor], label: str, keep_classifiers: bool
+) -> tuple[State, list[str], str]:
+    """A state for the network, what is to be said of it, and why it does not fit; empty if it does."""
+    notes: list[str] = []
+    try:
+        state = convert_timm_state(found.state)
+        _merge_classifiers(state, target, label, notes)
+        _settle_classifiers(state, target, label, notes, keep_classifiers)
+        _resize_tables(state, target, label, notes)
+        _adapt_channels(state, target, label, notes)
+    except (InvalidData, RuntimeError, ValueError, KeyError) as problem:
+        if isinstance(problem, InvalidData):
+            return {}, notes, str(problem)
+        return {}, notes, f"{label} holds weights of another architecture; {problem}"
     for key, value in target.items():
         if key.endswith("num_batches_tracked"):
             state.setdefault(key, value)
-    _check(state, target, label)
-    model.load_state_dict(state)
+    if any(value.dtype == torch.float64 for value in state.values()):
+        notes.append(f"{label}: weights of 64 bit were rounded to 32 bit")
+    return state, notes, _misfit(state, target, label)
 
 
 def convert_timm_state(state: Mapping[str, Tensor]) -> State:
     """timm's state dict under our names, a joint projection split into q, k and v."""
-    kept = {key: value for key, value in state.items() if not key.endswith("attention_bias_idxs")}
+    # indices follow from the sizes
+    kept = {k: v for k, v in state.items() if not k.endswith(("attention_bias_idxs", ".index"))}
     numbers = _block_numbers(kept)
     converted: State = {}
     for key, value in kept.items():
@@ -135,92 +190,95 @@ def _split_qkv(state: State, key: str) -> None:
         state[f"{prefix}.{name}.{leaf}"] = part.flatten(0, 1)
 
 
-def _merge_classifiers(state: State, target: Mapping[str, Tensor]) -> None:
+def _merge_classifiers(state: State, target: Mapping[str, Tensor], label: str, notes: list[str]) -> None:
     single, taught = CLASSIFIERS
-    for leaf in ("weight", "bias"):
-        if taught + leaf in state and taught + leaf not in target and single + leaf in state:
-            state[single + leaf] = (state[single + leaf] + state.pop(taught + leaf)) / 2
-
-
-def _keep_classifiers(state: State, target: Mapping[str, Tensor], label: str) -> None:
-    names = [key for key in target if key.startswith(CLASSIFIERS) and key in state]
-    other = [key for key in names if state[key].shape[0] != target[key].shape[0]]
-    if not other:
+    merged = [leaf for leaf in ("weight", "bias") if taught + leaf in state and single + leaf in state]
+    if not merged or taught + merged[0] in target or single + merged[0] not in target:
         return
-    given, wanted = state[other[0]].shape[0], target[other[0]].shape[0]
-    warnings.warn(
-        f"{label} has {given} classes and the network {wanted}: its classifier keeps the weights it has",
-        stacklevel=3,
-    )
-    for key in names:
-        state[key] = target[key]
+    for leaf in merged:
+        state[single + leaf] = (state[single + leaf] + state.pop(taught + leaf)) / 2
+    notes.append(f"{label}: its two classifiers became one, their mean")
 
 
-def _resize_tables(state: State, target: Mapping[str, Tensor]) -> None:
+def _settle_classifiers(
+    state: State, target: Mapping[str, Tensor], label: str, notes: list[str], keep: bool
+) -> None:
+    """Where the number of classes differs, the network's own classifiers, or none, take their place.
+
+    Raises:
+        InvalidData: it differs, and they are not to be kept.
+    """
+    given = {key: value for key, value in state.items() if key.startswith(CLASSIFIERS)}
+    wanted = {key: value for key, value in target.items() if key.startswith(CLASSIFIERS)}
+    if given and not wanted:
+        notes.append(f"{label}: its classifier is left out, for the network has none")
+    elif wanted and _classes(given) != _classes(wanted):
+        count = _classes(given)
+        has = f"{count} classes" if count else "no classifier"
+        if not keep:
+            raise InvalidData(
+                f"{label} has {has} and the network {_classes(wanted)}: take `num_classes` {count}"
+            )
+        notes.append(
+            f"{label} has {has} and the network {_classes(wanted)}: its classifier keeps the weights it has"
+        )
+    else:
+        return
+    for key in given:
+        del state[key]
+    state.update(wanted)
+
+
+def _classes(classifiers: Mapping[str, Tensor]) -> int:
+    return next((len(value) for value in classifiers.values() if value.ndim), 0)
+
+
+def _resize_tables(state: State, target: Mapping[str, Tensor], label: str, notes: list[str]) -> None:
     """Tables of attention biases and of positions, for the network's resolution."""
+    tables = [key for key in target if key in state and key.endswith((OFFSET_BIASES, POSITIONS))]
+    others = [key for key in tables if state[key].shape != target[key].shape]
+    for key in others:
+        state[key] = resize(key, state[key], target[key].shape)
+    if others:
+        notes.append(f"{label}: resized for the network's resolution: {listed(others)}")
+
+
+def _adapt_channels(state: State, target: Mapping[str, Tensor], label: str, notes: list[str]) -> None:
+    """The stem's first convolution for another number of image channels, as timm's ``adapt_input_conv``."""
     for key, wanted in target.items():
-        if key in state and key.endswith((OFFSET_BIASES, POSITIONS)):
-            state[key] = resize(key, state[key], wanted.shape)
+        value = state.get(key)
+        if value is None or not key.startswith("stem.") or wanted.ndim != 4 or value.ndim != 4:
+            continue
+        channels = wanted.shape[1]
+        if value.shape[1] != IMAGE_CHANNELS or channels == IMAGE_CHANNELS:
+            continue
+        if value.shape[0] != wanted.shape[0] or value.shape[2:] != wanted.shape[2:]:
+            continue
+        if channels == 1:
+            state[key] = value.float().sum(dim=1, keepdim=True)
+        else:
+            copies = -(-channels // IMAGE_CHANNELS)
+            repeated = value.float().repeat(1, copies, 1, 1)[:, :channels]
+            state[key] = repeated * (IMAGE_CHANNELS / channels)
+        notes.append(f"{label}: the first convolution's {IMAGE_CHANNELS} input channels became {channels}")
 
 
-def _check(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str) -> None:
-    shapes = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(target[key].shape)}"
-        for key in target
-        if key in state and state[key].shape != target[key].shape
-    ]
+def _misfit(state: Mapping[str, Tensor], target: Mapping[str, Tensor], label: str) -> str:
+    """Why a state is not the network's, with names; empty if it is."""
+    both = [key for key in target if key in state]
     found = {
         "missing": [key for key in target if key not in state],
         "unexpected": [key for key in state if key not in target],
-        "of another shape": shapes,
+        "of another shape": [
+            f"{key} {tuple(state[key].shape)} instead of {tuple(target[key].shape)}"
+            for key in both
+            if state[key].shape != target[key].shape
+        ],
+        "of another type": [
+            f"{key} {state[key].dtype}"
+            for key in both
+            if state[key].is_floating_point() != target[key].is_floating_point()
+        ],
     }
-    problems = [f"{what}: {_listed(keys)}" for what, keys in found.items() if keys]
-    if problems:
-        raise InvalidData(f"{label} holds weights of another architecture; {'; '.join(problems)}")
-
-
-def _listed(keys: list[str]) -> str:
-    rest = len(keys) - _SHOWN_KEYS
-    return ", ".join(keys[:_SHOWN_KEYS]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _read(source: Any, pretrained: bool) -> tuple[str, Mapping[str, Tensor]]:
-    """What to call the source in messages, and its state dict."""
-    if isinstance(source, nn.Module):
-        return type(source).__name__, source.state_dict()
-    if isinstance(source, Mapping):
-        return "the state dict", source
-    if isinstance(source, Path) or str(source).endswith(FILE_SUFFIXES):
-        return str(source), _read_file(Path(source))
-    return str(source), _timm_model(str(source), pretrained).state_dict()
-
-
-def _timm_model(name: str, pretrained: bool) -> nn.Module:
-    timm = import_extra("timm", "timm")
-    if not timm.is_model(name):
-        raise unknown("timm model", name, timm.list_models(["efficientformer*", "deit*", "vit*"]))
-    model: nn.Module = timm.create_model(name, pretrained=pretrained)
-    return model
-
-
-def _read_file(path: Path) -> Mapping[str, Tensor]:
-    """State dict of a file, read without pickle's code execution."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not path.is_file():
-        raise InvalidData(f"{path}: no such weights file")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, OSError, RuntimeError, ValueError, EOFError) as problem:
-        raise InvalidData(f"{path}: cannot be read as weights: {problem}") from None
-    except Exception as problem:  # pickle's own errors; torch raises several kinds for a file that is none
-        raise InvalidData(f"{path}: cannot be read as weights: {type(problem).__name__}") from None
-    for wrapper in ("state_dict_ema", "state_dict", "model_ema", "model"):
-        if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
-            loaded = loaded[wrapper]
-    if not isinstance(loaded, Mapping) or not all(isinstance(value, Tensor) for value in loaded.values()):
-        raise InvalidData(f"{path}: holds no state dict (names and tensors)")
-    return {key.removeprefix("module."): value for key, value in loaded.items()}
+    problems = [f"{what}: {listed(keys)}" for what, keys in found.items() if keys]
+    return f"{label} holds weights of another architecture; {'; '.join(problems)}" if problems else ""
