@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import vitnas
 from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.arch.yaml_io import parse_yaml
@@ -103,3 +104,23 @@ def test_weights_that_are_not_finite_leave_no_file(
 def test_a_folder_that_does_not_exist(small_v2: Architecture, simple: nn.Module, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"cannot write .*small\.pt2: No such file"):
         export_torch(small_v2, tmp_path / "missing" / "small.pt2", simple)
+
+
+@pytest.mark.parametrize("export", ["torch", "onnx"])
+def test_the_comparison_sees_a_branch_that_fresh_scales_hide(
+    export: str, small_v2: Architecture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A converter that loses the residual branches changes a fresh network's outputs by 1e-6 only."""
+    from vitnas.ops._layers import LayerScale
+
+    pytest.importorskip("onnxscript")
+    small = dataclasses.replace(small_v2, resolution_px=64)
+    plain = LayerScale.forward
+
+    def lossy(self: LayerScale, x: Tensor) -> Tensor:
+        return plain(self, x) * (0.0 if torch.compiler.is_exporting() else 1.0)
+
+    monkeypatch.setattr(LayerScale, "forward", lossy)
+    write = {"torch": vitnas.export_torch, "onnx": vitnas.export_onnx}[export]
+    with pytest.raises(VitnasError, match="its outputs differ"):
+        write(small, tmp_path / "net")

@@ -36,6 +36,7 @@ def export(
         Path | None,
         typer.Option(help="Checkpoint with the weights to write, ours or timm's; fresh ones if left out."),
     ] = None,
+    opset: Annotated[int | None, typer.Option(help="ONNX opset, 18 or later.", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
     """Write a network as a file that other programs load.
@@ -49,6 +50,8 @@ def export(
         raise unknown("format", to, FORMATS)
     if weights is not None and not FORMATS[to].takes_weights:
         raise InvalidInput(f"a {to} file holds no weights: leave out --weights, or export to torch or onnx")
+    if opset is not None and to != "onnx":
+        raise InvalidInput(f"`opset` is for onnx files, not for {to}")
     published = load_architecture(file)
     architecture = dataclasses.replace(
         published,
@@ -59,7 +62,8 @@ def export(
     if not path.parent.is_dir():
         raise InvalidInput(f"no such folder: '{path.parent}'")
     model, notes = _trained(architecture, weights)
-    written = writer(to)(architecture, path, model)
+    options = {} if opset is None else {"opset": opset}
+    written = writer(to)(architecture, path, model, **options)
     _print(written, architecture, to, weights, notes, as_json)
 
 

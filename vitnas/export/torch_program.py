@@ -10,7 +10,7 @@ from torch import nn
 
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.export import Exported
-from vitnas.export._proof import exported_program, prepared, proven
+from vitnas.export._proof import SHOWN_TOLERANCE, exported_program, prepared, proven, shown
 from vitnas.space.files import ArchitectureSource, load_architecture
 from vitnas.store.disk import atomic_write_parts
 
@@ -43,6 +43,10 @@ def export_torch(
     buffer = io.BytesIO()  # torch's own writer reports a folder that it cannot write to as a RuntimeError
     torch.export.save(program, buffer, extra_files={ARCHITECTURE_FILE: dump_yaml(architecture.to_dict())})
     loaded = torch.export.load(io.BytesIO(buffer.getvalue())).module()
+    with shown(network):
+        loaded.load_state_dict(network.state_dict(), strict=False)  # indices are constants there
+        proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=SHOWN_TOLERANCE)
+    loaded.load_state_dict(network.state_dict(), strict=False)
     difference = proven(path, network, loaded, architecture, dynamic=dynamic, tolerance=TOLERANCE)
     atomic_write_parts(path, [buffer.getbuffer()])
     proof = f"loaded again: outputs differ from the network's by {difference:.1g} at most"
