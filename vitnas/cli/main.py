@@ -46,6 +46,7 @@ COMMANDS = {
         "runs", "app", "Runs: list them with their state, repair one, check what its quality asks for."
     ),
     "study": Command("study", "study", "Write a run as an Optuna study, for optuna-dashboard."),
+    "law": Command("law", "app", "What ImageNet top-1 to expect of a network: a law over published ones."),
     "doctor": Command("doctor", "doctor", "Say whether searches can run here and on a cluster."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),

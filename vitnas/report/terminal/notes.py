@@ -119,7 +119,7 @@ def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterab
     guesses = [own for m in members if (own := _guesses(m))]
     if guesses:
         why = list(dict.fromkeys(reason for own in guesses for reason in own))
-        yield f"quality is a guess for {len(guesses)}, beyond what was labelled: {_some(why)}"
+        yield f"quality is a guess for {len(guesses)}, beyond what is known: {_some(why)}"
     if any(map(is_predicted, members)):
         yield f"{PREDICTED} part of its time is predicted from other blocks, not measured."
 
