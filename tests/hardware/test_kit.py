@@ -156,6 +156,19 @@ def test_a_kit_of_some_blocks_has_all_operators(settings, use):
     assert [p.id for p in kit_probes(plan, 999)] == [p.id for p in plan.probes]
 
 
+@pytest.mark.parametrize("left", [(), (".kit.json.0a1b2c3d.tmp",)], ids=["folder", "scratch file"])
+def test_a_kit_that_was_stopped_at_its_first_file_is_begun_again(settings, use, tmp_path, left):
+    use(Stub())
+    (tmp_path / "kit").mkdir()
+    for name in left:
+        (tmp_path / "kit" / name).write_text("{")
+    write_kit(settings(networks=0), Silent())
+    (tmp_path / "kit" / "models").rename(tmp_path / "elsewhere")  # stopped before there were folders
+    write_kit(settings(networks=0), Silent())
+    assert len(list((tmp_path / "kit" / "models").iterdir())) == len(list((tmp_path / "elsewhere").iterdir()))
+    assert not list((tmp_path / "kit").glob(".*.tmp"))
+
+
 def test_a_folder_of_something_else_is_left_alone(settings, use, tmp_path):
     use(Stub())
     (tmp_path / "kit").mkdir()

@@ -72,3 +72,12 @@ def test_not_while_a_driver_writes_and_not_where_nothing_is(tmp_path):
         repair_run(tmp_path)
     with pytest.raises(RunError, match="no log in"):
         repair_run(tmp_path / "nowhere")
+
+
+def test_a_repair_that_was_killed_between_its_two_files_goes_on_with_the_first(tmp_path):
+    data = write(tmp_path, [*WHOLE[:3], b"{", *WHOLE[3:]])
+    (tmp_path / "evaluations.jsonl.broken-1").write_bytes(b"of an earlier time\n")
+    (tmp_path / "evaluations.jsonl.broken-2").write_bytes(data)
+    (done,) = repair_run(tmp_path)
+    assert done.original == tmp_path / "evaluations.jsonl.broken-2"
+    assert len(list(tmp_path.glob("*.broken-*"))) == 2

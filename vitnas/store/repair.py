@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,7 +96,10 @@ def _whole_lines(path: Path, found: Repair) -> Iterator[bytes]:
 
 
 def _free_name(log: Path) -> Path:
+    """Where nothing is, or the same already, of a repair that was killed."""
     number = 1
     while (found := log.with_name(f"{log.name}{KEPT}-{number}")).exists():
+        if filecmp.cmp(found, log, shallow=False):
+            return found
         number += 1
     return found

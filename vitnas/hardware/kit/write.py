@@ -32,6 +32,7 @@ from vitnas.hardware.measure.runtime import CannotConvert
 from vitnas.plugins import find_data
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
+from vitnas.store.disk import make_folder, sweep
 
 SEED = 0
 
@@ -155,14 +156,21 @@ def _manifest(
 
 def _claim(folder: Path, manifest: Manifest) -> Manifest | None:
     """Begin a kit in an empty folder, or return the manifest of the same one that was begun there."""
+    sweep(folder, FILE)
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not (folder / FILE).exists())):
         raise InvalidInput(f"`out`: {folder} holds something else than a kit; name a new folder")
-    if not (folder / FILE).exists():
-        (folder / MODELS).mkdir(parents=True, exist_ok=True)
-        (folder / SPACES).mkdir(exist_ok=True)
+    before = read_manifest(folder) if (folder / FILE).exists() else None
+    if before is None:
+        make_folder(folder)
         write_manifest(folder, manifest)
-        return None
-    before = read_manifest(folder)
+    else:
+        _require_same(folder, before, manifest)
+    for part in (MODELS, SPACES):
+        make_folder(folder / part)
+    return before
+
+
+def _require_same(folder: Path, before: Manifest, manifest: Manifest) -> None:
     for field in dataclasses.fields(Manifest):
         old, new = getattr(before, field.name), getattr(manifest, field.name)
         if field.name != "probes" and old != new:
@@ -171,7 +179,6 @@ def _claim(folder: Path, manifest: Manifest) -> Manifest | None:
             )
     if [p.id for p in before.probes] != [p.id for p in manifest.probes]:
         raise InvalidInput(f"`out`: {folder} holds a kit of other blocks or networks; name a new folder")
-    return before
 
 
 def _write_models(
