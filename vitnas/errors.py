@@ -31,9 +31,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vitnas.plain import printable
+
 
 class VitnasError(Exception):
     """Base class; the message is one line that says what is wrong, where, and what to do."""
+
+    def __str__(self) -> str:
+        """The message, whose parts may come from files, as a terminal may be shown it."""
+        return printable(super().__str__())
 
 
 class InvalidInput(VitnasError, ValueError):

@@ -62,5 +62,5 @@ def test_json_has_only_what_json_knows(capsys: pytest.CaptureFixture[str]) -> No
 def test_a_console_in_a_pipe_writes_plain_text(capsys: pytest.CaptureFixture[str]) -> None:
     _common.console().print("[bold]text[/bold] " * 30)
     out = capsys.readouterr().out
-    assert out.split() == ["text"] * 30
+    assert out.split() == ["[bold]text[/bold]"] * 30  # texts may come from files
     assert out.count("\n") == 1

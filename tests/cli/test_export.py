@@ -12,13 +12,12 @@ from safetensors.torch import save_file
 
 from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture, save_architecture
-from vitnas.cli.export import _file_name
 from vitnas.export import FORMATS, writer
 
 Run = Callable[..., tuple[int, str, str]]
 
 TINY = {
-    "name": "tiny net",
+    "name": "tiny_net",
     "input": {"channels": 3, "resolution_px": 32},
     "classes": 5,
     "stem": {"op": "conv_stem"},
@@ -42,10 +41,10 @@ def test_torch_with_weights_at_another_resolution(run: Run, tiny: Architecture) 
     arguments = ("--to", "torch", "--resolution-px", "64", "--weights", "weights.safetensors")
     code, out, err = run("export", "tiny.yaml", *arguments)
     assert (code, err) == (0, "")
-    assert out.startswith("wrote tiny-net.pt2 (a torch.export program, any batch)\nloaded again: ")
+    assert out.startswith("wrote tiny_net.pt2 (a torch.export program, any batch)\nloaded again: ")
     assert "fresh" not in out
     images = torch.randn(3, 3, 64, 64)
-    program = torch.export.load("tiny-net.pt2").module()
+    program = torch.export.load("tiny_net.pt2").module()
     state, network = network.state_dict(), build(dataclasses.replace(tiny, resolution_px=64)).eval()
     network.load_state_dict(state)
     with torch.no_grad():
@@ -97,7 +96,7 @@ def test_weights_that_are_not_used_as_given_are_refused_or_said(run: Run, tiny: 
     code, out, err = run("export", "tiny.yaml", "--to", "torch", "--weights", "ten.pth")
     assert (code, out) == (2, "")
     assert err == "error: ten.pth has 10 classes and the network 5: take --num-classes 10\n"
-    assert not Path("tiny-net.pt2").exists()
+    assert not Path("tiny_net.pt2").exists()
     arguments = ("export", "tiny.yaml", "--to", "torch", "--weights", "ten.pth", "--num-classes")
     assert run(*arguments, "10")[0] == 0
     note = "ten.pth: its classifier is left out, for the network has none"
@@ -136,14 +135,6 @@ def test_what_timm_cannot_hold_is_an_error(run: Run, tiny: Architecture) -> None
     code, _, err = run("export", "efficientformer_v1:l1", "--to", "timm", "--resolution-px", "256")
     assert code == 2
     assert "timm's classes cannot hold this network" in err
-
-
-@pytest.mark.parametrize(
-    ("name", "file"),
-    [("efficientformer:s0", "efficientformer-s0"), ("a b/../c", "a-b-..-c"), (":", "network")],
-)
-def test_file_names(name: str, file: str) -> None:
-    assert _file_name(name) == file
 
 
 def test_every_format_has_a_writer() -> None:

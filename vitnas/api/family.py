@@ -21,7 +21,8 @@ from vitnas.api.keywords import (
 from vitnas.api.members import Members
 from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
-from vitnas.report.notebook.html import to_html, to_text
+from vitnas.plain import printable
+from vitnas.report.notebook.html import shown, to_html, to_text
 from vitnas.report.terminal.family_table import family_notes, family_report, family_table
 from vitnas.run.result import Member
 from vitnas.scaling.family_files import FamilyResult, read_family
@@ -130,10 +131,11 @@ class Family(Members):
 
     def __repr__(self) -> str:
         title = f"<Family {self.path.name}: {self.state}, {len(self)} networks>"
-        return f"{title}\n{to_text(self._table(self._shown()))}" if len(self) else title
+        table = f"\n{to_text(self._table(self._shown()))}" if len(self) else ""
+        return printable(title) + table
 
     def _repr_html_(self) -> str:
-        title = f"<p><b>{self.path.name}</b>: {self.state}, {len(self)} networks</p>"
+        title = f"<p><b>{shown(self.path.name)}</b>: {shown(self.state)}, {len(self)} networks</p>"
         if not len(self):
             return title
         document = self.result.document

@@ -21,7 +21,8 @@ from vitnas.api.keywords import (
 )
 from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
-from vitnas.report.notebook.html import to_html, to_text
+from vitnas.plain import printable
+from vitnas.report.notebook.html import shown, to_html, to_text
 from vitnas.report.terminal.member_names import short_name
 from vitnas.report.terminal.tables import front_table
 from vitnas.report.terminal.wording import count
@@ -212,7 +213,7 @@ class Run:
         return self.result.to_dict()
 
     def __repr__(self) -> str:
-        return f"<Run {self._title()}\n  {self._found()}\n  {self.result.path}>"
+        return printable(f"<Run {self._title()}\n  {self._found()}\n  {self.result.path}>")
 
     def _title(self) -> str:
         state = f"running in {self.held_by}" if self.held_by else self.state
@@ -225,7 +226,7 @@ class Run:
         return f"front: {count(size)} networks, {count(len(self.front))} of them here; best {_said(best)}"
 
     def _repr_html_(self) -> str:
-        found = f"<p><b>{self._title()}</b>; {self._found()}</p>"
+        found = f"<p><b>{shown(self._title())}</b>; {shown(self._found())}</p>"
         return found + (to_html(front_table(self.result, numbered=True)) if len(self.front) else "")
 
 

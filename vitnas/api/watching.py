@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from vitnas.events import Listener, Snapshot
+from vitnas.plain import printable
 
 LOGGER = logging.getLogger("vitnas")
 LOGGER.addHandler(logging.NullHandler())
@@ -26,7 +27,7 @@ class LoggedListener:
 
     def stage(self, name: str, detail: str = "") -> None:
         """Log it."""
-        LOGGER.info("%s: %s" if detail else "%s%s", name, detail)
+        LOGGER.info("%s: %s" if detail else "%s%s", printable(name), printable(detail))
         if self.other is not None:
             self.other.stage(name, detail)
 
@@ -42,7 +43,7 @@ class LoggedListener:
 
     def warn(self, text: str) -> None:
         """Log it."""
-        LOGGER.warning("%s", text)
+        LOGGER.warning("%s", printable(text))
         if self.other is not None:
             self.other.warn(text)
 
@@ -64,8 +65,7 @@ def watching(progress: bool | Listener | None, *, time_s: float | None = None) -
 def _view(
     progress: bool | Listener | None, time_s: float | None
 ) -> contextlib.AbstractContextManager[Listener | None]:
-    from rich.console import Console
-
+    from vitnas.report.console import SafeConsole
     from vitnas.report.notebook.live_line import LiveLine, in_notebook
     from vitnas.report.terminal.live import LiveView
     from vitnas.report.terminal.plain_view import PlainView
@@ -77,7 +77,7 @@ def _view(
         return own  # type: ignore[no-any-return]
     if in_notebook():
         return LiveLine(time_s=time_s)
-    console = Console(stderr=True, highlight=False)
+    console = SafeConsole(stderr=True)
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveView(console, time_s=time_s)
     return PlainView(sys.stderr, time_s=time_s) if progress else contextlib.nullcontext()

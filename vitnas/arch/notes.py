@@ -8,11 +8,24 @@ from typing import Any
 from vitnas.arch.operators import is_number
 from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidInput
+from vitnas.formats.path_name import check_name, check_network_name
 
 TEXTS = ("description", "source")
 MAPPINGS = ("recipe", "metrics", "provenance", "references", "columns")
 NOTES = (*TEXTS, *MAPPINGS)
 _FIGURES = ("params", "macs", "top1")
+
+
+def read_name(source: Source, error: type[InvalidInput]) -> str:
+    """The name of a space or network, which becomes a part of the names of files.
+
+    Raises:
+        InvalidInput: (the subclass ``error``) it is no name; names file and line.
+    """
+    name = source.data.get("name", "unnamed")
+    if not isinstance(name, str):
+        source.fail(error, "name", f"expected a text, got {name!r:.60}; quote it")
+    return check_network_name(name, source.where("name").removesuffix(": "), error)
 
 
 def read_notes(source: Source, error: type[InvalidInput]) -> dict[str, Any]:
@@ -30,6 +43,7 @@ def read_notes(source: Source, error: type[InvalidInput]) -> dict[str, Any]:
         if value is not None and not isinstance(value, Mapping):
             source.fail(error, key, f"expected keys and values, got {value!r:.40}")
     for name, reference in (document.get("references") or {}).items():
+        check_name(name, source.where("references").removesuffix(": "), error)
         _check_reference(source, error, f"references.{name}", reference)
     return {key: document[key] for key in NOTES if document.get(key) is not None}
 

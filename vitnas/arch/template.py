@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitnas.arch import operators
-from vitnas.arch.notes import NOTES, read_notes
+from vitnas.arch.notes import NOTES, read_name, read_notes
 from vitnas.arch.operators import Scalar, coerce
 from vitnas.arch.values import Gene, Open, Reader, Use, Value, close
 from vitnas.arch.yaml_io import Source
@@ -108,9 +108,7 @@ class _TemplateParser:
             self.reader.fail(f"vars.{min(unused)}", "no value uses this variable")
         notes = read_notes(self.source, self.reader.error)
         uses = tuple(tuple(u) for u in self.reader.uses)
-        name = raw.get("name", "unnamed")
-        if not isinstance(name, str):
-            self.reader.fail("name", f"expected a text, got {name!r:.60}; quote it")
+        name = read_name(self.source, self.reader.error)
         return Template(
             name, channels, resolution, classes, stem, stages, head, tuple(self.reader.genes), uses, notes
         )

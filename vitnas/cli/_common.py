@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli._settings import in_options
-from vitnas.plain import plain
+from vitnas.plain import plain, printable, printable_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,9 +32,14 @@ def is_terminal() -> bool:
 
 def console(*, stderr: bool = False) -> Console:
     """A rich console for live views; it strips colours where it does not write to a terminal."""
-    from rich.console import Console
+    from vitnas.report.console import SafeConsole
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=not is_terminal())
+    return SafeConsole(stderr=stderr, soft_wrap=not is_terminal())
+
+
+def say(text: str = "", *, err: bool = False, nl: bool = True) -> None:
+    """A text on stdout or stderr: every one that a command prints, for parts of it come from files."""
+    typer.echo(printable(text), err=err, nl=nl)
 
 
 def view(as_json: bool, time_s: float | None = None) -> LiveView | PlainView:
@@ -56,7 +61,7 @@ def width() -> int:
 
 def print_json(data: Any) -> None:
     """One JSON document on stdout; figures that are no numbers (nan, infinity) become null."""
-    typer.echo(json.dumps(plain(data), indent=2, allow_nan=False, ensure_ascii=False))
+    typer.echo(printable_json(json.dumps(plain(data), indent=2, allow_nan=False, ensure_ascii=False)))
 
 
 def print_table(
@@ -73,7 +78,7 @@ def table_lines(
     headers: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[str] = (), width: int
 ) -> list[str]:
     """The lines of a table that fits ``width`` columns; the widest columns are wrapped to make it fit."""
-    cells = [[str(cell) for cell in row] for row in (headers, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (headers, *rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(headers))]
     while sum(widths) + len(GAP) * (len(widths) - 1) > width and max(widths) > NARROWEST:
         widths[widths.index(max(widths))] -= 1

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.errors import unknown
 
 FAILED = 1
@@ -36,7 +37,7 @@ def check(
     found: list[dict[str, Any]] = []
     for file, own in kinds:
         if not as_json:
-            typer.echo(f"{file}, {own}")
+            say(f"{file}, {own}")
         for result in run_contract(own, file):
             found.append({"file": file, "kind": own, **dataclasses.asdict(result)})
             if not as_json:
@@ -47,12 +48,12 @@ def check(
     if as_json:
         _common.print_json(found)
     else:
-        typer.echo(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))
+        say(", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count))
     raise typer.Exit(FAILED if counts["failed"] else 0)
 
 
 def _print(result: dict[str, Any], *, trace: bool) -> None:
     reason = f": {result['problem']}" if result["problem"] else ""
-    typer.echo(f"  {result['outcome']:<7}  {result['name']}{reason}")
+    say(f"  {result['outcome']:<7}  {result['name']}{reason}")
     if trace and result["trace"]:
-        typer.echo(result["trace"], err=True, nl=False)
+        say(result["trace"], err=True, nl=False)

@@ -9,6 +9,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Option, takes
 from vitnas.cli._settings import in_options
 
@@ -48,21 +49,21 @@ def doctor(ctx: typer.Context, **given: Any) -> None:
 
 def _print(found: Diagnosis) -> None:
     facts = found.here
-    typer.echo(f"this machine, {facts['host']}")
+    say(f"this machine, {facts['host']}")
     known = facts["versions"]
     _paragraph(", ".join([f"Python {facts['python']}", *(f"{n} {known[n] or 'missing'}" for n in SHOWN)]))
     _paragraph(f"{facts['cores']:g} cores, {_memory(facts)}, {_gpus(facts)}")
     _paragraph(f"{found.folder.path}: {_folder(found.folder)}")
     if found.nodes:
-        typer.echo(f"\ncluster {found.ray}")
+        say(f"\ncluster {found.ray}")
         headers = ("node", "CPUs", "cores", "memory", "GPUs", "Python", "torch", "runs")
         rows = [_row(node) for node in found.nodes]
         _common.print_table(headers, rows, right={"CPUs", "cores", "GPUs"}, indent=len(INDENT))
-    typer.echo()
+    say()
     for finding in found.findings:
         _say(finding)
     if found.well:
-        typer.echo("all is well" if not found.findings else "nothing must be fixed")
+        say("all is well" if not found.findings else "nothing must be fixed")
 
 
 def _row(node: Node) -> tuple[str, ...]:
@@ -109,4 +110,4 @@ def _say(finding: Finding) -> None:
 
 def _paragraph(text: str, indent: str = INDENT) -> None:
     width = _common.width()
-    typer.echo(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=f"{indent}  "))
+    say(textwrap.fill(text, width, initial_indent=indent, subsequent_indent=f"{indent}  "))

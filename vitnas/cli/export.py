@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, unknown
 from vitnas.export import FORMATS, Exported, writer
+from vitnas.formats.path_name import as_name
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,18 +59,13 @@ def export(
         resolution_px=resolution_px or published.resolution_px,
         classes=published.classes if num_classes is None else num_classes,
     )
-    path = out or Path(_file_name(architecture.name) + FORMATS[to].suffix)
+    path = out or Path(as_name(architecture.name) + FORMATS[to].suffix)
     if not path.parent.is_dir():
         raise InvalidInput(f"no such folder: '{path.parent}'")
     model, notes = _trained(architecture, weights)
     options = {} if opset is None else {"opset": opset}
     written = writer(to)(architecture, path, model, **options)
     _print(written, architecture, to, weights, notes, as_json)
-
-
-def _file_name(name: str) -> str:
-    """``efficientformer:s0`` -> ``efficientformer-s0``: a name that every file system takes."""
-    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "network"
 
 
 def _trained(architecture: Architecture, weights: Path | None) -> tuple[nn.Module | None, tuple[str, ...]]:
@@ -102,10 +98,10 @@ def _print(
         _common.print_json({**facts, **dataclasses.asdict(written)})
         return
     kind = {None: "", True: ", any batch", False: ", batch 2 only"}[written.dynamic_batch]
-    typer.echo(f"wrote {written.path} ({FORMATS[to].description}{kind})")
-    typer.echo(written.proof)
+    say(f"wrote {written.path} ({FORMATS[to].description}{kind})")
+    say(written.proof)
     for note in notes:
-        typer.echo(note)
+        say(note)
     if FORMATS[to].takes_weights and weights is None:
-        typer.echo("weights are fresh, not trained: --weights FILE writes trained ones")
-    typer.echo(f"use: {written.call}")
+        say("weights are fresh, not trained: --weights FILE writes trained ones")
+    say(f"use: {written.call}")

@@ -10,6 +10,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Option, takes
 from vitnas.errors import InvalidInput
 
@@ -79,16 +80,14 @@ def say_asked(asked: Asked, run: str, *, err: bool = False) -> None:
         f"then: vitnas label {shlex.quote(run)} --add {shlex.quote(str(asked.table))}",
     )
     for line in lines:
-        typer.echo(line, err=err)
+        say(line, err=err)
 
 
 def _say_added(added: Added, run: str, as_json: bool) -> None:
     if as_json:
         _common.print_json(dataclasses.asdict(added))
         return
-    typer.echo(
-        f"added {added.added} labels '{added.label}'; the run has {added.known} labelled architectures"
-    )
+    say(f"added {added.added} labels '{added.label}'; the run has {added.known} labelled architectures")
     for note in added.notes:
-        typer.echo(f"- {note}")
-    typer.echo(f"next: vitnas search --labels {shlex.quote(run)}")
+        say(f"- {note}")
+    say(f"next: vitnas search --labels {shlex.quote(run)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 
 if TYPE_CHECKING:
@@ -50,11 +51,11 @@ def check(
         _common.print_json({"parts": [part.to_dict() for part in found], "without_costs": unknown})
         return
     if not found:
-        typer.echo("the law was fitted on all of these networks: nothing to check")
+        say("the law was fitted on all of these networks: nothing to check")
         return
     _print(found)
     if unknown:
-        typer.echo(f"{len(unknown)} without known MACs and activations are left out, such as {unknown[0]}")
+        say(f"{len(unknown)} without known MACs and activations are left out, such as {unknown[0]}")
 
 
 @app.command()
@@ -93,9 +94,7 @@ def show(
     headers = ("network", "px", "params M", "MACs G", "stated", "expected")
     cells = [_cells(row) for row in rows]
     _common.print_table(headers, cells, right=set(headers[1:]))
-    typer.echo(
-        "expected: ImageNet top-1 with this family's recipe, the network itself left out; 90 % intervals"
-    )
+    say("expected: ImageNet top-1 with this family's recipe, the network itself left out; 90 % intervals")
 
 
 @app.command()
@@ -114,9 +113,9 @@ def fit(
     rows, _ = read_published(published)
     law = Law.fit(rows)
     atomic_write_json(out, dict(law.state()), indent=2)
-    typer.echo(f"wrote {out}, from {len(rows)} networks of {len({r.family for r in rows})} families")
+    say(f"wrote {out}, from {len(rows)} networks of {len({r.family for r in rows})} families")
     slopes = ", ".join(f"{name} {value:+.3f}" for name, value in law.slopes().items())
-    typer.echo(f"ln error changes, for one more unit of the logarithm or the flag, by: {slopes}")
+    say(f"ln error changes, for one more unit of the logarithm or the flag, by: {slopes}")
 
 
 def _law(published: str | None) -> tuple[Any, list[Any]]:
@@ -147,7 +146,7 @@ def _print(found: Sequence[Agreement]) -> None:
         for part in found
     ]
     _common.print_table(headers, rows, right=set(headers[1:]))
-    typer.echo("points of ImageNet top-1, 90 % intervals; MACs alone, params alone: MAE of a straight line\n")
+    say("points of ImageNet top-1, 90 % intervals; MACs alone, params alone: MAE of a straight line\n")
     worst = [
         (miss.id, str(miss.img_size), f"{miss.top1:.1f}", f"{miss.expected:.1f} ±{miss.half_width:.1f}")
         for miss in found[0].worst

@@ -6,10 +6,9 @@ import dataclasses
 import textwrap
 from typing import Any
 
-import typer
-
 from vitnas import plugins
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, VitnasError
 
@@ -38,12 +37,12 @@ def devices(as_json: Json = False) -> None:
     ]
     headers = ("device", "kind", "holds", "error", "dtype")
     head, *lines = _common.table_lines(headers, heads, right={"error"}, width=_common.width())
-    typer.echo(head)
+    say(head)
     for line, entry in zip(lines, found, strict=True):
-        typer.echo(line)
+        say(line)
         about = entry["problem"] or f"{entry['description']}; {entry['runtime']}"
         for part in textwrap.wrap(about, _common.width() - len(INDENT)):
-            typer.echo(INDENT + part)
+            say(INDENT + part)
 
 
 def _device(name: str) -> dict[str, Any]:
@@ -89,7 +88,7 @@ def strategies(as_json: Json = False) -> None:
         return
     _common.print_table(("strategy", "what it is"), list(lines.items()))
     rows = [(name, f"{o['name']}={o['default']}", o["help"]) for name, own in options.items() for o in own]
-    typer.echo()
+    say()
     _common.print_table(("strategy", "option and its default", "what it is"), rows, indent=len(INDENT))
 
 

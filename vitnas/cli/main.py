@@ -18,9 +18,11 @@ import typer
 import typer.core
 import typer.main
 
+from vitnas.cli._common import say
 from vitnas.cli._option import OnceCommand, with_trust
 from vitnas.cli._settings import in_options, learn
 from vitnas.errors import VitnasError
+from vitnas.plain import printable
 from vitnas.plugins import blaming
 
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
@@ -91,13 +93,13 @@ def _failed(error: VitnasError, ctx: Any) -> typer.Exit:
     """The exit for an error; the traceback stands before its line with ``--debug``."""
     is_debug = bool(ctx.params.get("debug"))
     if is_debug:
-        typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        say("".join(traceback.format_exception(error)), err=True, nl=False)
     hint = "; the traceback: vitnas --debug ..." if error.__cause__ and not is_debug else ""
     return _exit(f"error: {in_options(str(error))}{hint}", FAILED)
 
 
 def _exit(message: str, code: int) -> typer.Exit:
-    typer.echo(" ".join(message.split("\n")), err=True)
+    say(" ".join(message.split("\n")), err=True)
     return typer.Exit(code)
 
 
@@ -133,7 +135,7 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         from vitnas import __version__
 
-        typer.echo(f"vitnas {__version__}")
+        say(f"vitnas {__version__}")
         raise typer.Exit
 
 
@@ -165,8 +167,8 @@ def _one_line(
 ) -> str:
     """Our own warnings without the place in the code, which says nothing to who reads a terminal."""
     if Path(filename).is_relative_to(PACKAGE_FOLDER):
-        return f"warning: {in_options(str(message))}\n"
-    return _format_warning(message, category, filename, lineno, line)
+        return printable(f"warning: {in_options(str(message))}\n")
+    return printable(_format_warning(message, category, filename, lineno, line))
 
 
 def main(arguments: list[str] | None = None) -> None:

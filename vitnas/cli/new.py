@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from vitnas.cli._common import say
+
 NEXT = {  # kind: how it is used
     "operator": "write 'op: {name}' in the file of a space (vitnas new space NAME)",
     "space": "vitnas search --space {name} --trials 2000",
@@ -24,6 +26,6 @@ def new(
     from vitnas.testing.create import create
 
     path = create(kind, name)
-    typer.echo(f"wrote {path}")
-    typer.echo(f"check it: vitnas check {path}")
-    typer.echo(f"use it:   {NEXT[kind].format(name=name)}")
+    say(f"wrote {path}")
+    say(f"check it: vitnas check {path}")
+    say(f"use it:   {NEXT[kind].format(name=name)}")

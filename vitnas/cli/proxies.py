@@ -9,6 +9,7 @@ import typer
 
 from vitnas.cli import _common, lists
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Json, Option, takes
 from vitnas.cli.profile._common import names_of
 
@@ -102,12 +103,12 @@ def report(
         take_in(given, folder)
     results = read_results(folder)
     for doubt in doubts(results):
-        typer.echo(f"warning: {doubt}", err=True)
+        say(f"warning: {doubt}", err=True)
     picture = True
     try:
         write_plot(out / PLOT, results)
     except MissingExtra as problem:
-        typer.echo(f"warning: no picture: {problem}", err=True)
+        say(f"warning: no picture: {problem}", err=True)
         picture = False
     atomic_write_text(out / "proxies.md", proxy_page(results, picture=picture))
-    typer.echo(f"wrote {out / 'proxies.md'}: {len(results.checks)} checks")
+    say(f"wrote {out / 'proxies.md'}: {len(results.checks)} checks")

@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 
 if TYPE_CHECKING:
@@ -57,20 +58,20 @@ def list_(
         _common.print_json([run.to_dict() for run in runs])
         return
     if not runs:
-        typer.echo(f"no runs in '{folder}'")
+        say(f"no runs in '{folder}'")
         return
     headers = ("run", "state", "trials", "time", "begun")
     right = {"trials", "time"}
     head, *lines = _common.table_lines(headers, [_row(r) for r in runs], right=right, width=_common.width())
-    typer.echo(head)
+    say(head)
     for line, run in zip(lines, runs, strict=True):
         if len(run.path.name) > NAME_WIDTH:
-            typer.echo(run.path.name)
-        typer.echo(line)
+            say(run.path.name)
+        say(line)
         for text in filter(None, (_about(run), run.problem and f"! {run.problem}")):
-            typer.echo(textwrap.fill(text, _common.width(), initial_indent=INDENT, subsequent_indent=INDENT))
+            say(textwrap.fill(text, _common.width(), initial_indent=INDENT, subsequent_indent=INDENT))
     if any(run.trials is None and run.evaluations for run in runs):
-        typer.echo("~: not at its end, so these are lines of its log")
+        say("~: not at its end, so these are lines of its log")
 
 
 def _row(run: RunInfo) -> tuple[str, ...]:
@@ -119,13 +120,13 @@ def repair(
         return
     for log in done:
         if log.original is None:
-            typer.echo(f"{log.path}: all {log.lines:,} lines are whole; nothing was changed")
+            say(f"{log.path}: all {log.lines:,} lines are whole; nothing was changed")
             continue
         for line in log.dropped:
-            typer.echo(f"{log.path}: line {line.number:,} ({line.size:,} bytes) is dropped: {line.text}")
-        typer.echo(f"{log.path}: {log.lines:,} lines kept; as it was: {log.original}")
+            say(f"{log.path}: line {line.number:,} ({line.size:,} bytes) is dropped: {line.text}")
+        say(f"{log.path}: {log.lines:,} lines kept; as it was: {log.original}")
     if any(log.dropped for log in done):
-        typer.echo(f"go on with: vitnas search --resume {shlex.quote(run)}")
+        say(f"go on with: vitnas search --resume {shlex.quote(run)}")
 
 
 @app.command()

@@ -9,6 +9,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Option, panel, takes
 from vitnas.cli._runs import asked
 from vitnas.errors import MissingExtra, NothingFeasible, go_on
@@ -110,6 +111,6 @@ def _finish(result: FamilyResult, as_json: bool) -> None:
     else:
         _common.console().print(family_report(result.document))
         shown = [str(result.path / "family"), *([str(picture)] if picture else [])]
-        typer.echo(f"\nwritten: {', '.join(shown)}")
+        say(f"\nwritten: {', '.join(shown)}")
     if result.missed:
         raise NothingFeasible("; ".join(result.missed.values()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import takes
 from vitnas.cli._runs import asked
 from vitnas.cli._search_options import OPTIONS
@@ -67,13 +68,13 @@ def _finish(result: SearchResult, as_json: bool) -> None:
         _common.console().print(report(result))
         for file in result.files[:1]:
             first = file.rpartition("/")[2].partition("-")[0]
-            typer.echo(f"next: vitnas export {result.path}/best/{first}-*.yaml --to onnx")
+            say(f"next: vitnas export {result.path}/best/{first}-*.yaml --to onnx")
     command = f"vitnas search --resume {shlex.quote(str(result.path))}"
     if result.state == "interrupted":
-        typer.echo(f"interrupted; this is the front so far. Go on with: {command}", err=True)
+        say(f"interrupted; this is the front so far. Go on with: {command}", err=True)
         raise typer.Exit(INTERRUPTED)
     if result.state == "rung failed":
-        typer.echo(f"the last rung failed; these are the networks of quality {result.quality}", err=True)
+        say(f"the last rung failed; these are the networks of quality {result.quality}", err=True)
         raise typer.Exit(FAILED)
     if result.state == "out of time":
-        typer.echo(f"stopped by --time after {result.trials:,} trials. Go on with: {command}", err=True)
+        say(f"stopped by --time after {result.trials:,} trials. Go on with: {command}", err=True)

@@ -13,8 +13,11 @@ import typer
 
 from vitnas import plugins
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, InvalidSpace
+from vitnas.formats.path_name import as_name
+from vitnas.plain import printable
 from vitnas.units import for_json, shortened
 
 if TYPE_CHECKING:
@@ -67,11 +70,11 @@ def show(
     if as_json:
         _common.print_json(_document(space))
         return
-    typer.echo(textwrap.fill(f"{space.name}: {space.description}", _common.width()))
-    typer.echo(_extent(space) + "\n")
+    say(textwrap.fill(f"{space.name}: {space.description}", _common.width()))
+    say(_extent(space) + "\n")
     _common.print_table(("where", "operator", "gene", "genes", "choices"), _gene_rows(space), right={"genes"})
     if space.references:
-        typer.echo("\npublished networks, with their sources' figures:")
+        say("\npublished networks, with their sources' figures:")
         _print_references(list(space.references.values()))
 
 
@@ -168,7 +171,7 @@ def open_space(
     if architecture.resolution_px not in origin.resolutions_px:  # found with search --resolution-px
         origin = origin.at_resolution(architecture.resolution_px)
     document = origin.around(architecture, radius)
-    document["name"] = out.stem if out else f"{origin.name}_around_{architecture.id}"
+    document["name"] = as_name(out.stem) if out else f"{origin.name}_around_{architecture.id}"
     document["description"] = f"{origin.name} within {radius} of {architecture.name}"
     opened = load_space(document)
     for section in ("vars", "recipe"):  # these stay one key a line
@@ -176,10 +179,12 @@ def open_space(
             document[section] = {key: _compact(value) for key, value in document[section].items()}
     text = dump_yaml({k: v if k in ("vars", "recipe") else _compact(v) for k, v in document.items()})
     if out is None:
-        typer.echo(text, nl=False)
+        if printable(text) != text:
+            raise InvalidInput(f"{file}: its texts hold control characters; write the space with `out`")
+        say(text, nl=False)
         return
     atomic_write_text(out, text)
-    typer.echo(f"wrote {out}: {_extent(opened)}")
+    say(f"wrote {out}: {_extent(opened)}")
 
 
 def _compact(value: Any) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from vitnas.cli import _common
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Option, takes
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def study(ctx: typer.Context, **given: Any) -> None:
         _common.print_json(dataclasses.asdict(result))
         return
     for line in _lines(result):
-        typer.echo(line)
+        say(line)
 
 
 def _lines(result: StudyResult) -> list[str]:

@@ -13,8 +13,10 @@ import numpy as np
 
 from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture, save_architecture
+from vitnas.errors import RunCorrupt
 from vitnas.figures import format_quantity
 from vitnas.hardware.targets import Coverage, Target, label_of
+from vitnas.plain import printable
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.rungs import RungResult
 from vitnas.space.files import load_space
@@ -94,12 +96,14 @@ class Member:
     def from_dict(cls, data: Mapping[str, Any], folder: Path) -> Member:
         """Read what ``to_dict`` gave, or a file of the run folder has."""
         values = {"written" if k == "file" else k: v for k, v in data.items()}
+        if _leaves(values.get("written") or ""):
+            raise RunCorrupt(f"{folder}: '{values['written']}' is no file of the run")
         values |= {"genome": tuple(data["genome"]), "out_of_domain": tuple(data["out_of_domain"])}
         values["coverage"] = {k: Coverage(**v) for k, v in data.get("coverage", {}).items()}
         return cls(**values, folder=folder)
 
     def __repr__(self) -> str:
-        return f"<Member {self.written or self.name}: {self._figures()}>"
+        return printable(f"<Member {self.written or self.name}: {self._figures()}>")
 
     def _figures(self) -> str:
         quality = "?" if self.quality is None else f"{self.quality:.4g}"
@@ -109,6 +113,11 @@ class Member:
             if value is not None and name.startswith(("latency", "throughput", "params"))
         )
         return ", ".join((f"quality {quality}", *costs))
+
+
+def _leaves(file: str) -> bool:
+    """Whether a relative path leads out of its folder."""
+    return Path(file).is_absolute() or ".." in Path(file).parts
 
 
 def kept_space(folder: Path) -> Space:

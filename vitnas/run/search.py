@@ -14,6 +14,7 @@ from vitnas import plugins
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunError, go_on
 from vitnas.events import Listener, Silent
+from vitnas.formats.path_name import check_name
 from vitnas.hardware import targets
 from vitnas.plugins import blaming
 from vitnas.run.finish import finish
@@ -78,8 +79,8 @@ def run_search(
     watcher = listener or Silent()
     require_workers(workers)
     _check(config, space)
-    if name:
-        RunFolder(Path(root) / name).require_free()
+    if name is not None:
+        RunFolder(Path(root) / check_name(name, "`name`")).require_free()
     setup = prepare(config, watcher, rating=rating, space=space)
     devices = "+".join(device.name for device in setup.devices) or "any"
     stem = f"{setup.problem.space.name}-{devices}"

@@ -14,6 +14,7 @@ from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import InvalidInput, NothingFeasible, RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
+from vitnas.formats.path_name import check_name
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.plugins import blaming
@@ -69,8 +70,8 @@ def run_scale(
     """
     require_workers(workers)
     watcher = listener or Silent()
-    if name:
-        RunFolder(Path(root) / name, COMMAND).require_free()
+    if name is not None:
+        RunFolder(Path(root) / check_name(name, "`name`"), COMMAND).require_free()
     setup = _prepared(config, network)  # says what cannot be reached before anything is written
     stem = f"{stem_of(config.file)}-{config.rule}"
     folder = RunFolder(Path(root) / name, COMMAND) if name else RunFolder.new(root, stem, COMMAND)

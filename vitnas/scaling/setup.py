@@ -11,6 +11,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import NetworkPricer
+from vitnas.formats.path_name import as_name
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers
 from vitnas.scaling import compound
@@ -82,4 +83,4 @@ def _with_fixed_resolution(
 
 def stem_of(file: str) -> str:
     """What a run and its networks are called after: ``efficientformer:s0`` -> ``efficientformer-s0``."""
-    return file.replace(":", "-") if ":" in file and not file.endswith((".yaml", ".yml")) else Path(file).stem
+    return as_name(file if ":" in file and not file.endswith((".yaml", ".yml")) else Path(file).stem)

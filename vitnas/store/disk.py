@@ -30,6 +30,7 @@ Write = Callable[[IO[bytes]], object]
 _SCRATCH = re.compile(r"\..+\.[0-9a-z_]{8}\.tmp", re.DOTALL)
 _LONGEST_NAME = 200  # bytes; a scratch file's is longer by 14, and 255 is what file systems take
 _STALE_S = 3600.0  # without locks: a scratch file that is older belongs to nobody
+LONGEST_STEM = 200  # of a folder: file systems take 255
 
 
 def atomic_write(path: str | Path, write: Write) -> None:
@@ -106,7 +107,7 @@ def new_folder(root: str | Path, stem: str) -> Path:
     """
     make_folder(root)
     for number in itertools.count(1):
-        path = Path(root) / f"{stem}-{number}"
+        path = Path(root) / f"{stem[:LONGEST_STEM]}-{number}"
         with reported(path, "make"), contextlib.suppress(FileExistsError):
             path.mkdir()
             break

@@ -7,9 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
-import typer
-
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 
 if TYPE_CHECKING:
     from vitnas.hardware.measure.reduce import Made
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 def print_summary(summary: ErrorSummary) -> None:
     """Two lines of errors."""
-    typer.echo(
+    say(
         f"n {summary.n}   MAPE {100 * summary.mape:.1f} %   "
         f"median error {100 * summary.median_error:.1f} %   90 % quantile {100 * summary.p90:.1f} %\n"
         f"within 10 %: {100 * summary.within_10:.0f} %   within 20 %: {100 * summary.within_20:.0f} %   "
@@ -31,7 +29,7 @@ def print_summary(summary: ErrorSummary) -> None:
 def print_skipped(skipped: Sequence[tuple[LatencyRow, str]]) -> None:
     """Rows that could not be used, each with its reason."""
     if skipped:
-        typer.echo(f"\nskipped {len(skipped)} rows:")
+        say(f"\nskipped {len(skipped)} rows:")
         print_table(
             ("line", "model", "reason"), [(str(r.line), r.model or r.timm_name, why) for r, why in skipped]
         )
@@ -41,11 +39,11 @@ class Progress:
     """A line on the terminal's error stream that says which network is being traced; silent elsewhere."""
 
     def __init__(self, verb: str) -> None:
-        from rich.console import Console
+        from vitnas.report.console import SafeConsole
 
         self._verb = verb
-        self._status = Console(stderr=True).status(verb)
-        self._shown = Console(stderr=True).is_terminal
+        self._status = SafeConsole(stderr=True).status(verb)
+        self._shown = SafeConsole(stderr=True).is_terminal
 
     def __enter__(self) -> Progress:
         if self._shown:
@@ -69,7 +67,7 @@ def print_calibration(profile: Profile) -> None:
     """How a table's blocks make a network, and how wrong its predictions are."""
     calibration, prediction = profile.calibration, profile.prediction
     assert calibration is not None and prediction is not None
-    typer.echo(
+    say(
         f"a network: {calibration.base_ms:.3g} ms + {calibration.scale:.3f} x the sum of its blocks "
         f"({calibration.networks} networks)\n"
         f"a block that is not in the table: predicted, {100 * prediction.error:.0f} % off "
@@ -83,7 +81,7 @@ def print_held_out(made: Made) -> None:
 
     if made.profile.error is None:
         return
-    typer.echo(f"\nerror, {made.profile.error.method}:")
+    say(f"\nerror, {made.profile.error.method}:")
     print_summary(summarize([r.predicted_ms for r in made.held_out], [r.true_ms for r in made.held_out]))
 
 
@@ -96,19 +94,20 @@ class Bar:
     """
 
     def __init__(self, doing: str, did: str) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
-        console = Console(file=sys.stderr)  # by value: converters are silenced by replacing sys.stderr
+        from vitnas.report.console import SafeConsole
+
+        console = SafeConsole(file=sys.stderr)  # by value: converters are silenced by replacing sys.stderr
         self._doing, self._did = doing, did
         self._live = console.is_terminal and not console.is_dumb_terminal
         self._bar = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[last]}[/dim]"),
+            TextColumn("{task.fields[last]}", style="dim", markup=False),
             console=console,
             disable=not self._live,
             redirect_stderr=False,
@@ -145,11 +144,11 @@ class Bar:
         elif done == total or done % max(1, total // 20) == 0:
             spent = time.monotonic() - self._start
             left_s = spent / max(1, done - self._first) * (total - done)
-            typer.echo(f"{self._did} {done} of {total}, about {left_s:.0f} s left", err=True)
+            say(f"{self._did} {done} of {total}, about {left_s:.0f} s left", err=True)
 
     def say(self, text: str) -> None:
         """A line beside the bar."""
         if self._live:
-            self._bar.console.print(text, markup=False, highlight=False)
+            self._bar.console.print(text)
         else:
-            typer.echo(text, err=True)
+            say(text, err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
@@ -49,21 +49,21 @@ def _print_transferred(made: TransferredProfile) -> None:
     transferred, profile, error = made.transferred, made.profile, made.profile.error
     assert error is not None
     batch = f" (batches of {profile.conditions.batch})" if profile.conditions.batch > 1 else ""
-    typer.echo(f"{profile.name}: {profile.source}{batch}")
-    typer.echo(f"base {transferred.base_ms:.3g} ms, everything else x {transferred.scale:.3g}")
-    typer.echo("\nerror as it was, on the measured networks:")
+    say(f"{profile.name}: {profile.source}{batch}")
+    say(f"base {transferred.base_ms:.3g} ms, everything else x {transferred.scale:.3g}")
+    say("\nerror as it was, on the measured networks:")
     print_summary(made.before)
-    typer.echo(f"\nexpected error, {error.method}:")
+    say(f"\nexpected error, {error.method}:")
     print_summary(made.after)
     print_table(("network", "px", "measured ms", "left out ms", "error %"), _worst(made))
-    typer.echo(
+    say(
         f"\nband ±{100 * error.band:.1f} %: this error and the source's own, for networks unlike these; "
         f"80 % of the truths within x{error.interval_80[0]:.2f} to x{error.interval_80[1]:.2f}"
     )
     print_skipped(made.measurements.skipped)
     for warning in made.warnings:
-        typer.echo(f"warning: {warning}", err=True)
-    typer.echo(f"\nwrote {made.path}")
+        say(f"warning: {warning}", err=True)
+    say(f"\nwrote {made.path}")
 
 
 def _worst(made: TransferredProfile) -> list[tuple[str, ...]]:

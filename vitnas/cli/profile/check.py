@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Json
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
@@ -38,10 +38,10 @@ def check(
         result = run_check(priced, truth, device_filter=device_filter, progress=progress)
     if as_json:
         head = {"device": priced.profile.name, "metric": priced.metric, "batch": priced.batch}
-        typer.echo(json.dumps({**head, **result.to_dict()}))
+        say(json.dumps({**head, **result.to_dict()}))
     else:
-        typer.echo(priced.label)
-        typer.echo(_what_is_compared(priced))
+        say(priced.label)
+        say(_what_is_compared(priced))
         _print_check(result, worst)
 
 
@@ -56,7 +56,7 @@ def _what_is_compared(device: ProfiledDevice) -> str:
 def _print_check(result: CheckResult, worst: int) -> None:
     print_summary(result.summary)
     if worst:
-        typer.echo("\nworst rows:")
+        say("\nworst rows:")
     rows = [
         (
             checked.row.model or checked.row.timm_name,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
 
@@ -51,19 +51,17 @@ def _print_fit(made: FittedProfile) -> None:
 
     error = made.profile.error
     assert error is not None
-    typer.echo(f"{made.profile.name}: {made.profile.source}")
-    typer.echo(f"\nerror, {error.method}:")
+    say(f"{made.profile.name}: {made.profile.source}")
+    say(f"\nerror, {error.method}:")
     print_summary(made.result.error)
     macs_only = made.result.macs_only
-    typer.echo(
-        f"MACs only, same method: MAPE {100 * macs_only.mape:.1f} %   Spearman {macs_only.spearman:.3f}"
-    )
+    say(f"MACs only, same method: MAPE {100 * macs_only.mape:.1f} %   Spearman {macs_only.spearman:.3f}")
     families = sorted(error.families.items(), key=lambda item: -item[1][1])
     print_table(("family", "rows", "MAPE %"), [(f, str(n), f"{100 * e:.1f}") for f, (n, e) in families])
-    typer.echo(f"\nband ±{100 * error.band:.1f} %; 80 % of the truths within x{error.interval_80[0]:.2f} to "
+    say(f"\nband ±{100 * error.band:.1f} %; 80 % of the truths within x{error.interval_80[0]:.2f} to "
                f"x{error.interval_80[1]:.2f} of the prediction")  # fmt: skip
     print_table(("coefficient", "value"), [(k, f"{v:.4g}") for k, v in made.profile.coefficients.items()])
     print_skipped(made.skipped)
     if made.warning:
-        typer.echo(f"warning: {made.warning}", err=True)
-    typer.echo(f"\nwrote {made.path} and {check_path(made.path).name}")
+        say(f"warning: {made.warning}", err=True)
+    say(f"\nwrote {made.path} and {check_path(made.path).name}")

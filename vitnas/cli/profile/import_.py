@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import print_calibration, print_held_out
 
@@ -36,10 +36,10 @@ def import_(ctx: typer.Context, **given: Any) -> None:
     from vitnas.hardware.kit.results import InvalidResults
 
     try:
-        made = import_results(ImportSettings(**given), lambda text: typer.echo(f"warning: {text}", err=True))
+        made = import_results(ImportSettings(**given), lambda text: say(f"warning: {text}", err=True))
     except InvalidResults as problem:
         for line in problem.problems[1:]:
-            typer.echo(line, err=True)
+            say(line, err=True)
         raise
     _print_import(made)
 
@@ -50,12 +50,12 @@ def _print_import(result: ImportResult) -> None:
     profile = result.made.profile
     table = profile.table
     assert table is not None
-    typer.echo(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}\n")
+    say(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}\n")
     print_table(
         ("operator", "blocks", "in the kit", "measured"),
         [(row.op, str(row.blocks), str(row.in_kit), str(row.measured)) for row in result.coverage],
     )
-    typer.echo(f"\na call: {table.empty_ms:.3g} ms, subtracted from every block; chains of {table.copies}")
+    say(f"\na call: {table.empty_ms:.3g} ms, subtracted from every block; chains of {table.copies}")
     print_calibration(profile)
     print_held_out(result.made)
-    typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")
+    say(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
+from vitnas.cli._common import say
 from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Bar, names_of
 
@@ -52,19 +53,19 @@ def _print_kit(result: KitResult) -> None:
     manifest = result.manifest
     problems = manifest.problems
     if problems:
-        typer.echo(f"{len(problems)} models could not be written:", err=True)
+        say(f"{len(problems)} models could not be written:", err=True)
         for probe in problems:
-            typer.echo(f"  {probe.id} {probe.name}: {probe.problem}", err=True)
+            say(f"  {probe.id} {probe.name}: {probe.problem}", err=True)
     kinds = [probe.kind for probe in manifest.probes if not probe.problem]
     parts = [(kinds.count("block"), "blocks"), (kinds.count("single"), "of them alone too")]
     parts += [(kinds.count("network"), "networks")]
-    typer.echo(
+    say(
         f"wrote {result.folder}: {len(kinds)} models ("
         + ", ".join(f"{number} {what}" for number, what in parts if number)
         + f", an empty call), chains of {manifest.copies}"
         + (f"; {result.kept} stood there before" if result.kept else "")
     )
-    typer.echo(
+    say(
         f"{result.folder / 'README.md'} says how to measure; then: "
         f"vitnas profile import {result.folder / 'results.csv'} --name ..."
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vitnas.cli import options as o
-from vitnas.cli._common import print_table
+from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Option, switch, takes
 from vitnas.cli.profile._common import Bar, names_of, print_calibration, print_held_out
 
@@ -64,8 +64,8 @@ def _print_made(result: MeasureResult) -> None:
 
     profile, table = result.profile, result.profile.table
     assert table is not None
-    typer.echo(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}")
-    typer.echo(
+    say(f"{load_device(str(result.path)).label}\n{profile.description}\n{profile.source}")
+    say(
         f"{table.seconds:.0f} s; median IQR of a block {100 * table.median_iqr:.1f} %; "
         f"drift of the reference block {100 * table.drift:.1f} %"
     )
@@ -74,22 +74,22 @@ def _print_made(result: MeasureResult) -> None:
     if profile.error is not None:
         if not math.isnan(profile.error.macs_only_mape):
             macs_only = f"{100 * profile.error.macs_only_mape:.1f} %"
-            typer.echo(f"a line through MACs, on the same networks: MAPE {macs_only}")
+            say(f"a line through MACs, on the same networks: MAPE {macs_only}")
         families = profile.error.families.items()
         print_table(
             ("networks", "number", "MAPE %"), [(f, str(n), f"{100 * e:.1f}") for f, (n, e) in families]
         )
     if result.problems:
-        typer.echo(f"\n{len(result.problems)} could not be measured:", err=True)
+        say(f"\n{len(result.problems)} could not be measured:", err=True)
         for probe, reason in result.problems:
-            typer.echo(f"  {probe.id} {probe.name}: {reason}", err=True)
+            say(f"  {probe.id} {probe.name}: {reason}", err=True)
     if max(table.median_iqr, table.drift) > NOISY:
-        typer.echo(
+        say(
             "warning: the machine was not quiet, so these figures are worth less: close what else runs and "
             "measure again with --fresh",
             err=True,
         )
-    typer.echo(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")
+    say(f"\nwrote {result.path}; use it with: vitnas search --target {result.path.stem} ...")
 
 
 class MeasureView(Bar):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitnas.cli import _common
+from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.figures import format_quantity
 
@@ -52,7 +53,7 @@ def memory(
         return
     for number, entry in enumerate(found):
         if number:
-            typer.echo()
+            say()
         _print(entry)
 
 
@@ -101,25 +102,25 @@ def _limits(architecture: Architecture, device: Device) -> list[dict[str, Any]]:
 def _print(entry: dict[str, Any]) -> None:
     """One network."""
     params = format_quantity("params", entry["params"])
-    typer.echo(f"{entry['network']}: {entry['resolution_px']} px, batch 1, {params} parameters")
+    say(f"{entry['network']}: {entry['resolution_px']} px, batch 1, {params} parameters")
     rows = [
         (dtype, *(format_quantity("peak_bytes", entry[key][dtype]) for key in ("peak_bytes", "weight_bytes")))
         for dtype in entry["peak_bytes"]
     ]
     headers = ("dtype", "peak activations", "weights")
     _common.print_table(headers, rows, right=headers[1:], indent=2)
-    typer.echo(f"  peak in {_place(entry['peak_at'])}")
+    say(f"  peak in {_place(entry['peak_at'])}")
     if entry["mcuformer"]:
         check = entry["mcuformer"]
         most = format_quantity("peak_bytes", check["limit_bytes"])
         verdict = f"within its {most}" if check["holds"] else f"above its {most}"
-        typer.echo(f"  MCUFormer's check, int8: {format_quantity('peak_bytes', check['bytes'])}, {verdict}")
+        say(f"  MCUFormer's check, int8: {format_quantity('peak_bytes', check['bytes'])}, {verdict}")
     if entry["target"] and not entry["limits"]:
-        typer.echo(f"  {entry['target']} states no limits")
+        say(f"  {entry['target']} states no limits")
     for limit in entry["limits"]:
         needed, most = (format_quantity(limit["cost"], limit[key]) for key in ("needed", "limit"))
         verdict = "holds" if limit["holds"] else "does not hold"
-        typer.echo(f"  {entry['target']}: {limit['cost']} {needed} of {most}: {verdict}")
+        say(f"  {entry['target']}: {limit['cost']} {needed} of {most}: {verdict}")
 
 
 def _place(at: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitnas.cli._common import say
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,12 +36,12 @@ def report(
         read_entry(Path(name).stem, plugins.find_data("hardware_profiles", name), folder) for name in names
     ]
     for doubt in filter(None, map(doubts, entries)):
-        typer.echo(f"warning: {doubt}", err=True)
+        say(f"warning: {doubt}", err=True)
     folder.mkdir(parents=True, exist_ok=True)
     pictures = _write_pictures(entries, folder)
     page = out / "devices.md"
     atomic_write_text(page, device_page(entries, pictures))
-    typer.echo(f"wrote {page}: {len(entries)} devices, {len(pictures)} pictures")
+    say(f"wrote {page}: {len(entries)} devices, {len(pictures)} pictures")
 
 
 def _write_pictures(entries: Sequence[Entry], folder: Path) -> frozenset[str]:
@@ -58,7 +60,7 @@ def _write_pictures(entries: Sequence[Entry], folder: Path) -> frozenset[str]:
                 folder / f"{entry.name}.png", entry.held_out, title=title, unit=unit, digest=entry.digest
             )
         except MissingExtra as problem:
-            typer.echo(f"warning: no pictures: {problem}", err=True)
+            say(f"warning: no pictures: {problem}", err=True)
             return frozenset()
         written.add(entry.name)
     return frozenset(written)

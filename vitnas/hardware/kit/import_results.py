@@ -10,6 +10,7 @@ import numpy as np
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, InvalidInput, unknown
+from vitnas.formats.path_name import check_name
 from vitnas.hardware.kit.checks import (
     Coverage,
     coverage,
@@ -68,8 +69,7 @@ class ImportSettings:
     unit: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
-            raise InvalidInput(f"`name`: '{self.name}' is no name of a file")
+        check_name(self.name, "`name`")
         if self.unit is not None and self.unit not in UNITS:
             raise unknown("unit", self.unit, UNITS, where="`unit`")
         if self.dtype is not None and self.dtype not in BYTES_OF_DTYPE:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.errors import InvalidData
+from vitnas.formats.path_name import check_name
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
 from vitnas.store.disk import atomic_write_json
@@ -113,6 +114,10 @@ def read_manifest(folder: Path) -> Manifest:
         if found != FORMAT:
             raise InvalidData(f"{path}: format {found} is not one that this version reads; it reads {FORMAT}")
         probes = tuple(KitProbe(**{**p, "shape": tuple(p["shape"])}) for p in data.pop("probes"))
+        for probe in probes:
+            check_name(probe.id, f"{path}: id", InvalidData)
+        for file in data["spaces"]:
+            check_name(file.removeprefix(f"{SPACES}/"), f"{path}: spaces", InvalidData)
         return Manifest(**{**data, "spaces": tuple(data["spaces"]), "probes": probes})
     except OSError:
         raise InvalidData(

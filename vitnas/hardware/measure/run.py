@@ -13,6 +13,7 @@ import numpy as np
 from vitnas import plugins
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidInput
+from vitnas.formats.path_name import check_name
 from vitnas.hardware.measure.plan import NETWORKS, Plan, make_plan
 from vitnas.hardware.measure.probe import EMPTY, Probe, block_probe
 from vitnas.hardware.measure.reduce import Made, Times, conditions_today, make_table_profile
@@ -67,8 +68,7 @@ class MeasureSettings:
         for field, least in (("threads", 1), ("batch", 1), ("networks", 0), ("runs", 5), ("copies", 1)):
             if getattr(self, field) < least:
                 raise InvalidInput(f"`{field}`: expected at least {least}, got {getattr(self, field)}")
-        if not self.name or Path(self.name).name != self.name or self.name.startswith("."):
-            raise InvalidInput(f"`name`: '{self.name}' is no name of a file")
+        check_name(self.name, "`name`")
         if not self.spaces:
             raise InvalidInput("name a space with `space` (see 'vitnas spaces')")
 

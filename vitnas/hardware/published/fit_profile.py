@@ -11,6 +11,7 @@ import numpy as np
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, InvalidInput, unknown
+from vitnas.formats.path_name import check_name
 from vitnas.hardware.devices.fitted_device import domain_quantities
 from vitnas.hardware.profile.profile_fields import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.profile.read import read_profile
@@ -88,7 +89,7 @@ def fit_profile(
         RunError: it cannot be written.
         InvalidInput: a heading that no profile can have.
     """
-    path = Path(folder) / f"{name}.yaml"
+    path = Path(folder) / f"{check_name(name, '`name`')}.yaml"
     headings = headings or Headings()
     _refuse_bad_headings(headings)
     old = read_profile(path) if path.exists() else None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.errors import InvalidData, InvalidInput
+from vitnas.formats.path_name import check_name
 from vitnas.hardware.devices.fitted_device import FittedDevice, domain_quantities
 from vitnas.hardware.load_device import load_device
 from vitnas.hardware.profile.profile_fields import (
@@ -90,8 +91,7 @@ def transfer_profile(
         InvalidData: the measurements are none, or too few.
     """
     device, source_path = _source(source), find_data("hardware_profiles", source)
-    if not name or Path(name).name != name:
-        raise InvalidInput(f"'{name}' is no name for a device; use one such as my-phone")
+    check_name(name, "`name`")
     path = Path(folder) / f"{name}.yaml"
     old = _old(path, source_path)
     headings = headings or Headings()

@@ -35,7 +35,7 @@ def write_family_plot(path: Path, family: Mapping[str, Any]) -> None:
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "plot") from None
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 11}):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False, "font.size": 11}):
         picture = Figure(SIZE_IN, dpi=DPI, layout="constrained")
         draw_family(family, picture.subplots())
         atomic_write(path, lambda file: picture.savefig(file, format="png", metadata={"Software": None}))

@@ -41,7 +41,7 @@ def write_plot(path: Path, results: Results) -> None:
     columns = min(COLUMNS, len(results.checks))
     rows = -(-len(results.checks) // columns)
     size = (LEFT_IN + PANEL_IN * columns, rows * (ROW_IN * len(names) + EDGE_IN) + EDGE_IN / 2)
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 9}):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False, "font.size": 9}):
         picture = Figure(size, dpi=DPI, layout="constrained")
         grid = picture.subplots(rows, columns, sharey=True, squeeze=False)
         panels = list(grid.flat)

@@ -42,7 +42,7 @@ def write_scatter(path: Path, held_out: Sequence[HeldOut], *, title: str, unit: 
         from matplotlib.figure import Figure
     except ImportError:
         raise missing_extra("matplotlib", "plot") from None
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "font.size": 11}):
+    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "text.parse_math": False, "font.size": 11}):
         picture = Figure(SIZE_IN, dpi=DPI)
         axes = picture.add_axes(_square())
         _points(axes, held_out)

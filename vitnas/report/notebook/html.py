@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 from html import escape
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.plain import printable
+from vitnas.report.console import SafeConsole
 from vitnas.report.terminal.fitted_table import FittedTable
 
 CELL = "padding:2px 9px;white-space:nowrap"
@@ -22,14 +24,19 @@ def to_html(part: RenderableType) -> str:
         return _table(part)
     if isinstance(part, Text):
         lines = part.plain.split("\n") if part.plain else []
-        return "".join(f'<p style="{NOTE}">{escape(line)}</p>' for line in lines)
+        return "".join(f'<p style="{NOTE}">{shown(line)}</p>' for line in lines)
     return f'<pre style="line-height:1.2">{escape(to_text(part))}</pre>'
+
+
+def shown(text: str) -> str:
+    """A text of a file in HTML."""
+    return escape(printable(text))
 
 
 def to_text(part: RenderableType, width: int = 100) -> str:
     """A report as plain text."""
     stream = io.StringIO()
-    Console(file=stream, width=width, highlight=False, color_system=None).print(part)
+    SafeConsole(file=stream, width=width, color_system=None).print(part)
     return "\n".join(line.rstrip() for line in stream.getvalue().rstrip().split("\n"))
 
 
@@ -50,4 +57,4 @@ def _row_style(table: FittedTable, row: int) -> str:
 
 def _cell(tag: str, text: str, right: bool) -> str:
     side = "right" if right else "left"
-    return f'<{tag} style="{CELL};text-align:{side}">{escape(text).replace(chr(10), "<br>")}</{tag}>'
+    return f'<{tag} style="{CELL};text-align:{side}">{shown(text).replace(chr(10), "<br>")}</{tag}>'

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vitnas.events import Snapshot
+from vitnas.plain import printable
 from vitnas.report.terminal.progress import Stage, hypervolume_pieces, progress_and_left
 from vitnas.report.terminal.wording import count, duration, speed
 
@@ -106,7 +107,7 @@ class LiveLine:
 
 def _html(text: str, share: float | None = None) -> str:
     bar = "" if share is None else f'<progress value="{share:.3f}" style="{BAR}"></progress> '
-    return f'<div style="{STYLE}">{bar}{html.escape(text)}</div>'
+    return f'<div style="{STYLE}">{bar}{html.escape(printable(text))}</div>'
 
 
 def _display(text: str) -> Callable[[str], None]:

@@ -15,6 +15,7 @@ from vitnas.hardware.profile.read import read_profile
 from vitnas.hardware.published.compare_file import HeldOut, check_path, read_check
 from vitnas.hardware.roofline.metrics import ErrorSummary, summarize
 from vitnas.report.pages.device_sections import figure, percent, section, table
+from vitnas.report.pages.markdown_text import as_text
 
 PLOTS = "devices"  # folder of the pictures and notes, beside the page
 ROUNDING = 5e-4  # profiles and check files hold five digits
@@ -69,8 +70,8 @@ def read_entry(name: str, path: Path, notes_folder: Path) -> Entry:
     check, notes = check_path(path), notes_folder / f"{name}.notes.md"
     return Entry(
         name,
-        read_profile(path),
-        tuple(map(_with_space, read_check(check))) if check.is_file() else (),
+        as_text(read_profile(path)),
+        tuple(as_text(_with_space(row)) for row in read_check(check)) if check.is_file() else (),
         notes.read_text(encoding="utf-8").strip() if notes.is_file() else "",
     )
 

@@ -12,6 +12,7 @@ from typing import Any
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.formats.csv_table import read_csv
 from vitnas.formats.json_text import read_json
+from vitnas.formats.path_name import check_name
 from vitnas.plain import plain
 from vitnas.store.disk import atomic_write_text
 
@@ -79,7 +80,8 @@ def take_in(run: Path, folder: Path) -> list[Path]:
     written = []
     for path in sorted(run.glob("*.json")):
         document = read_check(path)
-        target = folder / f"{document['space']}.{path.stem}.{document['sample']}.json"
+        space = check_name(document["space"], f"{path}: space", InvalidData)
+        target = folder / f"{space}.{path.stem}.{int(document['sample'])}.json"
         atomic_write_text(target, _text(document))
         written.append(target)
     if not written:

@@ -9,6 +9,8 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 
+from vitnas.plain import printable
+
 GAPS = (2, 1)  # spaces between columns: comfortable, else tight
 
 
@@ -31,6 +33,12 @@ class Column:
     drop: int = 0
     short: Sequence[str] = ()
     wraps: bool = False
+
+    def __post_init__(self) -> None:
+        """What is measured is what is shown."""
+        for name in ("cells", "short"):
+            object.__setattr__(self, name, tuple(printable(text) for text in getattr(self, name)))
+        object.__setattr__(self, "header", printable(self.header))
 
     @property
     def width(self) -> int:

@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.text import Text
 
 from vitnas.events import Snapshot
+from vitnas.plain import printable
 from vitnas.report.terminal.plots import Scatter
 from vitnas.report.terminal.progress import Stage, front_scatter, hypervolume_pieces, progress_and_left
 from vitnas.report.terminal.wording import count, duration, speed
@@ -71,7 +72,7 @@ class LiveView:
     def stage(self, name: str, detail: str = "") -> None:
         """A new stage begins."""
         self._end_stage()
-        self.stages.append(Stage(name, detail, self.clock()))
+        self.stages.append(Stage(name, printable(detail), self.clock()))
 
     def count(self, done: int, total: int | None = None) -> None:
         """Progress inside a stage."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from vitnas.events import Snapshot
+from vitnas.plain import printable
 from vitnas.report.terminal.progress import Stage, hypervolume_pieces, progress_and_left
 from vitnas.report.terminal.wording import count, duration, speed
 
@@ -86,5 +87,5 @@ class PlainView:
             self._say(self._progress(self._stage.snapshot))
 
     def _write(self, text: str) -> None:
-        self.stream.write(text + "\n")
+        self.stream.write(printable(text) + "\n")
         self.stream.flush()
