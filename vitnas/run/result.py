@@ -15,6 +15,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture, read_architecture, save_architecture
 from vitnas.errors import RunCorrupt
 from vitnas.figures import format_quantity
+from vitnas.formats.fields import check_fields
 from vitnas.hardware.targets import Coverage, Target, label_of
 from vitnas.plain import printable
 from vitnas.searching.config import SearchConfig
@@ -96,6 +97,7 @@ class Member:
     def from_dict(cls, data: Mapping[str, Any], folder: Path) -> Member:
         """Read what ``to_dict`` gave, or a file of the run folder has."""
         values = {"written" if k == "file" else k: v for k, v in data.items()}
+        check_fields(cls, values, f"{folder}: a member of its front", RunCorrupt)
         if _leaves(values.get("written") or ""):
             raise RunCorrupt(f"{folder}: '{values['written']}' is no file of the run")
         values |= {"genome": tuple(data["genome"]), "out_of_domain": tuple(data["out_of_domain"])}

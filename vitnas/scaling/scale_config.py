@@ -12,6 +12,7 @@ from typing import Any
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput, RunCorrupt, unknown
 from vitnas.figures import parse_quantity
+from vitnas.formats.fields import check_fields
 from vitnas.scaling import compound, contract, grow
 from vitnas.scaling.rule import Judge, Network, Outcome
 
@@ -135,14 +136,11 @@ class ScaleConfig:
         Raises:
             RunCorrupt: a setting is unknown.
         """
-        extra = sorted(set(data) - {field.name for field in dataclasses.fields(cls)})
-        if extra:
-            raise RunCorrupt(
-                f"manifest.json: unknown setting '{extra[0]}'; was it written by a newer vitnas?"
-            )
         values = dict(data)
+        if isinstance(values.setdefault("budgets", {}), Mapping):
+            values["budgets"] = tuple(values["budgets"].items())
+        check_fields(cls, values, "manifest.json: config", RunCorrupt)
         values["sizes"] = tuple(values.get("sizes", ()))
-        values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
         values["proxies"] = tuple(values.get("proxies", ()))
         return cls(**values)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from vitnas.arch.operators import Scalar
 from vitnas.errors import InvalidInput, RunCorrupt
+from vitnas.formats.fields import check_fields
 from vitnas.searching.rungs import Rung, parse_rungs
 
 DEFAULT_QUALITY = "capacity"
@@ -177,15 +178,11 @@ class SearchConfig:
         Raises:
             RunCorrupt: a setting is unknown.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(data) - known)
-        if unknown:
-            raise RunCorrupt(
-                f"manifest.json: unknown setting '{unknown[0]}'; was it written by a newer vitnas?"
-            )
         values = dict(data)
-        values["budgets"] = tuple((str(k), str(v)) for k, v in values.get("budgets", {}).items())
+        for name in ("budgets", "strategy_options"):
+            if isinstance(values.setdefault(name, {}), Mapping):
+                values[name] = tuple(values[name].items())
+        check_fields(cls, values, "manifest.json: config", RunCorrupt)
         values["objectives"] = tuple(values.get("objectives", ()))
         values["then"] = tuple(values.get("then", ()))
-        values["strategy_options"] = tuple(values.get("strategy_options", {}).items())
         return cls(**values)

@@ -26,7 +26,7 @@ from vitnas.store.disk import (
     new_folder,
     sweep_tree,
 )
-from vitnas.store.layout import FITTED, LOGS, layout_text, require_layout
+from vitnas.store.layout import FITTED, LOGS, check_manifest, layout_text, require_layout
 from vitnas.store.lock import RunLock
 
 FAILED, INTERRUPTED = "failed", "interrupted"
@@ -216,7 +216,8 @@ class RunFolder:
         file = self.require() / "manifest.json"
         self.manifest = read_json(file, RunCorrupt)
         require_layout(self.manifest, file, self.command)
-        return dict(self.manifest.get("config", {}))
+        check_manifest(self.manifest, file)
+        return dict(self.manifest["config"])
 
     def changed(self, hashes: Mapping[str, str]) -> list[str]:
         """Which of these hashes are not those that the run began with."""

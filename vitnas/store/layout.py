@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from vitnas._version import __version__
 from vitnas.errors import RunCorrupt, RunError, go_on
+from vitnas.formats.fields import check_fields
 
 LOGS = {"search": "evaluations.jsonl", "scale": "steps.jsonl"}
 # what a search was fitted on, and what it has fitted
 FITTED = re.compile(r"quality(-\d+)?\.json|reference_sample\.json|labels\.csv")
 LAYOUTS = {"search": 3, "scale": 1}  # command -> what this vitnas writes and reads; up with every change
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    """What every command takes from a manifest."""
+
+    state: str
+    config: Mapping[str, Any]
+    created: str
+    seconds: float = 0.0
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Any] = field(default_factory=dict)
+    rungs: tuple[Any, ...] = ()
+
+
+def check_manifest(manifest: Mapping[str, Any], file: Path) -> None:
+    """Check the entries that commands read.
+
+    Raises:
+        RunCorrupt: one is missing or of another type; names it.
+    """
+    names = {entry.name for entry in fields(_Manifest)} & manifest.keys()
+    check_fields(_Manifest, {name: manifest[name] for name in names}, str(file), RunCorrupt)
 
 
 def layout_text(command: str) -> int | str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vitnas.errors import InvalidData
+from vitnas.formats.fields import check_fields
+from vitnas.formats.json_text import read_json
 from vitnas.formats.path_name import check_name
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
@@ -109,10 +110,15 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / FILE
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        data = read_json(path)
         found = data.pop("format")
         if found != FORMAT:
             raise InvalidData(f"{path}: format {found} is not one that this version reads; it reads {FORMAT}")
+        check_fields(Manifest, data, str(path), InvalidData)
+        for k, probe in enumerate(data["probes"]):
+            check_fields(KitProbe, probe, f"{path}: probes.{k}", InvalidData)
         probes = tuple(KitProbe(**{**p, "shape": tuple(p["shape"])}) for p in data.pop("probes"))
         for probe in probes:
             check_name(probe.id, f"{path}: id", InvalidData)

@@ -55,7 +55,7 @@ def read_profile(path: str | Path) -> Profile:
 def _check_sections(reader: ProfileReader, document: dict[str, Any]) -> None:
     """What the kind of a profile asks of its other keys."""
     kind, metric = document.get("kind"), document.get("metric", "latency")
-    if kind not in KINDS:
+    if not isinstance(kind, str) or kind not in KINDS:
         return  # which has been said
     needed = {"table", "calibration"} if kind in TABLE_KINDS else set()
     needed |= {"limits"} if kind == "limits" else {"coefficients"}

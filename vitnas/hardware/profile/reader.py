@@ -100,10 +100,10 @@ class ProfileReader:
         return ()
 
     def _text(self, path: str, value: Any, rules: Mapping[str, Any]) -> Any:
-        if "among" in rules and value not in rules["among"]:
-            self.fail(path, f"'{value}' is none of {', '.join(rules['among'])}")
-        elif not isinstance(value, str):
-            self.fail(path, f"must be text, not {value!r}; quote it")
+        if not isinstance(value, str):
+            self.fail(path, f"must be text, not {value!r:.60}; quote it")
+        elif "among" in rules and value not in rules["among"]:
+            self.fail(path, f"'{value:.60}' is none of {', '.join(rules['among'])}")
         return value
 
     def _number(self, path: str, value: Any, kind: type, rules: Mapping[str, Any]) -> Any:
@@ -116,7 +116,7 @@ class ProfileReader:
         least = rules.get("least", -math.inf)
         if not _is_number(value):
             self.fail(path, f"must be a number, not {value!r}")
-        elif value < least or math.isinf(value) or (math.isnan(value) and least > -math.inf):
+        elif value < least or abs(value) > 1e300 or (math.isnan(value) and least > -math.inf):
             self.fail(path, f"{value} is not a finite number of at least {least:g}")
         elif kind is int and value != round(value):
             self.fail(path, f"must be a whole number, not {value!r}")
