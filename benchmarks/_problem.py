@@ -30,15 +30,16 @@ class Bench:
     rate: Callable[[Genomes], NDArray[np.float64]]
     box: Box
 
-    def loop(self, strategy: str, seed: int, scorer: Scorer | int) -> Loop:
+    def loop(self, strategy: str, seed: int, scorer: Scorer | int, trials: int | None = None) -> Loop:
         """A fresh loop.
 
         Args:
             strategy: its name.
             seed: of the strategy alone.
             scorer: or how many candidates to ask the default quality for at once.
+            trials: that the strategy may count on.
         """
-        made: Any = plugins.load_plugin("strategy", strategy)(self.setup.problem, seed)
+        made: Any = plugins.load_plugin("strategy", strategy)(self.setup.problem, seed, planned=trials)
         rated = GenomeScorer(self.rate, scorer) if isinstance(scorer, int) else scorer
         return Loop(self.setup.problem, made, rated, seed)
 

@@ -38,7 +38,7 @@ def bench() -> Bench:
 
 def one(strategy: str, trials: int, batch: int, seed: int) -> float:
     """Hypervolume of one run's front."""
-    loop = bench().loop(strategy, seed, batch)
+    loop = bench().loop(strategy, seed, batch, trials)
     loop.run(trials)
     assert loop.progress.trials == trials
     return bench().box.hypervolume(loop.archive.objectives)

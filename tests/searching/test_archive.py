@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from vitnas.searching.archive import Archive, SeenKeys, first_of_each
+from vitnas.searching.archive import COMPARED, Archive, SeenKeys, first_of_each
 from vitnas.searching.pareto import first_non_dominated
 
 Candidates = tuple[NDArray[np.uint8], NDArray[np.uint64], NDArray[np.float64]]
@@ -36,15 +36,23 @@ def test_the_front_does_not_depend_on_batch_boundaries(seed: int, columns: int, 
     assert (archive.objectives == objectives[expected]).all()
 
 
-def test_add_says_which_rows_joined() -> None:
+def test_of_equal_rows_the_first_stays() -> None:
     archive = Archive(1, 2)
     one = np.zeros((3, 1), np.uint8)
-    first = archive.add(one, np.array([1, 2, 3], np.uint64), np.array([[2.0, 2.0], [3.0, 3.0], [2.0, 2.0]]))
-    assert first.tolist() == [True, False, False]
+    archive.add(one, np.array([1, 2, 3], np.uint64), np.array([[2.0, 2.0], [3.0, 3.0], [2.0, 2.0]]))
+    assert archive.keys.tolist() == [1]
     more = np.array([[2.0, 2.0], [1.0, 5.0], [np.nan, 0.0]])
-    later = archive.add(one, np.array([4, 5, 6], np.uint64), more)
-    assert later.tolist() == [False, True, False]
+    archive.add(one, np.array([4, 5, 6], np.uint64), more)
     assert archive.keys.tolist() == [1, 5]
+
+
+def test_candidates_are_compared_long_before_they_fill_the_memory() -> None:
+    archive = Archive(1, 1)
+    for k in range(40):
+        values = np.arange(1000.0)[:, None] - k
+        archive.add(np.zeros((1000, 1), np.uint8), np.arange(1000, dtype=np.uint64), values)
+        assert sum(len(keys) for _, keys, _ in archive._parts) <= 1 + COMPARED
+    assert archive.objectives.tolist() == [[-39.0]]
 
 
 def test_archive_state_goes_on_as_if_uninterrupted() -> None:

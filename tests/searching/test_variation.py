@@ -63,3 +63,18 @@ def test_a_space_with_one_point_has_no_moves(small_space: Space) -> None:
 )
 def test_ordered_choices_are_growing_numbers(choices: tuple[int | float | str, ...], ordered: bool) -> None:
     assert is_ordered(choices) is ordered
+
+
+def test_a_block_more_is_like_the_one_before() -> None:
+    space = load_space("efficientformer")
+    names = [gene.name for gene in space.genes]
+    depth = names.index("stages.0.blocks.0.repeat")
+    blocks = [g for g, name in enumerate(names) if name.startswith("stages.0.blocks.0.expansion[")]
+    genomes = space.sample(200, np.random.default_rng(0))
+    genomes[:, depth] = 0
+    filled = Moves(space).filled(space.canonical(genomes))
+    filled[:, depth] = len(space.genes[depth].choices) - 1
+    grown = space.canonical(filled)[:, blocks]
+    assert (grown[:, 1:] == grown[:, :1]).all() and len(np.unique(grown)) > 1
+    whole = space.canonical(filled)
+    assert (Moves(space).filled(whole)[:, blocks] == whole[:, blocks]).all(), "what is there stays"

@@ -48,18 +48,33 @@ def test_children_are_no_repeats(make_problem: MakeProblem) -> None:
     strategy.tell(problem.evaluate(strategy.ask(20)))
     for _ in range(5):
         population = set(problem.space.keys(strategy._genomes).tolist())
-        children = strategy.ask(300)
+        children = strategy.ask(40)
         keys = problem.space.keys(children).tolist()
-        assert len(set(keys)) == 300
+        assert len(set(keys)) == 40
         assert not population & set(keys)
         strategy.tell(problem.evaluate(children))
 
 
-@pytest.mark.parametrize(("ask", "size"), [(1, 50), (50, 50), (1600, 200), (32_768, 2000)])
-def test_the_population_fits_the_first_ask(ask: int, size: int, make_problem: MakeProblem) -> None:
-    strategy = Evolution(make_problem(0.4, large=True), 0)
-    assert len(strategy.ask(ask)) == min(ask, size)
-    assert strategy.state()["counts"].tolist() == [size, min(ask, size)]
+@pytest.mark.parametrize(("trials", "size"), [(None, 50), (300, 50), (10_000, 100), (2_000_000, 2000)])
+def test_the_population_follows_the_trials_and_asks_follow_it(
+    trials: int | None, size: int, make_problem: MakeProblem
+) -> None:
+    problem = make_problem(0.4, large=True)
+    strategy = Evolution(problem, 0, planned=trials)
+    first = strategy.ask(16_384)
+    assert len(first) == size == len(strategy.state()["genomes"]) + size
+    strategy.tell(problem.evaluate(first))
+    assert len(strategy.ask(16_384)) == 2 * size and len(strategy.ask(7)) == 7
+
+
+def test_a_population_grows_with_the_trials_and_never_shrinks(make_problem: MakeProblem) -> None:
+    problem = make_problem(0.4, large=True)
+    small = Evolution(problem, 0, planned=10_000)
+    small.tell(problem.evaluate(small.ask(200)))
+    for planned, ask in ((20_000, 400), (300, 200)):
+        again = Evolution(problem, 0, planned=planned)
+        again.restore(small.state())
+        assert len(again.ask(16_384)) == ask
 
 
 @pytest.mark.parametrize("share", [1.0, 0.3, 0.01])

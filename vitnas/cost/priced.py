@@ -18,6 +18,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE, Device
 from vitnas.figures import FIGURES, PEAK_ELEMENTS, Call, Figure, times
 
 TABLE_KINDS = frozenset({"measured", "imported"})  # kinds of devices that hold a table of blocks
+PRICED_DIGITS = 9  # of milliseconds: sums of equal blocks in another order differ by less
 Columns = dict[str, NDArray[np.float64]]
 
 
@@ -94,7 +95,7 @@ class Figures:
         found: Columns = dict(zip(self.counts, priced, strict=False))
         found |= {name: np.full(priced.shape[1], np.nan) for name in self.names if name not in self.known}
         for device, ms in zip(self.timed, priced[len(self.counts) : -1], strict=True):
-            whole = ms + device.base_ms()
+            whole = np.round(ms + device.base_ms(), PRICED_DIGITS)
             found[self.time_of(device)] = 1000 / whole if device.metric == "throughput" else whole
         for figure in self.called:
             found |= self._called(figure, found, priced[-1])

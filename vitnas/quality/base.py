@@ -55,7 +55,7 @@ class FitContext:
     Attributes:
         space: that is searched.
         table: prices its genomes.
-        pool: (m, G) feasible canonical genomes, drawn with the run's seed.
+        pool: (m, G) feasible canonical genomes, the same for every seed.
         name: by which the user asked for the quality.
         labels: architectures with known accuracies; None unless the quality needs them.
         data: labelled images; None unless the quality needs them.

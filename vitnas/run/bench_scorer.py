@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vitnas.bench.bench import Measuring
 from vitnas.cost.table import Costs
 from vitnas.events import Listener
-from vitnas.run.prepare import Setup
+from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, given_asks
 from vitnas.searching.scorer import GenomeScorer, Scorer
 from vitnas.searching.strategy import load_strategy
@@ -19,6 +19,10 @@ from vitnas.space.activity import Genomes
 OPEN_ASKS = (4, 16)  # at once, for few and many candidates in flight
 UNORDERED_ASKS = (4, 64)  # an ask is told whole: smaller ones waste less
 SMALL_ASK = 8  # up to here fewer asks are open, beyond it more
+LEAST_ASK, ASKS = (
+    100,
+    50,
+)  # of genomes: a search learns between its asks, so few trials are cut into small ones
 UNORDERED = (
     "scores were told as they came (unordered): the same settings may lead to another front the next time"
 )
@@ -90,7 +94,8 @@ def make_scorer(
     """Who scores the candidates of a search, and what is to be noted of how."""
     config, quality = setup.config, rating.quality
     if not quality.is_expensive:
-        batch = setup.rating.batch or load_strategy(config.strategy).batch or setup.quality.batch
+        usual = min(setup.quality.batch, max(LEAST_ASK, trials_of(config, setup.quality) // ASKS))
+        batch = setup.rating.batch or load_strategy(config.strategy).batch or usual
         return GenomeScorer(lambda g: quality.rate(g, ()), batch, lambda g: quality.part_scores(g, ())), ()
     in_flight = config.in_flight or setup.rating.batch or setup.quality.batch
     if rating.trains:

@@ -63,7 +63,8 @@ class Setup:
     """What a run works with.
 
     Attributes:
-        pool: (m, G) feasible genomes drawn with the run's seed.
+        pool: (m, G) feasible genomes, the same for every seed and strategy: what a score of genomes and a
+            hypervolume mean follows from space, devices and budgets.
         devices: none when searching without them.
         labels: what quality ``fitted`` learns from.
         images: real ones that proxies see; None for Gaussian ones.
@@ -149,7 +150,7 @@ def prepare(
     listener.stage("pricing blocks", f"{space.name}, {labels}")
     problem = SearchProblem(_table(config, space, devices, listener), budgets, objectives)
     listener.stage("drawing a feasible pool", f"{shortened(space.size)} architectures")
-    pool = _pool(problem, config.seed)
+    pool = _pool(problem)
     return Setup(config, problem, pool, devices, known, images, data, rating or RatingSettings())
 
 
@@ -188,9 +189,9 @@ def _table(
         raise InvalidInput(f"`resolution_px` {config.resolution_px}: {problem}") from None
 
 
-def _pool(problem: SearchProblem, seed: int) -> Genomes:
+def _pool(problem: SearchProblem) -> Genomes:
     try:
-        return problem.sample_feasible(POOL, np.random.default_rng([seed, 1]))
+        return problem.sample_feasible(POOL, np.random.default_rng([0, 1]))
     except NothingFeasible:
         raise NothingFeasible(_why_nothing(problem)) from None
 
@@ -227,7 +228,13 @@ def make_strategy(setup: Setup) -> Strategy:
     config = setup.config
     cls = load_strategy(config.strategy)
     with plugins.running("strategy", config.strategy, "cannot be made"):
-        return cls(setup.problem, config.seed, population=config.population, **dict(config.strategy_options))
+        return cls(
+            setup.problem,
+            config.seed,
+            population=config.population,
+            planned=trials_of(config, setup.quality),
+            **dict(config.strategy_options),
+        )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from vitnas.searching.pareto import first_non_dominated
 from vitnas.space.activity import Genomes
 
 Keys = NDArray[np.uint64]
+COMPARED = 16_384  # candidates that are held against the front together, at least
+_Rows = tuple[Genomes, Keys, NDArray[np.float64]]
 _MAX_LOAD = 0.6  # beyond it, the probe sequences of a table with linear probing grow long
 
 
@@ -18,7 +20,7 @@ class Archive:
     """The mutually non-dominated candidates among all that were added, in the order they came.
 
     Of candidates with equal objectives the first is kept. What is kept does not depend on how the
-    candidates were cut into batches.
+    candidates were cut into batches: they are compared some thousands at a time, or when the front is read.
 
     Attributes:
         genomes: (n, G).
@@ -27,24 +29,39 @@ class Archive:
     """
 
     def __init__(self, genes: int, objectives: int) -> None:
-        self.genomes: Genomes = np.zeros((0, genes), dtype=np.uint8)
-        self.keys: Keys = np.zeros(0, dtype=np.uint64)
-        self.objectives: NDArray[np.float64] = np.zeros((0, objectives))
+        nothing = (np.zeros((0, genes), np.uint8), np.zeros(0, np.uint64), np.zeros((0, objectives)))
+        self._parts: list[_Rows] = [nothing]  # the front, and what was added since it was found
+        self._added = 0
+
+    @property
+    def genomes(self) -> Genomes:  # noqa: D102
+        return self._front()[0]
+
+    @property
+    def keys(self) -> Keys:  # noqa: D102
+        return self._front()[1]
+
+    @property
+    def objectives(self) -> NDArray[np.float64]:  # noqa: D102
+        return self._front()[2]
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def add(self, genomes: Genomes, keys: Keys, objectives: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Take in candidates; rows with a nan are left out. True (n,) where a row joined the front."""
+    def add(self, genomes: Genomes, keys: Keys, objectives: NDArray[np.float64]) -> None:
+        """Take in candidates; rows with a nan are left out."""
         assert len(genomes) == len(keys) == len(objectives)
-        together = np.concatenate([self.objectives, objectives])
-        keep = first_non_dominated(together)
-        old, new = keep[: len(self)], keep[len(self) :]
-        if new.any():  # else nothing can have been pushed out either
-            self.genomes = np.concatenate([self.genomes[old], genomes[new]])
-            self.keys = np.concatenate([self.keys[old], keys[new]])
-            self.objectives = together[keep]
-        return new
+        self._parts.append((genomes, keys, objectives))
+        self._added += len(keys)
+        if self._added > max(COMPARED, len(self._parts[0][1]) // 2):
+            self._front()
+
+    def _front(self) -> _Rows:
+        if len(self._parts) > 1:
+            genomes, keys, objectives = (np.concatenate(own) for own in zip(*self._parts, strict=True))
+            keep = first_non_dominated(objectives)
+            self._parts, self._added = [(genomes[keep], keys[keep], objectives[keep])], 0
+        return self._parts[0]
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """Arrays that ``restore`` takes back."""
@@ -52,9 +69,9 @@ class Archive:
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Become the archive that ``state`` was taken from."""
-        self.genomes = np.array(state["genomes"], dtype=np.uint8)
-        self.keys = np.array(state["keys"], dtype=np.uint64)
-        self.objectives = np.array(state["objectives"], dtype=np.float64)
+        kinds = {"genomes": np.uint8, "keys": np.uint64, "objectives": np.float64}
+        genomes, keys, objectives = (np.array(state[name], dtype) for name, dtype in kinds.items())
+        self._parts, self._added = [(genomes, keys, objectives)], 0
 
 
 def first_of_each(keys: Keys) -> NDArray[np.intp]:

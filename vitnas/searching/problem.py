@@ -18,6 +18,8 @@ from vitnas.space.space import Space
 if TYPE_CHECKING:  # it loads torch, which strategies do without
     from vitnas.cost.table import Costs, CostTable
 
+ROUNDING = 1e-7  # relative: older runs kept times before they were rounded
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -116,7 +118,7 @@ class SearchProblem:
         """Whether the costs in objectives (n, M) that were kept are those of genomes (n, G) today."""
         costs = self.table.price(genomes)
         return all(
-            np.allclose(costs[cost_of(name)] * self.signs[k], objectives[:, k], rtol=1e-9, atol=0)
+            np.allclose(costs[cost_of(name)] * self.signs[k], objectives[:, k], rtol=ROUNDING, atol=0)
             for k, name in enumerate(self.objectives)
             if name != QUALITY
         )

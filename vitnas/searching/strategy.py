@@ -95,12 +95,14 @@ class Strategy:
         stream: second number of the generator's seed, so that strategies of equal seeds draw differently.
         problem: what is searched.
         population: how many candidates it begins with or keeps; None for its own number.
+        planned: trials that the search is to have; None where nobody says.
         rng: the generator to draw from.
 
     Args:
         problem: what is searched.
         seed: of all that it draws.
         population: see above.
+        planned: see above.
         options: values of its `Option` attributes, by name.
 
     Raises:
@@ -116,10 +118,17 @@ class Strategy:
     stream: ClassVar[int] = 100
 
     def __init__(
-        self, problem: Problem, seed: int, *, population: int | None = None, **options: Scalar
+        self,
+        problem: Problem,
+        seed: int,
+        *,
+        population: int | None = None,
+        planned: int | None = None,
+        **options: Scalar,
     ) -> None:
         self.problem = problem
         self.population = population
+        self.planned = planned
         self.rng = np.random.default_rng([seed, self.stream])
         vars(self).update(self.read_options(options))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,8 @@ class Moves:
         self._cardinalities = np.asarray(space.cardinalities, dtype=np.int64)
         self._open = np.flatnonzero(self._cardinalities > 1)
         self._ordered = np.array([is_ordered(gene.choices) for gene in space.genes], dtype=np.bool_)
+        self._activity = space.activity
+        self._after = [pair for pair in _followers(space) if pair[0] in space.activity.gated]
 
     def mutate(
         self, genomes: Genomes, rng: np.random.Generator, *, expected: float = 1.0, step_share: float = 0.5
@@ -56,8 +59,31 @@ class Moves:
         out[rows, genes] = new
         return out
 
+    def filled(self, genomes: Genomes) -> Genomes:
+        """A copy of canonical genomes (n, G) whose absent blocks are like the block before them.
+
+        Canonical genomes have the first choice there, so that a child with one block more than its
+        parent would get the smallest one.
+        """
+        out, active = genomes.copy(), self._activity.active_genes(genomes)
+        for gene, before in self._after:
+            out[:, gene] = np.where(active[:, gene], out[:, gene], out[:, before])
+        return out
+
     def cross(self, one: Genomes, other: Genomes, rng: np.random.Generator) -> Genomes:
         """Uniform crossover (n, G): each gene comes from ``one`` or ``other`` with equal chance."""
         coins = rng.integers(0, 256, size=(len(one), -(-self.genes // 8)), dtype=np.uint8)
         from_one = np.unpackbits(coins, axis=1, count=self.genes)
         return other ^ ((one ^ other) * from_one)  # forty times faster than np.where on bytes
+
+
+def _followers(space: Space) -> list[tuple[int, int]]:
+    """Genes of a repeated block with the gene of the block before: ``expansion[2]`` and ``expansion[1]``."""
+    places = {gene.name: position for position, gene in enumerate(space.genes)}
+    found = []
+    for name, position in places.items():
+        parts = re.fullmatch(r"(.*\[)(\d+)(\].*)", name)
+        before = parts and places.get(f"{parts[1]}{int(parts[2]) - 1}{parts[3]}")
+        if before is not None and len(space.genes[before].choices) == len(space.genes[position].choices):
+            found.append((before, position))
+    return [(position, before) for before, position in sorted(found)]

@@ -25,7 +25,8 @@ from vitnas.strategies import (
 )
 
 SMALLEST, LARGEST = 50, 2000  # population, if none is given
-ASKS_PER_PARENT = 8  # and in between: an eighth of what is asked for at once
+GENERATIONS = 100  # and in between: so many populations make the trials
+CHILDREN = 2  # of each survivor in an ask, at most: a child learns from what was told before it
 REPAIRS = 4  # times that a child which is there already is mutated again, by more genes each time
 
 
@@ -35,7 +36,8 @@ class Evolution(Strategy):
     Args:
         problem: what is searched.
         seed: of all its choices.
-        population: survivors of a generation. By default an eighth of the first ask, within 50 and 2000.
+        settings: ``population`` is the survivors of a generation; by default a hundredth of the trials,
+            within 50 and 2000.
     """
 
     takes_late = True
@@ -48,7 +50,7 @@ class Evolution(Strategy):
     def __init__(self, problem: Problem, seed: int, **settings: Any) -> None:
         super().__init__(problem, seed, **settings)
         self._moves = Moves(problem.space)
-        self._size = self.population or 0  # 0: decided by the first ask
+        self._size = self.population or min(max((self.planned or 0) // GENERATIONS, SMALLEST), LARGEST)
         self._started = 0  # random genomes asked for so far
         # the population, best first, so that a tournament is won by the smaller index
         self._genomes: Genomes = np.zeros((0, len(problem.space.genes)), dtype=np.uint8)
@@ -56,9 +58,8 @@ class Evolution(Strategy):
         self._violation: NDArray[np.float64] = np.zeros(0)
 
     def ask(self, n: int) -> Genomes:
-        """Random feasible genomes until there is a population, then children."""
-        if not self._size:
-            self._size = min(max(n // ASKS_PER_PARENT, SMALLEST), LARGEST)
+        """Random feasible genomes until there is a population, then children: at most twice as many."""
+        n = min(n, CHILDREN * self._size)
         if self._started < self._size or len(self._genomes) < 2:
             missing = self._size - self._started  # none: what was asked for is not told yet, or failed
             wanted = min(n, missing) if missing > 0 else n
@@ -71,7 +72,8 @@ class Evolution(Strategy):
         one, other = rng.integers(len(self._genomes), size=(self.tournament, 2, n)).min(axis=0)
         if self.crossover < 1:
             other = np.where(rng.random(n) < self.crossover, other, one)
-        crossed = self._moves.cross(self._genomes[one], self._genomes[other], rng)
+        parents = self._moves.filled(self._genomes)
+        crossed = self._moves.cross(parents[one], parents[other], rng)
         children = space.canonical(self._mutated(crossed, self.mutation))
         known = space.keys(self._genomes)
         for turn in range(REPAIRS):
@@ -95,7 +97,7 @@ class Evolution(Strategy):
         objectives = np.concatenate([self._objectives, batch.objectives[usable]])
         violation = np.concatenate([self._violation, batch.violation[usable]])
         distinct = first_of_each(self.problem.space.keys(genomes))
-        order = distinct[survivors(objectives[distinct], violation[distinct], max(self._size, 1))]
+        order = distinct[survivors(objectives[distinct], violation[distinct], self._size)]
         self._genomes, self._objectives = genomes[order], objectives[order]
         self._violation = violation[order]
 
@@ -110,9 +112,12 @@ class Evolution(Strategy):
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on from a state."""
+        """Go on from a state; where more trials are wanted now, the population grows."""
         restore_rng(self.rng, state["rng"])
-        self._size, self._started = (int(count) for count in state["counts"])
+        size, self._started = (int(count) for count in state["counts"])
+        if self._started >= size:  # it is complete: children fill a larger one
+            self._started = max(self._started, self._size)
+        self._size = max(size, self._size)
         self._genomes = np.array(state["genomes"], dtype=np.uint8)
         self._objectives = np.array(state["objectives"], dtype=np.float64)
         self._violation = np.array(state["violation"], dtype=np.float64)
