@@ -130,4 +130,4 @@ def test_their_networks_are_scored(run: Run) -> None:
     front = golden_files.front(OLD / "capacity" / "front.json")
     for row, member in zip(scored, front["members"], strict=False):
         for figure in ("params", "macs", "latency_ms"):
-            assert row[figure] == pytest.approx(member["costs"][figure], rel=1e-9)
+            assert row[figure] == pytest.approx(member["costs"][figure], rel=1e-9, abs=1e-9)

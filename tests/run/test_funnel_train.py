@@ -27,7 +27,7 @@ run_search, resume_search = (
     partial(begin, rating=FEW) for begin in (searches.run_search, searches.resume_search)
 )
 CONFIG = SearchConfig(
-    "tiny", trials=600, front=3, budgets=(("max-params", "100k"),), random_arm=False,
+    "tiny", seed=1, trials=600, front=3, budgets=(("max-params", "100k"),), random_arm=False,
     then=("depth:12", "train:4"), data="data.npz", epochs=2, train_batch=16,
 )  # fmt: skip
 
