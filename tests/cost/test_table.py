@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -130,3 +132,28 @@ def test_the_cache_notices_an_operator_of_the_users_in_place_of_ours(tmp_path, m
     (tmp_path / "ops" / "unused.py").write_text("")
     mine.unlink()
     assert cache.path_of(space, Figures()) == ours
+
+
+@pytest.mark.parametrize(
+    "variables", [{}, {"VITNAS_CACHE": ""}, {"XDG_CACHE_HOME": "relative"}, {"HOME": ""}]
+)
+def test_without_a_home_there_is_no_cache(variables, monkeypatch):
+    for name in ("VITNAS_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("pathlib.Path.home", homeless if "HOME" not in variables else Path)
+    assert cache.folder() is None and cache.path_of(load_space("vit"), Figures()) is None
+
+
+def homeless():
+    raise RuntimeError("Could not determine home directory.")
+
+
+def test_a_cache_that_cannot_be_written_is_one_warning(tmp_path, monkeypatch):
+    blocked = tmp_path / "file"
+    blocked.touch()
+    monkeypatch.setenv("VITNAS_CACHE", str(blocked))
+    with pytest.warns(UserWarning, match="the costs of blocks are not kept") as said:
+        table = CostTable.cached(load_space("tiny32"))
+    assert len(said) == 1 and table.price_one(table.space.sample(1, np.random.default_rng(0))[0])

@@ -20,6 +20,7 @@ import typer.main
 
 from vitnas.cli._common import say
 from vitnas.cli._option import OnceCommand, with_trust
+from vitnas.cli._plain_text import print_plainly
 from vitnas.cli._settings import in_options, learn
 from vitnas.errors import VitnasError
 from vitnas.plain import printable
@@ -174,6 +175,7 @@ def _one_line(
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; exits with 0, 2 (wrong input, one line on stderr) or 130 (Ctrl-C)."""
     warnings.formatwarning = _one_line
+    print_plainly()
     command().main(args=sys.argv[1:] if arguments is None else arguments, prog_name="vitnas")
 
 

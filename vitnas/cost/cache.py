@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import warnings
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -27,23 +28,34 @@ FORMAT = 2
 LONGEST_NAME = 60  # of the devices, in a file's name
 
 
-def folder() -> Path:
-    """``$VITNAS_CACHE``, or the platform's cache folder."""
-    if "VITNAS_CACHE" in os.environ:
-        return Path(os.environ["VITNAS_CACHE"])
-    if sys.platform == "win32" and "LOCALAPPDATA" in os.environ:
-        return Path(os.environ["LOCALAPPDATA"]) / "vitnas"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "vitnas"
+def folder() -> Path | None:
+    """``$VITNAS_CACHE``, or the platform's cache folder; None for a user without a home.
+
+    A variable that is empty counts as not set, and so does a relative ``XDG_CACHE_HOME``.
+    """
+    if own := os.environ.get("VITNAS_CACHE"):
+        return Path(own)
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "vitnas"
+    if (shared := os.environ.get("XDG_CACHE_HOME")) and Path(shared).is_absolute():
+        return Path(shared) / "vitnas"
+    try:
+        home = Path.home()
+    except RuntimeError:  # neither $HOME nor an entry of the password database
+        return None
+    return home / ".cache" / "vitnas" if home.is_absolute() else None
 
 
 def path_of(space: Space, figures: Figures) -> Path | None:
-    """Where the table of a space and its figures is kept; None where what it depends on cannot be known.
+    """Where the table of a space and its figures is kept.
+
+    None where what it depends on cannot be known, or there is no cache.
 
     The name hashes the space's structure, all code that its operators depend on, the source of the tracer and
     of the devices' pricing, what their prices depend on, their order, the counts and the version of torch.
     """
-    devices, code = figures.timed, code_of(space)
-    if code is None:
+    devices, code, own = figures.timed, code_of(space), folder()
+    if code is None or own is None:
         return None
     versions = f"torch {version('torch')} python {sys.version_info[:2]}"
     digest = hashlib.sha256(f"{FORMAT} {space.hash} {versions} {figures.counts} {code}".encode())
@@ -51,7 +63,7 @@ def path_of(space: Space, figures: Figures) -> Path | None:
         digest.update(path.read_bytes())
     digest.update(json.dumps([device.fingerprint for device in devices]).encode())
     name = "+".join(device.name for device in devices)[:LONGEST_NAME] or "no-device"
-    return folder() / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
+    return own / "tables" / f"{space.name}-{name}-{digest.hexdigest()[:20]}.npz"
 
 
 def _sources(*, priced: bool) -> set[Path]:
@@ -93,7 +105,7 @@ def load(path: Path | None) -> list[Column] | None:
 
 
 def save(path: Path | None, columns: list[Column]) -> None:
-    """Keep a table; a cache that cannot be written is no error."""
+    """Keep a table; a cache that cannot be written is a warning."""
     if path is None:
         return
     arrays = {
@@ -102,10 +114,12 @@ def save(path: Path | None, columns: list[Column]) -> None:
         "shapes": np.array([n for c in columns for n in c.shape], np.int64),
         "values": np.concatenate([c.values for c in columns]),
     }
-    with contextlib.suppress(RunError):
+    try:
         make_folder(path.parent)
         sweep(path.parent)
         atomic_write_npz(path, arrays)
+    except RunError as problem:
+        warnings.warn(f"the costs of blocks are not kept: {problem}", stacklevel=2)
 
 
 def drop(path: Path | None) -> None:

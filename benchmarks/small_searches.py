@@ -1,10 +1,11 @@
-"""What share of the exact front's hypervolume a search reaches, by trials.
+"""What share of a long search's hypervolume a small one reaches, by trials, in one box.
 
 - `efficientformer` for iphone12, 1.6 ms, 13 M parameters, quality `capacity`;
 - with --truth-folder, `autoformer_tiny` for xeon_ort, quality `fitted` on AutoFormer's labelled tiny ones.
 
-The exact hypervolumes are constants: both fronts were enumerated once (1,239,298 and 211 networks). They hold
-as long as the qualities, the two devices and the pool stay as they are.
+The long search has 2,000,000 trials. Where exact fronts were known, with an earlier `capacity`, it had 98.7 %
+of the exact hypervolume on the first problem and all of it on the second, so that 0.922 and 0.99 of it are
+91 % and 99 % of the exact one.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from vitnas.searching.pareto import Box
 
 BUDGETS = (("max-latency", "1.6ms"), ("max-params", "13M"))
 LABEL = "imagenet_top1"
-SEEDS = 5
+SEEDS, LONG = 5, 2_000_000
 
 
-def share(config: SearchConfig, exact: float) -> float:
-    """Of the exact hypervolume."""
+def volume(config: SearchConfig) -> float:
+    """Hypervolume of the front that a search finds."""
     setup = prepare(config, Silent())
     quality = setup.quality.fit(fit_context(setup))
     box = Box.of(setup.problem.matrix(setup.table.price(setup.pool), quality.rate(setup.pool, ())))
@@ -39,7 +40,7 @@ def share(config: SearchConfig, exact: float) -> float:
     scorer, _ = make_scorer(setup, Rating(quality, None), 1, Silent())
     loop, _ = make_loops(setup, scorer, config.trials)
     loop.run(config.trials)
-    return box.hypervolume(loop.archive.objectives) / exact
+    return box.hypervolume(loop.archive.objectives)
 
 
 def tiny_rows(truth: Path, folder: Path) -> str:
@@ -58,20 +59,21 @@ def main() -> None:
     """Run the benchmark."""
     args = common.arguments(__doc__, lambda parser: parser.add_argument("--truth-folder", type=Path))
     trials = (1_000, 10_000) if args.quick else (1_000, 10_000, 100_000)
-    report = common.Report("exact_share", "Share of the exact hypervolume")
+    report = common.Report("small_searches", f"Share of the hypervolume after {LONG:,} trials")
     with tempfile.TemporaryDirectory() as folder:
-        problems: list[tuple[str, float, float, dict[str, Any]]] = [
-            ("efficientformer", 0.6768127, 0.91, {"target": "iphone12", "budgets": BUDGETS})
+        problems: list[tuple[str, float, dict[str, Any]]] = [
+            ("efficientformer", 0.922, {"target": "iphone12", "budgets": BUDGETS})
         ]
         if args.truth_folder:
             labels = tiny_rows(args.truth_folder / "autoformer_imagenet.train.csv", Path(folder))
             fitted = {"target": "xeon_ort", "quality": "fitted", "labels": labels, "label": LABEL}
-            problems.append(("autoformer_tiny", 0.7641933, 0.99, fitted))
-        for space, exact, target, settings in problems:
+            problems.append(("autoformer_tiny", 0.99, fitted))
+        for space, target, settings in problems:
+            long = volume(SearchConfig(space, trials=LONG, random_arm=False, **settings))
             for n in trials:
                 wanted = f">= {target}" if n == 10_000 else ""
                 config = {"random_arm": False, "trials": n, **settings}
-                values = [share(SearchConfig(space, seed=seed, **config), exact) for seed in range(SEEDS)]
+                values = [volume(SearchConfig(space, seed=seed, **config)) / long for seed in range(SEEDS)]
                 report.add(f"{space}, {n:,} trials", statistics.fmean(values), target=wanted)
                 report.add("  worst seed", min(values))
     report.notes.append(f"{SEEDS} seeds")
