@@ -93,7 +93,10 @@ def test_wrong_input_is_one_line_and_exit_2(run: Run, arguments: list[str], said
         (["serch"], "Did you mean 'search'?"),
         (["export", "efficientformer:s0"], "--to"),
         (["spaces", "--jsn"], "--jsn"),
-        (["export", "x.yaml", "--to", "onnx", "--resolution-px", "big"], "'--resolution-px'"),
+        (
+            ["export", "x.yaml", "--to", "onnx", "--resolution-px", "big"],
+            "--resolution-px: 'big' is no number",
+        ),
     ],
 )
 def test_wrong_usage_exits_2(run: Run, arguments: list[str], said: str) -> None:

@@ -167,6 +167,7 @@ def test_what_may_change_on_resuming(run: Run, jobs: SimpleNamespace) -> None:
         "trials": 2_000_000,
         "time_s": 3600.0,
         "workers": WorkerSettings(number=1),
+        "same": {},
         "beside": None,
         "space": None,
     }

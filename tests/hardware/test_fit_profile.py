@@ -79,7 +79,7 @@ def test_a_profile_says_what_it_was_fitted_to_and_keeps_it(tmp_path: Path) -> No
     assert "nonlinearity_mb" in profile.domain.ranges
     assert "throughput in batches of 64" in load_device(str(made.path)).label
     again = fit_profile(rows, "mine", tmp_path)
-    assert again.profile == profile
+    assert repr(again.profile) == repr(profile)  # nan is not itself
 
 
 def test_the_held_out_predictions_stand_beside_the_profile(tmp_path: Path) -> None:

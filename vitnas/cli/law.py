@@ -14,9 +14,7 @@ from vitnas.cli._option import Json
 if TYPE_CHECKING:
     from vitnas.law.check import Agreement
 
-app = typer.Typer(
-    help="What ImageNet top-1 to expect of a network: a law over published ones.", add_completion=False
-)
+app = typer.Typer(help="Say what accuracy to expect, by published networks.", add_completion=False)
 Table = Annotated[
     str | None,
     typer.Option("--published", metavar="CSV", help="Networks to learn from [default: ours]."),

@@ -45,11 +45,9 @@ COMMANDS = {
     "score": Command("score", "score", "Price and score architectures."),
     "label": Command("label", "label", "Ask for the labels that teach most, or add labels to a run."),
     "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
-    "runs": Command(
-        "runs", "app", "Runs: list them with their state, repair one, check what its quality asks for."
-    ),
+    "runs": Command("runs", "app", "Runs: list them, repair one, look at what its score asks for."),
     "study": Command("study", "study", "Write a run as an Optuna study, for optuna-dashboard."),
-    "law": Command("law", "app", "What ImageNet top-1 to expect of a network: a law over published ones."),
+    "law": Command("law", "app", "Say what accuracy to expect, by published networks."),
     "doctor": Command("doctor", "doctor", "Say whether searches can run here and on a cluster."),
     "export": Command("export", "export", "Write a network as a file that other programs load."),
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),

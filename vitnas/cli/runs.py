@@ -35,7 +35,7 @@ class RunsGroup(typer.core.TyperGroup):
 
 app = typer.Typer(
     cls=RunsGroup,
-    help="Runs: list them with their state, repair one, check what its quality asks for.",
+    help="Runs: list them, repair one, look at what its score asks for.",
     add_completion=False,
 )
 
