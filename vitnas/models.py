@@ -14,7 +14,7 @@ def create_model(
     source: ArchitectureSource,
     *,
     num_classes: int | None = None,
-    resolution_px: int | None = None,
+    resolution_px: int | tuple[int, int] | None = None,
     in_channels: int | None = None,
     drop_path_rate: float = 0.0,
     distilled: bool = False,
@@ -27,7 +27,7 @@ def create_model(
             of a front.
         num_classes: classes, where they differ from the file's; 0 gives the features that a classifier
             would read, (B, C).
-        resolution_px: side of the square input image, where it differs from the file's.
+        resolution_px: side of the input image, or (height, width), where it differs from the file's.
         in_channels: input channels, where they differ from the file's.
         drop_path_rate: stochastic depth of the last block.
         distilled: both heads' logits in training mode, for a teacher, as after `set_distilled_training`;
@@ -41,7 +41,9 @@ def create_model(
             asked for and there is one.
     """
     architecture = load_architecture(source, trust=trust)
-    changes = {"classes": num_classes, "resolution_px": resolution_px, "in_channels": in_channels}
+    changes = {"classes": num_classes, "in_channels": in_channels}
+    if resolution_px is not None:
+        architecture = architecture.at_resolution(resolution_px)
     given: dict[str, Any] = {name: value for name, value in changes.items() if value is not None}
     network = build(dataclasses.replace(architecture, **given), drop_path_rate=drop_path_rate)
     network.set_distilled_training(distilled)

@@ -79,7 +79,7 @@ def score(
     qualities = tuple(map(ProxyQuality, proxies))
     architectures = [load_architecture(file) for file in files]
     if resolution_px is not None:
-        architectures = [dataclasses.replace(a, resolution_px=resolution_px) for a in architectures]
+        architectures = [a.at_resolution(resolution_px) for a in architectures]
     for architecture in architectures:
         check_answers(devices, batch, [architecture.resolution_px])
     task = NetworkTask(

@@ -137,7 +137,7 @@ def test_one_classifier_and_no_attention_at_all(small_v2: Architecture) -> None:
             r"stages\.0\.down: 'nothing' stands there, not 'conv_down'",
         ),
         ({"stages__0__blocks": [MIXER]}, "no class has blocks of attention_ffn, conv_ffn, pool_mixer"),
-        ({"input__resolution_px": 80}, r"stages\.2: .* cannot halve a map of 5 px"),
+        ({"input__resolution_px": 80}, r"stages\.2: .* cannot halve a map of 5 x 5 px"),
     ],
 )
 def test_what_timms_v2_cannot_hold_is_said(

@@ -53,14 +53,20 @@ def running_op(
     return plugins.running("operator", name, doing)
 
 
-def features_of(shape: tuple[int, ...], inputs: Features | None = None) -> Features:
+def features_of(
+    shape: tuple[int, ...], inputs: Features | None = None, map_px: tuple[int, int] | None = None
+) -> Features:
     """Features of a tensor's shape.
 
-    Tokens have the extra ones of their ``inputs`` where the others make up a map, else all beyond the largest
-    square are extra ones.
+    Tokens of a map that is no square have the map ``map_px`` that their operator states. Otherwise they have
+    the extra ones of their ``inputs`` where the others make up a square, else all beyond the largest square
+    are extra ones.
     """
     if len(shape) == 4:
-        return Features(shape[1], shape[2])
+        return Features(shape[1], shape[2], width_px=shape[3])
+    if map_px is not None and map_px[0] != map_px[1]:
+        extra = shape[1] - map_px[0] * map_px[1]
+        return Features(shape[2], map_px[0], True, extra, width_px=map_px[1])
     extra = inputs.extra_tokens if inputs is not None else 0
     side = math.isqrt(max(shape[1] - extra, 0))
     if side**2 + extra != shape[1]:
@@ -84,16 +90,25 @@ def _output_features(name: str, cls: type, inputs: Features, width: int, args: A
         module = build_op(name, inputs, width, dict(args)).eval()
         with running_op(name, inputs, width, args):
             output = module(torch.empty(inputs.shape()))
-    return given_features(name, tuple(output.shape) if isinstance(output, Tensor) else (), inputs)
+    shape = tuple(output.shape) if isinstance(output, Tensor) else ()
+    return given_features(name, shape, inputs, module)
 
 
-def given_features(name: str, shape: tuple[int, ...], inputs: Features) -> Features:
+def given_features(name: str, shape: tuple[int, ...], inputs: Features, module: nn.Module) -> Features:
     """What an operator gives, by the shape of its output (empty where that is no tensor).
 
     Raises:
-        PluginError: these are neither tokens nor a square map.
+        PluginError: these are neither tokens nor a map, a square one of a square.
+        InvalidArchitecture: tokens of another map than came in, which is no square, and it does not state it.
     """
-    if len(shape) != 3 and not (len(shape) == 4 and shape[2] == shape[3]):
+    if len(shape) == 3 and not inputs.is_square:
+        map_px = getattr(module, "output_px", inputs.map_px)
+        if shape[1] < map_px[0] * map_px[1] or (
+            map_px == inputs.map_px and shape != inputs.tokens_shape(shape[2])
+        ):
+            raise InvalidArchitecture(f"{name} takes square maps: it does not state the map of its tokens")
+        return features_of(shape, inputs, map_px)
+    if len(shape) != 3 and not (len(shape) == 4 and (shape[2] == shape[3] or not inputs.is_square)):
         problem = f"must give tokens (B, N, C) or a square map (B, C, H, H), not {shape or 'something else'}"
         raise plugins.defect("operator", name, problem)
     return features_of(shape, inputs)
@@ -112,7 +127,7 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
         StaleCosts: the file of the architecture, unchanged, says another number of parameters.
     """
     a = architecture
-    stem, features = _build("stem", a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
+    stem, features = _build("stem", a.stem, a.image, a.stages[0].width)
     count = sum(len(s.blocks()) for s in a.stages)
     rates = iter([drop_path_rate * k / max(count - 1, 1) for k in range(count)])
     stages = []
@@ -124,7 +139,7 @@ def build(architecture: Architecture, *, drop_path_rate: float = 0.0) -> Network
         stem,
         stages,
         head,
-        input_shape=(a.in_channels, a.resolution_px, a.resolution_px),
+        input_shape=a.input_shape,
         num_classes=a.classes,
         num_features=features.channels,
     )

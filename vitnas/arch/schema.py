@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from vitnas.arch.features import Features
 from vitnas.arch.operators import Scalar, arguments
 from vitnas.arch.template import Part, SegmentTemplate, StageTemplate, Template, closed_args, parse_template
 from vitnas.arch.values import close
@@ -68,7 +69,8 @@ class Architecture:
     """A whole network.
 
     Attributes:
-        resolution_px: side of the square input image.
+        resolution_px: side of the square input image, or its height.
+        width_px: width of an input image that is no square; 0 otherwise.
         metadata: description, recipe, metrics, provenance; kept in files, no part of the identity.
     """
 
@@ -80,6 +82,17 @@ class Architecture:
     stages: tuple[Stage, ...]
     head: Block
     metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    width_px: int = 0
+
+    @property
+    def image(self) -> Features:
+        """The input image as features."""
+        return Features(self.in_channels, self.resolution_px, width_px=self.width_px)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of the input image."""
+        return (self.in_channels, *self.image.map_px)
 
     @property
     def id(self) -> str:
@@ -88,7 +101,7 @@ class Architecture:
             [s.width, _identity(s.down) if s.down else None, [_identity(b) for b in s.blocks()]]
             for s in self.stages
         ]
-        whole = [self.in_channels, self.resolution_px, self.classes, _identity(self.stem), stages]
+        whole = [self.in_channels, self._resolution(), self.classes, _identity(self.stem), stages]
         text = json.dumps([*whole, _identity(self.head)], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -98,13 +111,22 @@ class Architecture:
         blocks = [b for stage in self.stages for b in (stage.down, *stage.blocks()) if b is not None]
         return tuple(sorted({block.op for block in (self.stem, *blocks, self.head)}))
 
+    def at_resolution(self, resolution_px: int | tuple[int, int]) -> Architecture:
+        """The architecture for other images: their side, or (height, width)."""
+        height, width = (resolution_px, 0) if isinstance(resolution_px, int) else resolution_px
+        return replace(self, resolution_px=height, width_px=0 if width == height else width)
+
+    def _resolution(self) -> int | list[int]:
+        """One number for a square."""
+        return self.resolution_px if self.image.is_square else list(self.image.map_px)
+
     def to_dict(self) -> dict[str, Any]:
         """The document of an architecture file."""
         notes = dict(self.metadata)
         document: dict[str, Any] = {"name": self.name}
         if "description" in notes:
             document["description"] = notes.pop("description")
-        document["input"] = FlowDict(channels=self.in_channels, resolution_px=self.resolution_px)
+        document["input"] = FlowDict(channels=self.in_channels, resolution_px=self._resolution())
         document["classes"] = self.classes
         document["stem"] = _block_dict(self.stem)
         document["stages"] = [_stage_dict(stage) for stage in self.stages]
@@ -158,6 +180,7 @@ def close_template(
         stages=tuple(_closed_stage(stage, chosen) for stage in template.stages),
         head=_closed_block(template.head, chosen),
         metadata=dict(template.notes) if metadata is None else dict(metadata),
+        width_px=template.width_px,
     )
 
 

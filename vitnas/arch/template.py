@@ -65,6 +65,7 @@ class Template:
     genes: tuple[Gene, ...]
     uses: tuple[tuple[Use, ...], ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
+    width_px: int = 0  # of images that are no squares; the resolution is their height
 
 
 def closed_args(part: Part, chosen: Sequence[Scalar]) -> tuple[str, dict[str, Scalar]]:
@@ -96,7 +97,7 @@ class _TemplateParser:
         feed = _given(raw, "input")
         self._keys(feed, "input", optional=("channels", "resolution_px"))
         channels = self._number(feed.get("channels", 3), "input.channels", 1)
-        resolution = self._number(feed.get("resolution_px", 224), "input.resolution_px", 1)
+        resolution, width_px = self._resolution(feed.get("resolution_px", 224))
         classes = self._number(raw.get("classes", 1000), "classes", 0)
         stem = self._part(raw["stem"], "stem", ())
         if not isinstance(raw["stages"], list) or not raw["stages"]:
@@ -109,9 +110,18 @@ class _TemplateParser:
         notes = read_notes(self.source, self.reader.error)
         uses = tuple(tuple(u) for u in self.reader.uses)
         name = read_name(self.source, self.reader.error)
-        return Template(
-            name, channels, resolution, classes, stem, stages, head, tuple(self.reader.genes), uses, notes
-        )
+        genes = tuple(self.reader.genes)
+        return Template(name, channels, resolution, classes, stem, stages, head, genes, uses, notes, width_px)
+
+    def _resolution(self, raw: Any) -> tuple[Value, int]:
+        """The side, or the height, and the width of images that are no squares."""
+        path = "input.resolution_px"
+        if not isinstance(raw, list):
+            return self._number(raw, path, 1), 0
+        if len(raw) != 2 or any(isinstance(side, Mapping) for side in raw):
+            self.reader.fail(path, f"expected a side, or [height, width], got {raw!r:.60}")
+        height, width = (self._number(side, path, 1) for side in raw)
+        return height, 0 if width == height else int(width)  # type: ignore[arg-type]
 
     def _keys(
         self, raw: Any, path: str, *, required: Sequence[str] = (), optional: Sequence[str] = ()

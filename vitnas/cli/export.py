@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,7 +29,8 @@ def export(
         Path | None, typer.Option(help="File to write; named after the network if left out.")
     ] = None,
     resolution_px: Annotated[
-        int | None, typer.Option("--resolution-px", min=1, help="Side of the input image.")
+        str | None,
+        typer.Option("--resolution-px", help="Side of the input image, or its height and width: 224x320."),
     ] = None,
     num_classes: Annotated[
         int | None, typer.Option(min=0, help="Number of classes; 0 writes the features.")
@@ -54,11 +56,10 @@ def export(
     if opset is not None and to != "onnx":
         raise InvalidInput(f"`opset` is for onnx files, not for {to}")
     published = load_architecture(file)
-    architecture = dataclasses.replace(
-        published,
-        resolution_px=resolution_px or published.resolution_px,
-        classes=published.classes if num_classes is None else num_classes,
-    )
+    if resolution_px is not None:
+        published = published.at_resolution(_sides(resolution_px))
+    classes = published.classes if num_classes is None else num_classes
+    architecture = dataclasses.replace(published, classes=classes)
     path = out or Path(as_name(architecture.name) + FORMATS[to].suffix)
     if not path.parent.is_dir():
         raise InvalidInput(f"no such folder: '{path.parent}'")
@@ -66,6 +67,19 @@ def export(
     options = {} if opset is None else {"opset": opset}
     written = writer(to)(architecture, path, model, **options)
     _print(written, architecture, to, weights, notes, as_json)
+
+
+def _sides(text: str) -> int | tuple[int, int]:
+    """``224`` or ``224x320``, the height first.
+
+    Raises:
+        InvalidInput: anything else.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,5})(?:x([1-9]\d{0,5}))?", text.strip(), re.ASCII)
+    if match is None:
+        raise InvalidInput(f"`resolution_px`: expected a side such as 224, or 224x320, got {text!r}")
+    height = int(match[1])
+    return (height, int(match[2])) if match[2] else height
 
 
 def _trained(architecture: Architecture, weights: Path | None) -> tuple[nn.Module | None, tuple[str, ...]]:

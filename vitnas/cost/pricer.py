@@ -14,7 +14,7 @@ from vitnas.arch.features import Features
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
-from vitnas.errors import InvalidArchitecture
+from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.figures import figure_of
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context
@@ -100,7 +100,7 @@ def trace_block(block: Context) -> tuple[Trace, Features]:
     with running_op(block.op, block.inputs, block.width, block.args):
         traced = trace(module, block.inputs.shape())
     shape = traced.output_shape
-    return traced, block.inputs if len(shape) == 2 else given_features(block.op, shape, block.inputs)
+    return traced, block.inputs if len(shape) == 2 else given_features(block.op, shape, block.inputs, module)
 
 
 def trace_architecture(architecture: Architecture) -> Trace:
@@ -114,9 +114,8 @@ def trace_architecture(architecture: Architecture) -> Trace:
 
     with torch.device("meta"):
         network = build(architecture)
-    side = architecture.resolution_px
     try:
-        return trace(network, (1, architecture.in_channels, side, side))
+        return trace(network, (1, *architecture.input_shape))
     except Exception:
         for block in chain(architecture):
             trace_block(block)  # the block that raises alone has an error that names it
@@ -139,6 +138,7 @@ def price_architecture(
         InvalidArchitecture: it cannot be built.
     """
     figures = figures_of(devices, batch)
+    _require_square(architecture, figures)
     counts, peak = _counted(figures, trace_architecture(architecture))
     times = _summed(architecture, figures)[len(counts) :][: len(figures.timed)] if figures.timed else ()
     return plain_rows(figures.columns(np.array([[*counts, *times, peak]], np.float64).T))[0]
@@ -161,6 +161,7 @@ class NetworkPricer:
         Raises:
             InvalidArchitecture: it cannot be built; the message names the block.
         """
+        _require_square(architecture, self.figures)
         if architecture.id not in self._known:
             self._known[architecture.id] = self._priced(architecture)
         return dict(self._known[architecture.id])
@@ -174,6 +175,16 @@ class NetworkPricer:
         added = len(self.figures.counts) + len(self.figures.timed)
         priced = np.array([*rows.sum(axis=0)[:added], rows[:, added].max()])
         return plain_rows(self.figures.columns(priced[:, None]))[0]
+
+
+def _require_square(architecture: Architecture, figures: Figures) -> None:
+    """Raise InvalidInput where devices are to answer for images that are no squares."""
+    if figures.devices and not architecture.image.is_square:
+        height, width = architecture.image.map_px
+        raise InvalidInput(
+            f"{architecture.name} takes images of {height} x {width} px, and devices answer for square ones: "
+            "leave out `target`, or take a square `resolution_px`"
+        )
 
 
 def coverage(architecture: Architecture, device: Device) -> float:

@@ -48,10 +48,9 @@ def shown(network: nn.Module) -> Iterator[None]:
 
 
 def images(architecture: Architecture, batch: int) -> Tensor:
-    """Reproducible noise: (batch, channels, resolution, resolution)."""
+    """Reproducible noise: (batch, channels, height, width)."""
     generator = torch.Generator().manual_seed(batch)
-    side = architecture.resolution_px
-    return torch.randn(batch, architecture.in_channels, side, side, generator=generator)
+    return torch.randn(batch, *architecture.input_shape, generator=generator)
 
 
 def exported_program(network: nn.Module, architecture: Architecture) -> tuple[ExportedProgram, bool]:

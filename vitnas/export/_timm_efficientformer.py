@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitnas.arch.schema import Architecture, Stage
-from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part
+from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part, size_of
 
 TOKENS_PX = 7  # side of the map that v1's bias tables are for
 ATTENTION = {"heads": 8, "key_dim": 32, "attention_ratio": 4}
@@ -55,7 +55,7 @@ def v2(a: Architecture) -> Words:
     """
     kwargs = _v2(a)
     # timm builds the tables of attention biases for this size
-    return name_of(kwargs, _V2_NAMES), {**kwargs, "img_size": a.resolution_px}
+    return name_of(kwargs, _V2_NAMES), {**kwargs, "img_size": size_of(a)}
 
 
 def v1(a: Architecture) -> Words:
@@ -73,12 +73,12 @@ def _v2(a: Architecture) -> dict[str, Any]:
     head = require_part("head", a.head, "pooled_classifier")
     if head["norm"] == "layer":
         raise cannot("head", "EfficientFormerV2 has batch norm before its classifiers, not layer norm")
-    side_px = a.resolution_px // 4
+    sides_px = [side // 4 for side in a.image.map_px]
     ratios: list[Any] = []
     for i, stage in enumerate(a.stages):
         path = f"stages.{i}"
         _require_down(path, stage, ("", "conv_down", "conv_down")[i] if i < 3 else "attention_down")
-        side_px = -(-side_px // 2) if i else side_px
+        sides_px = [-(-side // 2) if i else side for side in sides_px]
         stride = 2 if i == 2 else 1
         for k, block in enumerate(stage.blocks()):
             if block.op == "attention_ffn":
@@ -86,10 +86,9 @@ def _v2(a: Architecture) -> dict[str, Any]:
                     raise cannot(
                         f"{path}.blocks[{k}]", "EfficientFormerV2 has attention from the third stage on"
                     )
-                if side_px % stride:
-                    raise cannot(
-                        path, f"EfficientFormerV2 cannot halve a map of {side_px} px for its attention"
-                    )
+                if any(side % stride for side in sides_px):
+                    size = " x ".join(map(str, sides_px))
+                    raise cannot(path, f"EfficientFormerV2 cannot halve a map of {size} px for its attention")
                 require_part(f"{path}.blocks[{k}]", block, "attention_ffn", stride=stride, **ATTENTION)
         each = tuple(block.full_args()["expansion"] for block in stage.blocks())
         ratios.append(each[0] if len(set(each)) == 1 else each)
@@ -117,7 +116,7 @@ def _v1(a: Architecture) -> dict[str, Any]:
                 require_part(path, block, "attention_mlp", **ATTENTION)
                 if i < len(a.stages) - 1:
                     raise cannot(path, "EfficientFormer has attention in its last stage only")
-    if side_px != TOKENS_PX:
+    if side_px != TOKENS_PX or not a.image.is_square:
         raise cannot("input.resolution_px", f"EfficientFormer is fixed to 224 px, not {a.resolution_px}")
     attention = _shared_attention(a.stages[-1:], "attention_mlp")
     if not attention:

@@ -20,6 +20,11 @@ def name_of(kwargs: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -
     return next(iter(names))
 
 
+def size_of(a: Architecture) -> int | tuple[int, int]:
+    """timm's ``img_size``."""
+    return a.resolution_px if a.image.is_square else a.image.map_px
+
+
 def one_value(a: Architecture, argument: str, default: Scalar) -> Scalar:
     """The value that all blocks with this argument share."""
     blocks = [block.full_args() for stage in a.stages for block in stage.blocks()]

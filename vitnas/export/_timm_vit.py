@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from vitnas.arch.schema import Architecture
-from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part
+from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part, size_of
 
 BLOCKS = {"transformer_block"}
 
@@ -43,7 +43,7 @@ def vit(a: Architecture) -> Words:
         raise cannot("stages.0", problem)
     class_token = bool(stem["class_token"])
     kwargs = {
-        "img_size": a.resolution_px,
+        "img_size": size_of(a),
         "patch_size": stem["patch_px"],
         "embed_dim": width,
         "depth": len(a.stages[0].blocks()),

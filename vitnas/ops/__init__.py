@@ -18,6 +18,7 @@ from vitnas.ops._layers import (
     require_places,
     require_positive,
     require_same_width,
+    require_square,
     require_tokens,
     value_width,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "require_places",
     "require_positive",
     "require_same_width",
+    "require_square",
     "require_tokens",
     "split_heads",
     "value_width",

@@ -15,23 +15,29 @@ class OffsetBias(Indexed):
 
     Args:
         heads: number of heads.
-        side_px: side of the key map; the table has side_px**2 offsets.
+        map_px: side of the key map, or its (H, W); the table has H * W offsets.
         query_stride: queries sit at every ``query_stride``-th row and column of the key map.
     """
 
-    def __init__(self, heads: int, side_px: int, *, query_stride: int = 1) -> None:
+    def __init__(self, heads: int, map_px: int | tuple[int, int], *, query_stride: int = 1) -> None:
         super().__init__()
-        self.side_px, self.query_stride = side_px, query_stride
-        self.table = nn.Parameter(torch.zeros(heads, side_px**2))
+        self.map_px = (map_px, map_px) if isinstance(map_px, int) else map_px
+        self.query_stride = query_stride
+        self.table = nn.Parameter(torch.zeros(heads, self.map_px[0] * self.map_px[1]))
         self.add_index()
 
     def offsets(self, device: torch.device) -> Tensor:
         """Place in the table for each query and key: (queries, keys), int64."""
-        keys = torch.arange(self.side_px, device=device)
-        queries = torch.arange(0, self.side_px, self.query_stride, device=device)
-        offset = (queries[:, None] - keys[None, :]).abs()  # (q, k) along one axis
-        rows, columns = offset[:, None, :, None], offset[None, :, None, :]  # (qy, qx, ky, kx) by broadcasting
-        return (rows * self.side_px + columns).reshape(len(queries) ** 2, len(keys) ** 2)
+        rows, columns = (self._along(size, device) for size in self.map_px)
+        # (qy, qx, ky, kx) by broadcasting
+        index = rows[:, None, :, None] * self.map_px[1] + columns[None, :, None, :]
+        return index.flatten(2).flatten(0, 1)
+
+    def _along(self, size: int, device: torch.device) -> Tensor:
+        """Offsets along one axis: (queries, keys)."""
+        keys = torch.arange(size, device=device)
+        queries = torch.arange(0, size, self.query_stride, device=device)
+        return (queries[:, None] - keys[None, :]).abs()
 
     def no_weight_decay(self) -> set[str]:
         """Its parameters that should not decay."""

@@ -49,6 +49,12 @@ def require_same_width(op: str, inputs: Features, width: int) -> None:
         )
 
 
+def require_square(op: str, inputs: Features) -> None:
+    """Raise InvalidArchitecture unless the map is a square."""
+    if not inputs.is_square:
+        raise InvalidArchitecture(f"{op} takes square maps, not {inputs.side_px} x {inputs.width_px}")
+
+
 def require_positive(op: str, **numbers: float) -> None:
     """Raise InvalidArchitecture for the first number that is not positive and finite."""
     for name, number in numbers.items():

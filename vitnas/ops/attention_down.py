@@ -16,11 +16,11 @@ class DownAttention(nn.Module):
     """
 
     def __init__(
-        self, channels: int, width: int, side_px: int, *, heads: int, key_dim: int, value_dim: int
+        self, channels: int, width: int, map_px: tuple[int, int], *, heads: int, key_dim: int, value_dim: int
     ) -> None:
         super().__init__()
         self.heads, self.scale = heads, key_dim**-0.5
-        self.side_px, self.side_out_px = side_px, -(-side_px // 2)
+        self.map_px, self.out_px = map_px, (-(-map_px[0] // 2), -(-map_px[1] // 2))
         inner = heads * value_dim
         self.q_pool = nn.AvgPool2d(1, stride=2)
         self.q_local = nn.Conv2d(channels, channels, 3, stride=2, padding=1, groups=channels)
@@ -28,13 +28,13 @@ class DownAttention(nn.Module):
         self.k = ConvNorm(channels, heads * key_dim)
         self.v = ConvNorm(channels, inner)
         self.v_local = ConvNorm(inner, inner, 3, stride=2, groups=inner)
-        self.bias = OffsetBias(heads, side_px, query_stride=2)
+        self.bias = OffsetBias(heads, map_px, query_stride=2)
         self.act = nn.GELU()
         self.proj = ConvNorm(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, width, ceil(H / 2), ceil(W / 2))."""
-        batch, keys, queries = x.shape[0], self.side_px**2, self.side_out_px**2
+        batch, keys, queries = x.shape[0], self.map_px[0] * self.map_px[1], self.out_px[0] * self.out_px[1]
         q = self.q(self.q_local(x) + self.q_pool(x))
         q = q.reshape(batch, self.heads, -1, queries).permute(0, 1, 3, 2)  # (B, heads, Nq, key_dim)
         k = self.k(x).reshape(batch, self.heads, -1, keys)  # (B, heads, key_dim, Nk)
@@ -42,7 +42,7 @@ class DownAttention(nn.Module):
         v = values.reshape(batch, self.heads, -1, keys).permute(0, 1, 3, 2)  # (B, heads, Nk, value_dim)
 
         attention = ((q @ k) * self.scale + self.bias()).softmax(dim=-1)  # (B, heads, Nq, Nk)
-        mixed = (attention @ v).transpose(2, 3).reshape(batch, -1, self.side_out_px, self.side_out_px)
+        mixed = (attention @ v).transpose(2, 3).reshape(batch, -1, *self.out_px)
         y: Tensor = self.proj(self.act(mixed + self.v_local(values)))
         return y
 
@@ -78,7 +78,7 @@ class AttentionDown(nn.Module):
         value_dim = value_width("attention_down", heads, key_dim, attention_ratio)
         self.conv = ConvNorm(inputs.channels, width, 3, stride=2)
         self.attention = DownAttention(
-            inputs.channels, width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=value_dim
+            inputs.channels, width, inputs.map_px, heads=heads, key_dim=key_dim, value_dim=value_dim
         )
 
     def forward(self, x: Tensor) -> Tensor:

@@ -29,11 +29,11 @@ class MapAttention(nn.Module):
     """
 
     def __init__(
-        self, width: int, side_px: int, *, heads: int, key_dim: int, value_dim: int, stride: int
+        self, width: int, map_px: tuple[int, int], *, heads: int, key_dim: int, value_dim: int, stride: int
     ) -> None:
         super().__init__()
         self.heads, self.scale = heads, key_dim**-0.5
-        self.outer_side_px, self.side_px = side_px, -(-side_px // stride)
+        self.outer_px, self.map_px = map_px, (-(-map_px[0] // stride), -(-map_px[1] // stride))
         self.stride_conv: nn.Module = nn.Identity()
         if stride > 1:
             self.stride_conv = ConvNorm(width, width, 3, stride=stride, groups=width)
@@ -41,7 +41,7 @@ class MapAttention(nn.Module):
         self.k = ConvNorm(width, heads * key_dim)
         self.v = ConvNorm(width, heads * value_dim)
         self.v_local = ConvNorm(heads * value_dim, heads * value_dim, 3, groups=heads * value_dim)
-        self.bias = OffsetBias(heads, self.side_px)
+        self.bias = OffsetBias(heads, self.map_px)
         self.talking_head1 = nn.Conv2d(heads, heads, 1)
         self.talking_head2 = nn.Conv2d(heads, heads, 1)
         self.act = nn.GELU()
@@ -50,7 +50,7 @@ class MapAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, width, H, W) to the same shape."""
         x = self.stride_conv(x)
-        batch, tokens = x.shape[0], self.side_px**2
+        batch, tokens = x.shape[0], self.map_px[0] * self.map_px[1]
         q = self.q(x).reshape(batch, self.heads, -1, tokens).permute(0, 1, 3, 2)  # (B, heads, N, key_dim)
         k = self.k(x).reshape(batch, self.heads, -1, tokens)  # (B, heads, key_dim, N)
         values = self.v(x)  # (B, heads * value_dim, H, W)
@@ -58,10 +58,10 @@ class MapAttention(nn.Module):
 
         attention = self.talking_head1((q @ k) * self.scale + self.bias())  # (B, heads, N, N)
         attention = self.talking_head2(attention.softmax(dim=-1))
-        mixed = (attention @ v).transpose(2, 3).reshape(batch, -1, self.side_px, self.side_px)
+        mixed = (attention @ v).transpose(2, 3).reshape(batch, -1, *self.map_px)
         mixed = mixed + self.v_local(values)
-        if self.side_px != self.outer_side_px:
-            mixed = F.interpolate(mixed, size=(self.outer_side_px, self.outer_side_px), mode="bilinear")
+        if self.map_px != self.outer_px:
+            mixed = F.interpolate(mixed, size=self.outer_px, mode="bilinear")
         y: Tensor = self.proj(self.act(mixed))
         return y
 
@@ -109,12 +109,12 @@ class AttentionFfn(nn.Module):
         require_same_width("attention_ffn", inputs, width)
         value_dim = value_width("attention_ffn", heads, key_dim, attention_ratio)
         require_positive("attention_ffn", stride=stride)
-        if stride > inputs.side_px:
+        if stride > min(inputs.map_px):
             raise InvalidArchitecture(
-                f"attention_ffn: stride {stride} is larger than the map, {inputs.side_px} px"
+                f"attention_ffn: stride {stride} is larger than the map, {min(inputs.map_px)} px"
             )
         self.attention = MapAttention(
-            width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=value_dim, stride=stride
+            width, inputs.map_px, heads=heads, key_dim=key_dim, value_dim=value_dim, stride=stride
         )
         self.scale1 = LayerScale(width)
         self.mlp = ConvMlp(width, hidden_width("attention_ffn", width, expansion), depthwise=True)

@@ -19,14 +19,16 @@ from vitnas.ops._layers import (
 class TokenAttention(nn.Module):
     """Self-attention with a learned offset bias and a width of its own (LeViT, arXiv 2104.01136)."""
 
-    def __init__(self, width: int, side_px: int, *, heads: int, key_dim: int, value_dim: int) -> None:
+    def __init__(
+        self, width: int, map_px: tuple[int, int], *, heads: int, key_dim: int, value_dim: int
+    ) -> None:
         super().__init__()
         self.heads = heads
         self.scale = key_dim**-0.5
         self.q = nn.Linear(width, heads * key_dim)
         self.k = nn.Linear(width, heads * key_dim)
         self.v = nn.Linear(width, heads * value_dim)
-        self.bias = OffsetBias(heads, side_px)
+        self.bias = OffsetBias(heads, map_px)
         self.proj = nn.Linear(heads * value_dim, width)
 
     def _split(self, x: Tensor) -> Tensor:
@@ -106,7 +108,7 @@ class AttentionMlp(nn.Module):
         self.flatten = not inputs.tokens
         self.norm1 = nn.LayerNorm(width)
         self.attention = TokenAttention(
-            width, inputs.side_px, heads=heads, key_dim=key_dim, value_dim=value_dim
+            width, inputs.map_px, heads=heads, key_dim=key_dim, value_dim=value_dim
         )
         self.scale1 = LayerScale(width, tokens=True)
         self.norm2 = nn.LayerNorm(width)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vitnas.arch.features import Features
+from vitnas.ops._layers import require_square
 from vitnas.ops._prenorm import split_heads
 from vitnas.ops._relative import RelativePosition
 from vitnas.ops.transformer_block import TransformerBlock
@@ -15,6 +16,7 @@ class RelativeAttention(nn.Module):
 
     def __init__(self, inputs: Features, *, heads: int, head_dim: int) -> None:
         super().__init__()
+        require_square("autoformer_block", inputs)
         width, inner = inputs.channels, heads * head_dim
         self.heads = heads
         self.scale = head_dim**-0.5

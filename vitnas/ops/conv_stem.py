@@ -38,10 +38,10 @@ class ConvStem(nn.Module):
         super().__init__()
         require_map("conv_stem", inputs)
         require_positive("conv_stem", channels=inputs.channels, width=width // 2)
-        if inputs.side_px % 4:
+        if side := next((side for side in inputs.map_px if side % 4), 0):
             raise InvalidArchitecture(
-                f"conv_stem divides the image by 4, which resolution {inputs.side_px} px is no multiple of: "
-                f"take a multiple of 32, such as {max(32, round(inputs.side_px / 32) * 32)}"
+                f"conv_stem divides the image by 4, which resolution {side} px is no multiple of: "
+                f"take a multiple of 32, such as {max(32, round(side / 32) * 32)}"
             )
         activations = {"gelu": nn.GELU, "relu": nn.ReLU}
         if activation not in activations:

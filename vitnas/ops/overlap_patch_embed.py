@@ -33,10 +33,11 @@ class OverlapPatchEmbed(nn.Module):
             raise InvalidArchitecture(
                 f"overlap_patch_embed: kernel_px {kernel_px} is below the stride {stride}, which leaves gaps"
             )
-        if inputs.side_px % stride:
+        if side := next((side for side in inputs.map_px if side % stride), 0):
             raise InvalidArchitecture(
-                f"overlap_patch_embed: resolution {inputs.side_px} px is no multiple of the stride {stride}"
+                f"overlap_patch_embed: resolution {side} px is no multiple of the stride {stride}"
             )
+        self.output_px = (inputs.side_px // stride, inputs.width_px // stride)
         excess = kernel_px - stride
         self.padding = (excess // 2, excess - excess // 2) * 2
         self.proj = nn.Conv2d(inputs.channels, width, kernel_px, stride=stride)

@@ -28,13 +28,14 @@ class PatchEmbed(nn.Module):
         super().__init__()
         require_map("patch_embed", inputs)
         require_positive("patch_embed", channels=inputs.channels, width=width, patch_px=patch_px)
-        if inputs.side_px % patch_px:
+        if side := next((side for side in inputs.map_px if side % patch_px), 0):
             raise InvalidArchitecture(
                 f"patch_embed cuts the image into patches of {patch_px} px, which resolution "
-                f"{inputs.side_px} px is no multiple of: take one that is, such as "
-                f"{max(1, round(inputs.side_px / patch_px)) * patch_px}"
+                f"{side} px is no multiple of: take one that is, such as "
+                f"{max(1, round(side / patch_px)) * patch_px}"
             )
-        tokens = (inputs.side_px // patch_px) ** 2 + int(class_token)
+        self.output_px = (inputs.side_px // patch_px, inputs.width_px // patch_px)
+        tokens = self.output_px[0] * self.output_px[1] + int(class_token)
         self.proj = nn.Conv2d(inputs.channels, width, patch_px, stride=patch_px)
         self.class_token = nn.Parameter(torch.empty(1, 1, width)) if class_token else None
         self.positions = nn.Parameter(torch.empty(1, tokens, width))

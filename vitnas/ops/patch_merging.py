@@ -36,19 +36,20 @@ class PatchMerging(nn.Module):
             raise InvalidArchitecture(
                 f"patch_merging: kernel_px {kernel_px} is below the stride 2, which leaves gaps"
             )
-        self.side_px, self.kernel_px = inputs.side_px, kernel_px
-        excess = kernel_px - 2 + inputs.side_px % 2
-        self.padding = (0, 0, *(excess // 2, excess - excess // 2) * 2)  # channels stay as they are
+        self.map_px, self.kernel_px = inputs.map_px, kernel_px
+        self.output_px = ((inputs.side_px + 1) // 2, (inputs.width_px + 1) // 2)
+        around = [kernel_px - 2 + side % 2 for side in reversed(inputs.map_px)]  # columns first
+        self.padding = (0, 0, *(n for e in around for n in (e // 2, e - e // 2)))  # channels stay
         self.norm = nn.LayerNorm(inputs.channels * kernel_px**2)
         self.reduction = nn.Linear(inputs.channels * kernel_px**2, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, channels) to (B, N / 4, width)."""
-        x = x.reshape(x.shape[0], self.side_px, self.side_px, x.shape[2])
+        x = x.reshape(x.shape[0], *self.map_px, x.shape[2])
         x = F.pad(x, self.padding)  # (B, H, W, C)
-        size, end = self.kernel_px, 2 * ((self.side_px + 1) // 2)
+        size, (down, across) = self.kernel_px, (2 * side for side in self.output_px)
         # slices, not unfold: Core ML knows them
-        parts = [x[:, i : i + end - 1 : 2, j : j + end - 1 : 2] for i in range(size) for j in range(size)]
+        parts = [x[:, i : i + down - 1 : 2, j : j + across - 1 : 2] for i in range(size) for j in range(size)]
         x = torch.stack(parts, dim=-1)  # (B, H/2, W/2, C, k * k)
         y: Tensor = self.reduction(self.norm(x.flatten(3).flatten(1, 2)))
         return y

@@ -29,7 +29,8 @@ class PitDown(nn.Module):
         super().__init__()
         require_tokens("pit_down", inputs)
         require_positive("pit_down", width=width)
-        self.side_px, self.extra_tokens = inputs.side_px, inputs.extra_tokens
+        self.map_px, self.extra_tokens = inputs.map_px, inputs.extra_tokens
+        self.output_px = (-(-inputs.side_px // 2), -(-inputs.width_px // 2))
         groups = math.gcd(inputs.channels, width)
         self.pool = nn.Conv2d(inputs.channels, width, 3, stride=2, padding=1, groups=groups)
         self.proj = nn.Linear(inputs.channels, width) if inputs.extra_tokens else None
@@ -37,9 +38,7 @@ class PitDown(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, N, channels) to (B, M, width), where ceil(side / 2)**2 of the M tokens are places."""
         batch, _, channels = x.shape
-        places = (
-            x[:, self.extra_tokens :].transpose(1, 2).reshape(batch, channels, self.side_px, self.side_px)
-        )
+        places = x[:, self.extra_tokens :].transpose(1, 2).reshape(batch, channels, *self.map_px)
         pooled: Tensor = self.pool(places).flatten(2).transpose(1, 2)
         if self.proj is None:
             return pooled

@@ -38,14 +38,15 @@ class PitEmbed(nn.Module):
         require_positive(
             "pit_embed", channels=inputs.channels, width=width, patch_px=patch_px, stride_px=stride_px
         )
-        if inputs.side_px < patch_px:
+        if min(inputs.map_px) < patch_px:
             raise InvalidArchitecture(
-                f"pit_embed takes patches of {patch_px} px, and resolution {inputs.side_px} px holds none"
+                f"pit_embed takes patches of {patch_px} px, and resolution {min(inputs.map_px)} px holds none"
             )
-        side = (inputs.side_px - patch_px) // stride_px + 1
+        rows, columns = ((side - patch_px) // stride_px + 1 for side in inputs.map_px)
+        self.output_px = (rows, columns)
         self.proj = nn.Conv2d(inputs.channels, width, patch_px, stride=stride_px)
         self.class_token = nn.Parameter(torch.empty(1, 1, width)) if class_token else None
-        self.positions = nn.Parameter(torch.empty(1, side**2, width))
+        self.positions = nn.Parameter(torch.empty(1, rows * columns, width))
         self.reset_parameters()
 
     def no_weight_decay(self) -> set[str]:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidArchitecture
-from vitnas.ops._layers import require_places, require_positive, require_same_width
+from vitnas.ops._layers import require_places, require_positive, require_same_width, require_square
 from vitnas.ops._prenorm import PreNormBlock, split_heads
 
 
@@ -80,6 +80,7 @@ class WindowBlock(PreNormBlock):
     ) -> None:
         require_places("window_block", inputs)
         require_same_width("window_block", inputs, width)
+        require_square("window_block", inputs)
         require_positive("window_block", heads=heads, splits=splits)
         if inputs.side_px % splits:
             raise InvalidArchitecture(

@@ -119,8 +119,7 @@ def check_health(architecture: Architecture, *, seed: int = 0, batch: int = 2) -
 
 def _batch(architecture: Architecture, batch: int) -> tuple[Tensor, Tensor]:
     """Images (B, C, H, W) and labels (B,)."""
-    side = architecture.resolution_px
-    images = torch.randn(batch, architecture.in_channels, side, side)
+    images = torch.randn(batch, *architecture.input_shape)
     return images, torch.randint(max(architecture.classes, 1), (batch,))
 
 

@@ -188,7 +188,7 @@ def build_fitted(
     architecture: Architecture, wanted_px: int, seed: int
 ) -> tuple[Network, Architecture, list[str]]:
     """The network with weights drawn from ``seed``, as it was sized, and what `fitted_resolution` notes."""
-    sized = dataclasses.replace(architecture, resolution_px=wanted_px)
+    sized = architecture.at_resolution(wanted_px)
     torch.manual_seed(seed)
     try:
         return _built(sized), sized, []
@@ -210,7 +210,7 @@ def fitted_resolution(architecture: Architecture, wanted_px: int) -> tuple[Archi
     sides = [wanted_px, *(s for s in FALLBACK_SIDES_PX if s > wanted_px), architecture.resolution_px]
     problem: InvalidArchitecture | None = None
     for side in dict.fromkeys(sides):
-        sized = dataclasses.replace(architecture, resolution_px=side)
+        sized = architecture.at_resolution(side)
         try:
             with torch.device("meta"):
                 build(sized)

@@ -11,6 +11,7 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import NetworkPricer
+from vitnas.errors import InvalidInput
 from vitnas.formats.path_name import as_name
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers
@@ -49,6 +50,8 @@ def prepare(config: ScaleConfig, seed: Architecture, devices: tuple[ProfiledDevi
     Raises:
         InvalidInput: a device cannot answer, a budget or a proxy is wrong.
     """
+    if not seed.image.is_square:
+        raise InvalidInput(f"{seed.name} takes images that are no squares; families are of square ones")
     check_answers(devices, config.batch, [seed.resolution_px])
     for proxy in {*config.deciding, *config.proxies}:
         plugins.load_plugin("proxy", proxy)

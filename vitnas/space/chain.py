@@ -22,7 +22,7 @@ def chain(architecture: Architecture) -> list[Context]:
         blocks.append(Context(block.op, inputs, width, args))
         return output_features(block.op, inputs, width, args)
 
-    features = add(a.stem, Features(a.in_channels, a.resolution_px), a.stages[0].width)
+    features = add(a.stem, a.image, a.stages[0].width)
     for stage in a.stages:
         if stage.down is not None:
             features = add(stage.down, features, stage.width)

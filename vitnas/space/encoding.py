@@ -38,6 +38,10 @@ class _Encoder:
     def encode(self, a: Architecture) -> NDArray[np.uint8]:
         t = self.template
         self._match(t.in_channels, a.in_channels, "input.channels")
+        if not a.image.is_square:
+            self._fail(
+                "input.resolution_px", f"{list(a.image.map_px)} is no square, as the images of a space"
+            )
         self._match(t.resolution_px, a.resolution_px, "input.resolution_px")
         self._match(t.classes, a.classes, "classes")
         self._part(t.stem, a.stem, "stem")

@@ -82,6 +82,9 @@ class Space:
             InvalidSpace: the document is wrong; names file, line, key path and the valid options.
         """
         template = parse_template(source, InvalidSpace)
+        if template.width_px:
+            problem = "a space takes square images; an architecture's file may say [height, width]"
+            source.fail(InvalidSpace, RESOLUTION, problem)
         space = cls(template, source.data)
         for name, raw in template.notes.get("references", {}).items():
             try:

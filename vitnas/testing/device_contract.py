@@ -86,4 +86,4 @@ def _kernels(network: str) -> Sequence[Kernel]:
     architecture = load_architecture(network)
     with torch.device("meta"):
         built = build(architecture)
-    return trace(built, (1, architecture.in_channels, *[architecture.resolution_px] * 2)).kernels
+    return trace(built, (1, *architecture.input_shape)).kernels

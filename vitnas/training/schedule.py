@@ -120,6 +120,8 @@ def coarse(architecture: Architecture, stride: int) -> Architecture:
     Raises:
         InvalidInput: the resolution is no multiple of the stride.
     """
+    if stride > 1 and not architecture.image.is_square:
+        raise InvalidInput("tokens: progressive tokens need square images")
     if architecture.resolution_px % stride:
         raise InvalidInput(
             f"tokens: resolution {architecture.resolution_px} px is no multiple of stride x{stride}; "

@@ -36,7 +36,6 @@ def memory(
     For plain vision transformers the check of MCUFormer's authors stands beside it: it counts one block's MLP
     and a weight, and no attention.
     """
-    import dataclasses
 
     from vitnas.hardware.load_device import load_device
     from vitnas.space.files import load_architecture
@@ -46,7 +45,7 @@ def memory(
     for file in files:
         architecture = load_architecture(file)
         if resolution_px is not None:
-            architecture = dataclasses.replace(architecture, resolution_px=resolution_px)
+            architecture = architecture.at_resolution(resolution_px)
         found.append(_memory(architecture, device))
     if as_json:
         _common.print_json(found)

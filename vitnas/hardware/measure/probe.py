@@ -55,7 +55,7 @@ class Probe:
         """An input: noise, the same every time."""
         if self.architecture is not None:
             a = self.architecture
-            shape: tuple[int, ...] = (self.batch, a.in_channels, a.resolution_px, a.resolution_px)
+            shape: tuple[int, ...] = (self.batch, *a.input_shape)
         else:
             shape = self.block.inputs.shape(self.batch) if self.block else (1, 8)
         return torch.randn(shape, generator=torch.Generator().manual_seed(0))

@@ -124,7 +124,7 @@ def _priced_architecture(row: LatencyRow, folder: Path, device: FittedDevice) ->
     beside = folder / source
     architecture = load_architecture(beside if not Path(source).is_file() and beside.is_file() else source)
     if row.resolution_px is not None:
-        architecture = replace(architecture, resolution_px=row.resolution_px)
+        architecture = architecture.at_resolution(row.resolution_px)
     _refuse(device, architecture.resolution_px)
     blocks = chain(architecture)
     traces = [trace_block(block)[0].kernels for block in blocks]
