@@ -7,18 +7,20 @@ import math
 import os
 import socket
 import threading
+import time
 
 import pytest
 
 pytest.importorskip("ray", reason="Ray workers need the extra: pip install 'vitnas[ray]'")
 
 import ray
-from ray.exceptions import RaySystemError
+from ray.exceptions import RayActorError, RaySystemError
 
 from vitnas.errors import ClusterError, InvalidInput
 from vitnas.workers import Failure, WorkerSettings, make_workers
 from vitnas.workers import _ray_cluster as joining
 from vitnas.workers._ray_actor import versions
+from vitnas.workers.ray import RayWorkers
 
 PROXY = '''
 from vitnas.quality.proxies._base import Proxy
@@ -42,6 +44,29 @@ def test_tasks_that_hang_or_kill_are_found_among_others(cluster, helper):
     assert results.pop(11) == Failure("did not finish within 1.5 s, the time limit of a candidate")
     assert results.pop(7).reason.startswith("killed two workers (")
     assert results == {k: k * k for k in range(20) if k not in (7, 11)}
+
+
+class Late(RayWorkers):
+    """Looks only when everything that was sent has been answered or is dead, the last sent first."""
+
+    def _collect(self) -> None:
+        time.sleep(0.7)
+        super()._collect()
+
+    def _receive(self, worker) -> None:
+        last = worker.calls[-1].ref
+        ray.wait([last], timeout=5)
+        with contextlib.suppress(RayActorError):
+            ray.get(last)
+        super()._receive(worker)
+
+
+def test_a_driver_that_looks_late_blames_the_task_that_kills(cluster, helper):
+    """It sees a death before the answers to what the worker had done until then."""
+    with Late(WorkerSettings(number=1, ray=cluster.address, batch=1)) as workers:
+        results = dict(workers.map(helper.poison, range(6, 10)))
+    assert results.pop(1).reason.startswith("killed two workers (")
+    assert results == {0: 36, 2: 64, 3: 81}
 
 
 def test_a_batch_that_hung_once_is_done_again_one_by_one(cluster, helper, tmp_path):
@@ -77,7 +102,8 @@ def test_plugins_of_the_user_travel(cluster, helper, tmp_path, monkeypatch):
     (tmp_path / "proxies" / "in_folder.py").write_text(PROXY.format(name="InFolder", text="Of the folder."))
     (tmp_path / "by_path.py").write_text(PROXY.format(name="ByPath", text="By its path."))
     monkeypatch.chdir(tmp_path)
-    plugins.load_plugin("proxy", "by_path.py")
+    with plugins.trusting():
+        plugins.load_plugin("proxy", "by_path.py")
     files = plugins.user_files()
     assert set(files.sources) >= {str(tmp_path / "proxies" / "in_folder.py"), str(tmp_path / "by_path.py")}
     with workers_on(cluster) as workers:

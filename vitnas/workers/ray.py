@@ -50,13 +50,15 @@ class _Call:
     ref: Any
     tasks: list[_Task]
     started: float = 0.0  # when the actor came to it
+    loads: str = ""  # digest of the function that it sends
 
 
 @dataclass(eq=False)
 class _Worker:
     actor: Any
     calls: deque[_Call] = field(default_factory=deque)  # they are answered in this order
-    functions: set[str] = field(default_factory=set)
+    functions: set[str] = field(default_factory=set)  # sent to it
+    loaded: set[str] = field(default_factory=set)  # known to have arrived
     machine: str = ""  # known when it has started
 
     @property
@@ -67,8 +69,8 @@ class _Worker:
     def tasks(self) -> list[_Task]:
         return [task for call in self.calls for task in call.tasks]
 
-    def add(self, ref: Any, tasks: list[_Task]) -> None:
-        self.calls.append(_Call(ref, tasks, time.monotonic()))
+    def add(self, ref: Any, tasks: list[_Task], *, loads: str = "") -> None:
+        self.calls.append(_Call(ref, tasks, time.monotonic(), loads))
 
     def done(self) -> _Call:
         """The first call, which has been answered; the next one begins."""
@@ -186,12 +188,16 @@ class RayWorkers(Workers):
         return tasks
 
     def _send(self, worker: _Worker, tasks: list[_Task]) -> None:
+        """A suspect goes alone to an actor that has its function: nothing else can be to blame then."""
         digest = tasks[0].digest
         if digest not in worker.functions:
             worker.functions.add(digest)
             if digest not in self._stored:
                 self._stored[digest] = ray.put(self._functions.encoded[digest])
-            worker.add(worker.actor.load.remote(digest, self._stored[digest]), [])
+            worker.add(worker.actor.load.remote(digest, self._stored[digest]), [], loads=digest)
+        if tasks[0].alone and digest not in worker.loaded:
+            self._queue.extendleft(reversed(tasks))
+            return
         worker.add(worker.actor.run.remote(digest, [task.item for task in tasks]), tasks)
 
     def _collect(self) -> None:
@@ -224,6 +230,9 @@ class RayWorkers(Workers):
             worker.machine = answer["machine"]
         elif call.tasks:
             self._keep(worker, call.tasks, answer)
+        elif call.loads:
+            worker.loaded.add(call.loads)
+            self._stillborn = 0
 
     def _keep(self, worker: _Worker, tasks: list[_Task], answer: list[tuple[bytes, float]]) -> None:
         self._stillborn = 0
@@ -236,8 +245,10 @@ class RayWorkers(Workers):
 
     def _crashed(self, worker: _Worker, error: RayActorError) -> None:
         tasks = worker.calls[0].tasks
-        if not tasks:
+        if not tasks:  # its start, or a batch behind it whose end was seen first
             self._count_stillborn(cluster.how(error))
+            for task in worker.tasks:
+                task.alone = True
         for task in tasks:
             task.alone = True
             task.deaths += len(tasks) == 1  # a batch may have died of any of its tasks
