@@ -248,3 +248,24 @@ def test_weights_of_other_precision_are_said() -> None:
     whole = {key: value.to(torch.int8) for key, value in loaded.state_dict().items()}
     with pytest.raises(InvalidData, match="of another type: "):
         load_weights(loaded, whole)
+
+
+def test_a_tensor_larger_than_its_data_is_refused(tmp_path: Path) -> None:
+    """torch would enlarge the data to the size that the file says, which may be any."""
+    storage = torch.ones(4).untyped_storage()
+    path = tmp_path / "large.pth"
+    for size, stride in (((10**13,), (1,)), ((2, 4), (4, 1)), ((-2,), (1,))):
+        torch.save({"weight": _Claims(storage, size, stride)}, path)
+        with pytest.raises(InvalidData, match=r"larger than the data|cannot be read"):
+            load_weights(tiny(), path)
+
+
+class _Claims:
+    """Pickled as a tensor of any size."""
+
+    def __init__(self, storage: Any, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        typed = torch.storage.TypedStorage(wrap_storage=storage, dtype=torch.float32, _internal=True)
+        self.arguments = (typed, 0, size, stride, False, OrderedDict())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return torch._utils._rebuild_tensor_v2, self.arguments

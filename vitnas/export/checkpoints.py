@@ -7,9 +7,10 @@ import json
 import pickle
 import re
 import types
+import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,11 @@ def _unpickled(path: Path) -> Any:
         return torch.load(file, map_location="cpu", pickle_module=reader, weights_only=False)
 
 
-class _Unpickler(pickle.Unpickler):
-    """Knows what tensors are made of, and nothing that could be executed."""
+class _Unpickler(pickle._Unpickler):
+    """Knows what tensors are made of, and nothing that could be executed.
+
+    In Python, for that in C takes as much memory as the largest number of a memo asks for.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         if module == "torch._utils" and name in REBUILD:
@@ -169,9 +173,21 @@ class _Call:
         self.function = function
 
     def __call__(self, *arguments: Any) -> Any:
+        if self.function.__name__.startswith("_rebuild_tensor"):
+            _require_room(*arguments[:4])
         return self.function(*arguments)
 
     def __setstate__(self, state: Any) -> None: ...
+
+
+def _require_room(storage: Any, offset: int, size: Sequence[int], stride: Sequence[int]) -> None:
+    """Check that a tensor fits its storage, which torch would enlarge to whatever a file says."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch calls its own storages deprecated
+        room = storage.size()
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True)) if all(size) else -1
+    if min((offset, *size, *stride), default=0) < 0 or last >= room:
+        raise ValueError(f"a tensor of shape {tuple(size)} is larger than the data that it names")
 
 
 class _Inert(dict[Any, Any]):

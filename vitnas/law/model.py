@@ -104,6 +104,10 @@ class Inputs:
 
     def kernel(self, other: Inputs, s: Spreads) -> Array:
         """Covariances (n, m) without noise."""
+        return np.asarray((self.x * LINEAR_VARIANCE) @ other.x.T + self.deviations(other, s))
+
+    def deviations(self, other: Inputs, s: Spreads) -> Array:
+        """The covariances beside those of the shared linear law (n, m)."""
         family = self.family[:, None] == other.family
         recipe = self.recipe[:, None] == other.recipe
         size, work = self.x[:, 1], self.x[:, 2]
@@ -113,7 +117,6 @@ class Inputs:
             + s.both**2 * (family & recipe)
             + s.recipe**2 * recipe
             + s.slope**2 * family * np.outer(size, other.x[:, 1])
-            + (self.x * LINEAR_VARIANCE) @ other.x.T
             + s.curvature**2 * np.exp(-apart / (2 * CURVATURE_LENGTH**2))
         )
 
@@ -171,12 +174,14 @@ class Law:
         return cls(inputs, errors, spreads or fit_spreads(inputs, errors))
 
     def mean(self, inputs: Inputs) -> Array:
-        """Top-1 (n,) of networks, without its interval."""
-        means = [
-            inputs.taken(slice(k, k + CHUNK)).kernel(self.inputs, self.spreads) @ self._weights
-            for k in range(0, len(inputs.x), CHUNK)
-        ]
-        return np.asarray(100 - np.exp(np.concatenate(means))) if means else np.empty(0)
+        """Top-1 (n,) of networks, without its interval; that of each is the same in any company."""
+        linear = np.array(LINEAR_VARIANCE) * (self.inputs.x.T @ self._weights)
+        means = (inputs.x * linear).sum(axis=1)
+        for k in range(0, len(means), CHUNK):
+            part = slice(k, k + CHUNK)
+            deviations = inputs.taken(part).deviations(self.inputs, self.spreads)
+            means[part] += (deviations * self._weights).sum(axis=1)
+        return np.asarray(100 - np.exp(means))
 
     def expect(self, inputs: Inputs, *, scatter: float = 0.0) -> Expected:
         """Top-1 of networks.
