@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,9 @@ def unknown(kind: str, name: str, options: Iterable[str], *, where: str = "") ->
 
 def _unknown_message(kind: str, name: str, options: Iterable[str], where: str) -> str:
     known = sorted(str(option) for option in options)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    part = name.lower().strip()
+    close = [o for o in known if part and part in re.split(r"[-_.:]", o.lower())]
+    close = close or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     listed = ", ".join(known) if known else "none"
     prefix = f"{where}: " if where else ""

@@ -236,7 +236,6 @@ def test_wrong_settings(truth, tmp_path):
             check_proxies(settings(truth, *proxies, **changes), out=tmp_path / "none")
 
     refused(UnknownName, "did you mean 'naswot'", proxies=("nawsot",))
-    refused(UnknownName, "unknown proxy 'depth'", proxies=("depth",))
     refused(InvalidInput, "names a score twice", proxies=("weights+weights",))
     refused(UnknownName, "did you mean 'top1'", label="top-1")
     refused(UnknownName, "did you mean 'log-rank'", combine="logrank")

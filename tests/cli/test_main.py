@@ -94,7 +94,7 @@ def test_wrong_input_is_one_line_and_exit_2(run: Run, arguments: list[str], said
         (["export", "efficientformer:s0"], "--to"),
         (["spaces", "--jsn"], "--jsn"),
         (
-            ["export", "x.yaml", "--to", "onnx", "--resolution-px", "big"],
+            ["search", "--space", "tiny32", "--resolution-px", "big"],
             "--resolution-px: 'big' is no number",
         ),
     ],

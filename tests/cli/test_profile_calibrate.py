@@ -84,7 +84,7 @@ def limits(profile: Profile) -> Profile:
     ("text", "message"),
     [
         (HEADER, "no rows below the header"),
-        ("model,latency_ms\nresnet18,1\n", "the column 'timm_name_if_any', 'resolution' is missing"),
+        ("model,latency_ms\nresnet18,1\n", "'timm_name_if_any' and 'resolution': the columns are missing"),
         (HEADER + 'resnet18,224,"1,5",\n', "'1,5' is no number; write decimals with a point"),
         (HEADER + "resnet18,224,-1,\n", "-1 is no latency; it must be positive"),
         (
@@ -143,7 +143,7 @@ def test_names_that_are_none(calibrate: Callable[..., tuple[int, str, str]]) -> 
         calibrate(rows([1.0, 1.0, 1.0]), device="iphone21"),
         "unknown device 'iphone21'; did you mean 'iphone12'?",
     )
-    refused(calibrate(rows([1.0, 1.0, 1.0]), name="a/b"), "'a/b' is no name for a device")
+    refused(calibrate(rows([1.0, 1.0, 1.0]), name="a/b"), "'a/b' is no name")
 
 
 def refused(answer: tuple[int, str, str], message: str) -> None:

@@ -109,7 +109,7 @@ def edited(truth: Path, old: str, new: str) -> str:
         ("", "", ["--workers", "0"], "--workers: expected at least 1"),
         ("width", "wdith", [], "'width'"),
         ("slice", "notes", [], "unknown column 'notes'"),
-        ("3,32,b", "4,32,b", [], "line 13"),
+        ("3,32,b", "4,32,b", [], "truth.csv:13"),
         ("1,8,a,small", "1,8,a,other", [], ""),
         ("small", "large", [], "no row is of space 'small'"),
     ],

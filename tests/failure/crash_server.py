@@ -20,6 +20,7 @@ import small
 import torch
 
 import vitnas.run.main_loop as stage
+from vitnas import plugins
 from vitnas.cost.table import CostTable
 from vitnas.errors import VitnasError
 from vitnas.quality.measure import measure
@@ -99,11 +100,12 @@ def work(job: dict) -> dict:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job["file_limit"], resource.RLIM_INFINITY))
     disk = Disk(job["folder"], job["at"], job["error"])
     try:
-        if job["resume"]:
-            result = resume_search(f"runs/{job['resume']}", rating=small.RATING)
-        else:
-            config = SearchConfig.from_dict(job["config"])
-            result = run_search(config, name=job["name"], rating=small.RATING)
+        with plugins.trusting():  # operators of the space and qualities of the run are paths
+            if job["resume"]:
+                result = resume_search(f"runs/{job['resume']}", rating=small.RATING)
+            else:
+                config = SearchConfig.from_dict(job["config"])
+                result = run_search(config, name=job["name"], rating=small.RATING)
     except VitnasError as error:
         return {"error": str(error), "writes": disk.count}
     return {"state": result.state, "writes": disk.count}

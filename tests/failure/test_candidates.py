@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from vitnas import plugins
 from vitnas.errors import NothingFeasible
 from vitnas.run.search import run_search
 from vitnas.searching.config import SearchConfig
@@ -69,7 +70,9 @@ def test_every_fate_is_recorded_and_the_front_is_that_of_the_others(folder, serv
     # the fates meet some of the front, and some others
     victims = [*sorted(best)[:2], *(params for params in plain if params not in best)]
     fates = dict(zip(victims, [*reasons, "kill once"], strict=False))
-    run = run_search(config(proxy("fated", fates), space=space), name="fated", workers=workers, rating=RATING)
+    asked = config(proxy("fated", fates), space=space)
+    with plugins.trusting():
+        run = run_search(asked, name="fated", workers=workers, rating=RATING)
 
     assert scores_of(run.path) == plain | {p: reasons[f] for p, f in fates.items() if f in reasons}
     assert (run.failed, run.state) == (len(reasons), "finished")

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from vitnas.report.terminal.live import LiveView
-from vitnas.report.terminal.plain_view import EVERY_S, PlainView
+from vitnas.report.terminal.plain_view import PlainView
 from vitnas.report.terminal.progress import progress_and_left
 
 
@@ -142,7 +142,7 @@ def test_an_objective_alone_has_no_plot(fakes: SimpleNamespace) -> None:
 
 def test_plain_lines_are_few(fakes: SimpleNamespace) -> None:
     clock, stream = Clock(), io.StringIO()
-    with PlainView(stream, clock=clock) as view:
+    with PlainView(stream, clock=clock, every_s=2.0) as view:
         watch(view, clock, fakes)
         for k in range(100):
             clock.now += 0.05
@@ -150,7 +150,7 @@ def test_plain_lines_are_few(fakes: SimpleNamespace) -> None:
         view.warn("something to know")
         view.stage("checking networks")
         for k in range(10):
-            clock.now += EVERY_S / 2
+            clock.now += 1.0
             view.count(k, 10)
     lines = stream.getvalue().splitlines()
     assert [line.split(":")[0] for line in lines] == [

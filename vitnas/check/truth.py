@@ -88,8 +88,10 @@ def read_proxies(settings: CheckSettings) -> dict[str, tuple[str, ...]]:
     plugins.ask(*settings.proxies)
     for name in settings.proxies or known:
         members = tuple(part.strip() for part in name.split("+"))
+        if len(members) == 1 and members[0] in COUNTS:
+            continue  # they stand beside every check
         for member in members:
-            if member in COUNTS and len(members) > 1:
+            if member in COUNTS:
                 continue
             if member not in known and not member.endswith(".py"):
                 raise unknown("proxy", member, known, where="`proxies`")

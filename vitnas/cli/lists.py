@@ -78,6 +78,17 @@ def proxies(as_json: Json = False) -> None:
     _print_plugins("proxy", as_json)
 
 
+def qualities(as_json: Json = False) -> None:
+    """List what a search can maximise: qualities of genomes and of trainings, then the proxies."""
+    if as_json:
+        found = plugins.list_plugins("quality") | plugins.list_plugins("proxy")
+        _common.print_json([{"name": name, "description": line} for name, line in found.items()])
+        return
+    _print_plugins("quality", as_json)
+    say()
+    _print_plugins("proxy", as_json)
+
+
 def strategies(as_json: Json = False) -> None:
     """List the search strategies, and the options of each (--strategy-option of 'vitnas search')."""
     lines = plugins.list_plugins("strategy")

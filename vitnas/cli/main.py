@@ -53,6 +53,7 @@ COMMANDS = {
     "spaces": Command("spaces", "app", "Search spaces: list them, show one, open one around a network."),
     "devices": Command("lists", "devices", "List the devices that latencies are known for."),
     "proxies": Command("proxies", "app", "Training-free scores: list them, hold them against accuracies."),
+    "qualities": Command("lists", "qualities", "List what a search can maximise."),
     "strategies": Command("lists", "strategies", "List the search strategies."),
     "check": Command("check", "check", "Check your own plug-ins by the contract of their kind."),
     "new": Command("new", "new", "Write a commented, working file of your own to begin with."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +68,10 @@ def _finish(result: SearchResult, as_json: bool) -> None:
         from vitnas.report.terminal.summary import report
 
         _common.console().print(report(result))
-        for file in result.files[:1]:
-            first = file.rpartition("/")[2].partition("-")[0]
-            say(f"next: vitnas export {result.path}/best/{first}-*.yaml --to onnx")
+        if found := [member for member in result.front if member.file and member.quality is not None]:
+            best = max(found, key=lambda member: member.quality or 0.0)
+            to = "onnx" if importlib.util.find_spec("onnx") else "torch"
+            say(f"next: vitnas export {shlex.quote(os.path.relpath(best.file))} --to {to}")
     command = f"vitnas search --resume {shlex.quote(str(result.path))}"
     if result.state == "interrupted":
         say(f"interrupted; this is the front so far. Go on with: {command}", err=True)

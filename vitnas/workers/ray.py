@@ -99,8 +99,7 @@ class RayWorkers(Workers):
         self._queue: deque[_Task] = deque()
         self._finished: list[tuple[int, Any]] = []
         self._workers: list[_Worker] = []
-        self._stillborn = 0
-        self._patience, self._warned = float("inf"), False
+        self._stillborn, self._patience, self._warned = 0, float("inf"), False
         self._joined = cluster.join(settings)
         try:
             self.size = cluster.number_of_workers(settings)
@@ -129,8 +128,8 @@ class RayWorkers(Workers):
             self._collect()
             self._end_overdue()
             self._dispatch()  # before anybody looks at results: workers go on meanwhile
-        finished, self._finished = self._finished, []
-        return finished
+        found, self._finished = self._finished, []
+        return found
 
     def cancel(self) -> None:
         """See ``Workers.cancel``."""
@@ -188,14 +187,13 @@ class RayWorkers(Workers):
         return tasks
 
     def _send(self, worker: _Worker, tasks: list[_Task]) -> None:
-        """A suspect goes alone to an actor that has its function: nothing else can be to blame then."""
         digest = tasks[0].digest
         if digest not in worker.functions:
             worker.functions.add(digest)
             if digest not in self._stored:
                 self._stored[digest] = ray.put(self._functions.encoded[digest])
             worker.add(worker.actor.load.remote(digest, self._stored[digest]), [], loads=digest)
-        if tasks[0].alone and digest not in worker.loaded:
+        if tasks[0].alone and digest not in worker.loaded:  # once it is, nothing else can be to blame
             self._queue.extendleft(reversed(tasks))
             return
         worker.add(worker.actor.run.remote(digest, [task.item for task in tasks]), tasks)
@@ -247,9 +245,7 @@ class RayWorkers(Workers):
         tasks = worker.calls[0].tasks
         if not tasks:  # its start, or a batch behind it whose end was seen first
             self._count_stillborn(cluster.how(error))
-            for task in worker.tasks:
-                task.alone = True
-        for task in tasks:
+        for task in tasks or worker.tasks:
             task.alone = True
             task.deaths += len(tasks) == 1  # a batch may have died of any of its tasks
             task.failure = killed(cluster.how(error)) if task.deaths >= DEATHS else ""
@@ -280,8 +276,8 @@ class RayWorkers(Workers):
         if self.settings.timeout_s is None or not worker.calls or not worker.calls[0].tasks:
             return None
         call = worker.calls[0]
-        digest, number = call.tasks[0].digest, len(call.tasks)
-        return call.started + self._costs.allowed_s(digest, number, self.settings.timeout_s)
+        digest, limit_s = call.tasks[0].digest, self.settings.timeout_s
+        return call.started + self._costs.allowed_s(digest, len(call.tasks), limit_s)
 
     def _end_overdue(self) -> None:
         """End actors that hang. Of a batch, the task that hangs again when it is alone is to blame."""
