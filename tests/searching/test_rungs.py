@@ -33,7 +33,7 @@ def test_rungs_are_a_quality_and_a_number() -> None:
         (["naswot:0"], "`then` naswot:0: '0' is not a whole number of at least 1"),
         (["naswot:-3"], "'-3' is not a whole number"),
         (["naswot:1.5"], "'1.5' is not a whole number"),
-        (["naswot:many"], "'many' is not a whole number"),
+        (["naswot:many"], "'many' is not a number"),
         (["capacity:10"], "`then` capacity:10: 'capacity' has scored its candidates already; leave it out"),
         (["naswot:9", "naswot:4"], "`then` naswot:4: 'naswot' has scored"),
         (["token-entropy+naswot:9", "naswot+token_entropy:4"], "has scored its candidates already"),

@@ -59,7 +59,7 @@ def test_options_read_as_values() -> None:
         ({"size": True}, "size: expected an integer, got True"),
         ({"size": 0}, "size: expected at least 1, got 0"),
         ({"rate": "fast"}, "rate: expected a number, got 'fast'"),
-        ({"rate": float("nan")}, "rate: expected a finite number, got nan"),
+        ({"rate": float("nan")}, "rate: expected a number, got nan"),
         ({"is_greedy": 1}, "is_greedy: expected true or false, got 1"),
         ({"kind": "nearer"}, "kind: expected one of near, far, got 'nearer'"),
         (
