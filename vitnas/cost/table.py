@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 from vitnas.cost import cache
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
-from vitnas.cost.pricer import BlockPricer, NetworkPricer, Plain, plain_rows
-from vitnas.cost.verify import require_equal
+from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
+from vitnas.cost.verify import require_traced
 from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError, StaleCosts
 from vitnas.space.activity import Genomes
 from vitnas.space.lookup import Column, Lookup
@@ -97,24 +98,11 @@ class CostTable:
         Raises:
             StaleCosts: a figure differs; the kept table is dropped.
         """
-        costs, pricer = self.price(genomes), NetworkPricer(Figures())
         try:
-            for k, genome in enumerate(genomes):
-                architecture = self.space.decode(genome)
-                require_equal(architecture, costs.row(k), pricer.price(architecture))
+            require_traced(self.space, genomes, self.price(genomes).row)
         except StaleCosts:
             cache.drop(cache.path_of(self.space, self.figures))
             raise
-
-    def _is_current(self) -> bool:
-        """Whether a kept table agrees with some networks; those of our own operators always do."""
-        if not cache.foreign_operators(self.space):
-            return True
-        try:
-            self.require_traced(self.space.sample(PROBES, np.random.default_rng(0)))
-        except StaleCosts:
-            return False
-        return True
 
     def coverage(self, genomes: Genomes) -> dict[str, NDArray[np.float64]]:
         """Device -> share (n,) of each genome's time that is measured, not predicted.
@@ -165,8 +153,12 @@ class CostTable:
         figures = figures_of(devices, batch)
         path = cache.path_of(space, figures)
         columns = cache.load(path)
-        if columns is not None and (kept := cls(space, figures, columns))._is_current():
-            return kept
+        with contextlib.suppress(StaleCosts):
+            if columns is not None:
+                kept = cls(space, figures, columns)
+                if cache.foreign_operators(space):  # those of our own always agree
+                    kept.require_traced(space.sample(PROBES, np.random.default_rng(0)))
+                return kept
         table = cls.build(space, devices, progress, batch=batch)
         cache.save(path, table.columns)
         return table
