@@ -262,7 +262,7 @@ def test_a_device_of_another_kind_is_not_overwritten(kit):
 
 
 def test_settings_are_checked(kit):
-    with pytest.raises(InvalidInput, match="`name`: 'a/b' is no name of a file"):
+    with pytest.raises(InvalidInput, match="`name`: 'a/b' is no name"):
         kit.take(name="a/b")
     with pytest.raises(UnknownName, match="`unit`: unknown unit 'min'"):
         kit.take(unit="min")
