@@ -145,6 +145,10 @@ def _random_networks(setup: Setup, cost: str, values: NDArray[np.float64], seed:
         except NothingFeasible:
             continue
         found.append(networks[np.arange(NETWORKS) % len(networks)])
+    if not found:
+        raise InvalidInput(
+            f"no random network of the same {cost} was found; nothing to compare the front with"
+        )
     return np.concatenate(found)
 
 

@@ -23,8 +23,8 @@ from vitnas.law.published import (
     Published,
     is_distilled,
     pretraining_of,
-    read_published,
     recipe_of,
+    shipped_networks,
 )
 
 Array = NDArray[np.float64]
@@ -223,7 +223,7 @@ class Law:
 @functools.cache
 def shipped_law() -> Law:
     """The law of the published networks that come with vitnas."""
-    return Law.fit(read_published()[0], Spreads(**json.loads((HERE / FILE).read_text(encoding="utf-8"))))
+    return Law.fit(shipped_networks(), Spreads(**json.loads((HERE / FILE).read_text(encoding="utf-8"))))
 
 
 def errors_of(rows: Sequence[Published]) -> Array:

@@ -104,6 +104,12 @@ def known_costs() -> dict[tuple[str, int], tuple[float, float]]:
     return {(r["arch"], r.whole("img_size")): (r.number("gmacs"), r.number("macts")) for r in rows}
 
 
+@functools.cache
+def shipped_networks() -> tuple[Published, ...]:
+    """The networks that come with vitnas."""
+    return tuple(read_published()[0])
+
+
 def read_published(path: str | Path = HERE / "published.csv") -> tuple[list[Published], list[str]]:
     """Networks of a table, and the ids whose costs nobody states.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from vitnas.cost.table import Costs, CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, unknown
 from vitnas.law.model import Inputs, Relatives, shipped_law
-from vitnas.law.published import read_published
+from vitnas.law.published import shipped_networks
 from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.space.activity import Genomes
 from vitnas.space.files import recipe_of
@@ -100,7 +100,7 @@ def relatives_of(space: Space) -> Relatives:
     named: Any = recipe_of(space).get(OWN_KEY) or {}
     if not isinstance(named, dict) or set(named) - {"family", "tag"}:
         raise InvalidSpace(f"{space.name}: recipe.{OWN_KEY}: expected a mapping with family and tag")
-    families = sorted({r.family for r in read_published()[0]})
+    families = sorted({r.family for r in shipped_networks()})
     family = str(named.get("family", ""))
     if family and family not in families:
         raise unknown("family", family, families, where=f"{space.name}: recipe.{OWN_KEY}.family")
@@ -109,7 +109,7 @@ def relatives_of(space: Space) -> Relatives:
 
 def _ranges(family: str) -> dict[str, tuple[float, float]]:
     """Smallest and largest counts of a family's published networks; none where it has none."""
-    own = [r for r in read_published()[0] if r.family == family]
+    own = [r for r in shipped_networks() if r.family == family]
     return {
         name: (min(getattr(r, key) for r in own) * unit, max(getattr(r, key) for r in own) * unit)
         for name, (key, unit) in COUNTS.items()
