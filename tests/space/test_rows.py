@@ -73,6 +73,23 @@ def test_lists_over_stages(pit, table):
     assert {b.args["expansion"] for stage in stages for b in stage.blocks()} == {6}
 
 
+def test_a_cell_is_blank_where_a_segment_has_no_block(table):
+    space = load_space("tiny32")
+    header = (
+        "stages.0.width,stages.0.blocks.0.repeat,stages.0.blocks.0.expansion,stages.1.width,"
+        "stages.1.blocks.0.repeat,stages.1.blocks.0.expansion,stages.1.blocks.1.repeat,"
+        "stages.1.blocks.1.expansion,acc"
+    )
+    rows = read_rows(table(header, "16,1,3,32,0,,2,3;2,60"), space)
+    second = space.decode(rows.genomes[0]).stages[1]
+    assert [(b.op, b.args["expansion"]) for b in second.blocks()] == [
+        ("attention_ffn", 3),
+        ("attention_ffn", 2),
+    ]
+    with pytest.raises(InvalidData, match=r"column 'stages.1.blocks.0.expansion': 0 values for 1 blocks"):
+        read_rows(table(header, "16,1,3,32,1,,2,3;2,60"), space)
+
+
 def test_columns_may_be_named_like_genes(pit, table):
     names = [gene.name for gene in pit.genes]
     genome = pit.sample(1, np.random.default_rng(0))[0]

@@ -2,7 +2,7 @@
 
 A row says its architecture by columns that the space's file names (``columns``) or that are named like genes,
 by ``genome`` (hexadecimal digits, two for each gene), or by ``file`` (an architecture file). A list inside a
-cell is separated by ``;``. Any other column of numbers is a label.
+cell is separated by ``;``; it is blank where a segment has no block. Any other column of numbers is a label.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ GENOME, FILE, ID = "genome", "file", "id"
 # known, and no label: what a row is, where it comes from, and costs that vitnas counts itself
 APART = frozenset({ID, FILE, GENOME, "params_m", "macs_m", "macs_g", "source", "scale", "slice", "group"})
 
+EACH = -1  # values in a cell that holds for each block, however many there are
 BLANK = ("", "nan")  # a row without a label; NumPy writes the second
 
 
@@ -174,10 +175,10 @@ class _Reader:
         self, columns: Sequence[GeneColumn], cells: dict[str, list[str]], lines: list[int]
     ) -> Genomes:
         genomes = np.zeros((len(lines), len(self.space.genes)), np.uint8)
-        given = {column.name: np.zeros(len(lines), np.int64) for column in columns}
+        given = {column.name: np.full(len(lines), EACH) for column in columns}
         for column in columns:
             for row, (cell, line) in enumerate(zip(cells[column.name], lines, strict=True)):
-                items = cell.split(";")
+                items = [] if column.blocks and not cell.strip() else cell.split(";")
                 if len(items) == 1 and column.blocks:
                     items *= len(column.genes)
                 else:
@@ -210,7 +211,7 @@ class _Reader:
         probe = genomes.copy()
         probe[:, genes] = self.space.cardinalities[genes] - 1
         blocks = (self.space.canonical(probe)[:, genes] > 0).sum(axis=1)
-        for row in np.flatnonzero((given > 0) & (given != blocks))[:1]:
+        for row in np.flatnonzero((given != EACH) & (given != blocks))[:1]:
             self._fail(f"{given[row]} values for {blocks[row]} blocks", lines[row], column.name)
 
     def _choice(self, gene: int, text: str, line: int, column: str) -> int:
