@@ -192,6 +192,7 @@ class Command:
                 os.dup2(writing, number)
             os.close(0)
             os.open(os.devnull, os.O_RDONLY)
+            sys.stdout, sys.stderr = (os.fdopen(number, "w", closefd=False) for number in (1, 2))
             limits()
             os._exit(_run(arguments))
         os.close(writing)
@@ -239,6 +240,8 @@ def half(folder: Path, old: Mapping[str, bytes]) -> Iterator[str]:
     """Files under their own name that are neither what was there before nor whole."""
     for name, path in files(folder).items():
         if path.suffix == ".tmp" or any(part.endswith((".tmp", ".part")) for part in path.parts):
+            continue
+        if not path.exists():  # a database's journal, which the look at the database has rolled back
             continue
         if path.read_bytes() != old.get(name):
             try:

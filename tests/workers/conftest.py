@@ -10,6 +10,7 @@ from vitnas.workers import Processes, Serial, WorkerSettings, make_workers
 
 HELPER = '''
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -44,6 +45,10 @@ def poison(item):
 def pid_of(item):
     time.sleep(item)
     return os.getpid()
+
+
+def say(text):
+    print(text, file=sys.stderr)
 
 
 def threads(item):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import shutil
 import signal
@@ -154,18 +155,33 @@ with make_workers(2) as workers:
 """
 
 
-@pytest.mark.parametrize("how", ["script", "module", "stdin", "option"])
-def test_a_main_program_without_a_guard_runs_once(how, tmp_path):
+INSIDE = "import runpy; runpy.run_{}({!r}, run_name='__main__')"
+METHOD = "import multiprocessing; multiprocessing.set_start_method({!r})\n"
+WAYS = {
+    "script": ["plain.py"],
+    "module": ["-m", "plain"],
+    "package": ["-m", "packed"],
+    "folder": ["packed"],
+    "zip": ["packed.zip"],
+    "stdin": ["-"],
+    "option": ["-c", WITHOUT_A_GUARD],
+    "interactive": ["-i", "-c", WITHOUT_A_GUARD],
+    "run_path": ["-c", INSIDE.format("path", "plain.py")],
+    "run_module": ["-c", INSIDE.format("module", "packed")],
+    "kernel": ["-c", f"exec({WITHOUT_A_GUARD!r}, {{'__name__': '__main__'}})"],
+    **{name: ["-c", METHOD.format(name) + WITHOUT_A_GUARD] for name in ("spawn", "fork", "forkserver")},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_main_program_without_a_guard_runs_once(way, tmp_path):
     (tmp_path / "plain.py").write_text(WITHOUT_A_GUARD)
-    arguments = {
-        "script": [str(tmp_path / "plain.py")],
-        "module": ["-m", "plain"],
-        "stdin": ["-"],
-        "option": ["-c", WITHOUT_A_GUARD],
-    }[how]
+    (tmp_path / "packed").mkdir()
+    (tmp_path / "packed" / "__main__.py").write_text(WITHOUT_A_GUARD)
+    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "packed")
     found = subprocess.run(
-        [sys.executable, *arguments],
-        input=WITHOUT_A_GUARD if how == "stdin" else None,
+        [sys.executable, *WAYS[way]],
+        input=WITHOUT_A_GUARD if way == "stdin" else "",
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -174,10 +190,61 @@ def test_a_main_program_without_a_guard_runs_once(how, tmp_path):
     assert (found.returncode, found.stdout) == (0, "main\n[1.0, 2.0, 3.0]\n"), found.stderr
 
 
-def test_workers_that_cannot_start_are_an_error_and_blame_no_task(monkeypatch, tmp_path, capfd):
+def test_workers_that_cannot_start_are_one_error_and_blame_no_task(monkeypatch, tmp_path, capfd):
     monkeypatch.setenv("PYTHONHOME", str(tmp_path))  # no Python to be found there
-    with Processes(2) as workers, pytest.raises(ClusterError, match="end before they do anything"):
+    said = r"end before they do anything \(exit code 1\): ModuleNotFoundError: No module named 'encodings'"
+    with Processes(2) as workers, pytest.raises(ClusterError, match=said):
         list(workers.map(math.sqrt, [4.0] * 8))
+    assert capfd.readouterr().err == ""
     monkeypatch.delenv("PYTHONHOME")
     with Processes(2) as workers:
         assert dict(workers.map(math.sqrt, [4.0])) == {0: 2.0}
+
+
+def test_a_daemon_can_have_no_workers(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # as a Pool's worker is
+    with Processes(2) as workers, pytest.raises(ClusterError, match=r"cannot be started: .*daemonic"):
+        list(workers.map(math.sqrt, [4.0]))
+
+
+STARTS = {
+    "dies": "import os; os.write(2, b'Oops: no luck\\n'); os._exit(4)",
+    "hangs": "import time; time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("how", STARTS)
+def test_a_start_that_dies_or_hangs(how, monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(STARTS[how])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    said = {"dies": r"\(exit code 4\): Oops: no luck", "hangs": "cannot begin within 1 s: it says nothing"}
+    with Processes(2, start_s=1.0) as workers, pytest.raises(ClusterError, match=said[how]):
+        list(workers.map(math.sqrt, [4.0, 9.0]))
+
+
+def test_what_a_worker_says_is_heard(capfd, monkeypatch, tmp_path, helper):
+    (tmp_path / "sitecustomize.py").write_text("import os; os.write(2, b'good morning\\n')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    with Processes(1) as one:
+        assert dict(one.map(helper.say, ["at work"])) == {0: None}
+    assert capfd.readouterr().err.splitlines() == ["good morning", "at work"]
+
+
+def test_a_driver_that_looks_late_blames_the_task_that_kills(helper):
+    with Processes(2) as workers:
+        tickets = [workers.submit(helper.poison, item) for item in (7, 2, 7, 3)]
+        found = {}
+        while len(found) < len(tickets):
+            time.sleep(0.7)  # workers start, work and die unseen
+            found.update(workers.wait())
+    died = Failure("killed two workers (exit code 3)")
+    assert found == {0: died, 1: 4, 2: died, 3: 9}
+
+
+def test_a_worker_that_died_before_it_had_its_task_blames_nobody(helper):
+    with Processes(1) as one:
+        ((_, pid),) = one.map(helper.pid_of, [0.0])
+        os.kill(pid, signal.SIGSTOP)  # so that it takes no notice of what it is sent
+        one.submit(math.sqrt, 4.0)
+        os.kill(pid, signal.SIGKILL)
+        assert one.wait() == [(1, 2.0)]

@@ -29,6 +29,7 @@ from vitnas.plugins import blaming
 INTERRUPTED = 130  # what a shell reports for Ctrl-C
 FAILED = 2
 PACKAGE_FOLDER = Path(__file__).parents[1]
+UsageError: Any = typer.BadParameter.__bases__[0]  # of the click that typer brings, or that is installed
 _format_warning = warnings.formatwarning
 
 
@@ -69,6 +70,18 @@ class LazyGroup(typer.core.TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name in COMMANDS else command, rest
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As always; what is wrong is one line.
+
+        Raises:
+            typer.Exit: 2 for an option that there is not.
+        """
+        try:
+            rest: list[str] = super().parse_args(ctx, args)
+            return rest
+        except UsageError as problem:
+            raise _misused(problem) from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command.
 
@@ -80,6 +93,8 @@ class LazyGroup(typer.core.TyperGroup):
                 return super().invoke(ctx)
         except VitnasError as problem:
             raise _failed(problem, ctx) from None
+        except UsageError as problem:
+            raise _misused(problem) from None
         except BrokenPipeError:
             raise  # the reader of our output has gone: click ends quietly
         except OSError as problem:
@@ -96,6 +111,15 @@ def _failed(error: VitnasError, ctx: Any) -> typer.Exit:
         say("".join(traceback.format_exception(error)), err=True, nl=False)
     hint = "; the traceback: vitnas --debug ..." if error.__cause__ and not is_debug else ""
     return _exit(f"error: {in_options(str(error))}{hint}", FAILED)
+
+
+def _misused(error: Any) -> Exception:
+    """The exit for a command that is typed wrong; ``vitnas`` alone still shows the help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return error  # type: ignore[no-any-return]
+    text = error.format_message().rstrip(".")
+    path = error.ctx.command_path if error.ctx else "vitnas"
+    return _exit(f"error: {text[:1].lower()}{text[1:]} (see {path} --help)", FAILED)
 
 
 def _exit(message: str, code: int) -> typer.Exit:

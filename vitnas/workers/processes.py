@@ -9,25 +9,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import math
 import os
 import pickle
-import sys
 import time
-import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 from vitnas.errors import ClusterError
-from vitnas.workers._calls import THREAD_VARIABLES, Functions, encode
-from vitnas.workers._serve import READY, STARTED, serve
-from vitnas.workers.pool import DEATHS, Failure, Workers, environment, exit_words, hung, killed
+from vitnas.workers._calls import Functions, encode
+from vitnas.workers._child import READY, STARTED, Start
+from vitnas.workers.pool import DEATHS, Failure, Workers, exit_words, hung, killed
 
 JOIN_SECONDS = 2.0
+START_SECONDS = 600.0  # imports over a slow network, beside many others, take less
 STILLBORN = 2  # workers in a row that ended before they were ready: the next would end as well
 
 
@@ -41,11 +40,20 @@ class _Task:
 
 @dataclass
 class _Worker:
-    process: SpawnProcess
-    pipe: Connection
+    start: Start
     functions: set[str] = field(default_factory=set)
     ready: bool = False  # it has begun to wait for tasks
+    has_task: bool = False  # the task at hand was sent
+    since: float = 0.0  # when the task at hand became its own
     started: float | None = None  # when the task at hand began; None until its function is loaded
+
+    @property
+    def pipe(self) -> Connection:
+        return self.start.pipe
+
+    @property
+    def process(self) -> SpawnProcess:
+        return self.start.process
 
     def end(self) -> None:
         """Stop at once: ask the system, then insist."""
@@ -64,12 +72,21 @@ class Processes(Workers):
         size: how many.
         threads: of each; the cores are shared evenly without it.
         timeout_s: how long a task may take; None for as long as it likes.
+        start_s: how long a process may take until it begins its task.
     """
 
-    def __init__(self, size: int, *, threads: int | None = None, timeout_s: float | None = None) -> None:
+    def __init__(
+        self,
+        size: int,
+        *,
+        threads: int | None = None,
+        timeout_s: float | None = None,
+        start_s: float = START_SECONDS,
+    ) -> None:
         self.size = size
         self.threads = threads or max(1, usable_cores() // size)
         self.timeout_s = timeout_s
+        self.start_s = start_s
         self._functions = Functions()
         self._tickets = itertools.count()
         self._queue: deque[_Task] = deque()
@@ -107,17 +124,23 @@ class Processes(Workers):
             self._start(self._queue.popleft())
 
     def _start(self, task: _Task) -> None:
-        worker = self._idle.pop() if self._idle else self._spawn()
+        worker = self._idle.pop() if self._idle else _Worker(Start(self.threads))
         if not worker.process.is_alive():  # it died while idle: no task is to blame
             worker.end()
-            worker = self._spawn()
+            worker = _Worker(Start(self.threads))
+        worker.has_task, worker.since, worker.started = False, time.monotonic(), None
+        self._running[worker.pipe] = (worker, task)
+        if worker.ready:
+            self._send(worker, task)
+
+    def _send(self, worker: _Worker, task: _Task) -> None:
         known = task.digest in worker.functions
         worker.functions.add(task.digest)
         worker.started = time.monotonic() if known else None
         function = None if known else self._functions.encoded[task.digest]
         with contextlib.suppress(OSError):  # a worker that has just died: its pipe says so when it is read
             worker.pipe.send_bytes(pickle.dumps((task.digest, function, task.item)))
-        self._running[worker.pipe] = (worker, task)
+            worker.has_task = True
 
     def _receive(self, pipe: Connection) -> None:
         """Take what a pipe has to say.
@@ -133,6 +156,8 @@ class Processes(Workers):
             return
         if message == READY:
             worker.ready, self._stillborn = True, 0
+            worker.start.pass_on()
+            self._send(worker, task)
             return
         if message == STARTED:
             worker.started = time.monotonic()
@@ -149,7 +174,7 @@ class Processes(Workers):
             self._count_stillborn(worker)
             self._queue.appendleft(task)
             return
-        task.deaths += 1
+        task.deaths += worker.has_task
         if task.deaths < DEATHS:
             self._queue.appendleft(task)
         else:
@@ -158,35 +183,38 @@ class Processes(Workers):
     def _count_stillborn(self, worker: _Worker) -> None:
         self._stillborn += 1
         if self._stillborn >= STILLBORN:
-            how = exit_words(worker.process.exitcode)
-            raise ClusterError(f"worker processes end before they do anything ({how}); they say why above")
+            why = worker.start.last_line() or "they do not say why"
+            raise ClusterError(
+                f"worker processes end before they do anything ({exit_words(worker.process.exitcode)}): {why}"
+            )
+
+    def _deadline(self, worker: _Worker) -> float:
+        """When the patience with a worker ends."""
+        if worker.started is None:
+            return worker.since + self.start_s
+        return worker.started + self.timeout_s if self.timeout_s is not None else math.inf
 
     def _seconds_left(self) -> float | None:
-        """Until the first task is overdue; None if none ever will be."""
-        if self.timeout_s is None:
-            return None
-        begun = [worker.started for worker, _ in self._running.values() if worker.started is not None]
-        return max(0.0, min(begun) + self.timeout_s - time.monotonic()) if begun else None
+        """Until the first worker is overdue; None if none ever will be."""
+        first = min(self._deadline(worker) for worker, _ in self._running.values())
+        return max(0.0, first - time.monotonic()) if first < math.inf else None
 
     def _end_overdue(self) -> None:
-        if self.timeout_s is None:
-            return
+        """End the tasks that take too long.
+
+        Raises:
+            ClusterError: a worker that has not begun its task for so long never will.
+        """
         for pipe, (worker, task) in list(self._running.items()):
-            if worker.started is None or time.monotonic() - worker.started < self.timeout_s or pipe.poll():
+            if time.monotonic() < self._deadline(worker) or pipe.poll():
                 continue
+            if worker.started is None:
+                why = worker.start.last_line() or "it says nothing"
+                raise ClusterError(f"a worker process cannot begin within {self.start_s:g} s: {why}")
             del self._running[pipe]
             worker.end()
+            assert self.timeout_s is not None
             self._finished.append((task.ticket, Failure(hung(self.timeout_s))))
-
-    def _spawn(self) -> _Worker:
-        context = get_context("spawn")
-        ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(theirs, self.threads), daemon=True)
-        # what it inherits: BLAS and OpenMP read it when they are loaded
-        with environment(dict.fromkeys(THREAD_VARIABLES, str(self.threads))), _without_main():
-            process.start()
-        theirs.close()  # so that the pipe ends with the worker
-        return _Worker(process, ours)
 
     def cancel(self) -> None:
         """See ``Workers.cancel``."""
@@ -202,17 +230,6 @@ class Processes(Workers):
         for worker in self._idle:
             worker.end()
         self._idle.clear()
-
-
-@contextlib.contextmanager
-def _without_main() -> Iterator[None]:
-    """A process that is spawned here has no main program to run again."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def usable_cores() -> int:
