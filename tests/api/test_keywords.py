@@ -22,7 +22,7 @@ from vitnas.workers import WorkerSettings
 
 NUMBERS = {
     *LIMITS,
-    *("time", "candidate_timeout", "learning_rate", "cpus_per_worker", "gpus_per_worker"),
+    *("time", "seconds", "candidate_timeout", "learning_rate", "cpus_per_worker", "gpus_per_worker"),
     *("proxy_width", "overshoot", "depth_ratio", "width_ratio", "resolution_ratio", "shrink", "to"),
 }  # that may be broken numbers
 WRONG = {"dict": {1: "x"}, "float": 1.5, "list": [1.5, None], "object": object(), "bytes": b"x", "set": {2.5}}

@@ -30,11 +30,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SearchConfig]:
 def test_they_reach_the_search(run: Run, asked: list[SearchConfig]) -> None:
     options = ("--data", "d.npz", "--epochs", "6", "--train-batch", "64", "--learning-rate", "0.003")
     run("search", "--space", "s", "--quality", "train", *options, "--no-early-stop")
-    run("search", "--space", "s", "--then", "train:16", "--data", "d.npz")
+    run("search", "--space", "s", "--then", "train:16", "--data", "d.npz", "--seconds", "10")
     training = {"data": "d.npz", "epochs": 6, "train_batch": 64, "learning_rate": 0.003, "early_stop": False}
     assert asked == [
         SearchConfig("s", quality="train", **training),
-        SearchConfig("s", then=("train:16",), data="d.npz"),
+        SearchConfig("s", then=("train:16",), data="d.npz", seconds=10.0),
     ]
 
 
@@ -44,6 +44,8 @@ def test_they_reach_the_search(run: Run, asked: list[SearchConfig]) -> None:
         (["--epochs", "0"], "--epochs: expected at least 1, got 0"),
         (["--train-batch", "0"], "--train-batch: expected at least 1, got 0"),
         (["--epochs", "many"], "--epochs"),
+        (["--epochs", "3", "--seconds", "10"], "--seconds, --epochs: both say how long a training is"),
+        (["--seconds", "10", "--early-stop"], "--early-stop: it looks at epochs, and --seconds has none"),
     ],
 )
 def test_wrong_numbers_exit_with_2(

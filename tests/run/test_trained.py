@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import numpy as np
@@ -120,6 +121,16 @@ def test_stopped_trainings_are_marked_and_later_ones_are_held_against_them(tune)
     assert all(line["stopped"] and line["epochs"] == 1 for line in lines(result.path))
     assert len(tune.history) == 2, "those of the round before"
     assert any("ASHA" in note for note in result.notes)
+
+
+def test_seconds_are_as_many_images_for_each(tune):
+    result = run_search(changed(epochs=None, seconds=1e-3, train_batch=8), name="run")
+    assert all((line["stopped"], line["epochs"]) == (False, 1) for line in lines(result.path))
+    said = re.search(r"training of (\d+) images each \(0.001 s of the median network", result.notes[0])
+    assert said is not None and int(said[1]) % 8 == 0 and 8 <= int(said[1]) < 54, result.notes[0]
+    assert not any("ASHA" in note for note in result.notes)
+    with pytest.raises(InvalidInput, match="`seconds`: expected a number above 0, got -1"):
+        run_search(changed(epochs=None, seconds=-1.0))
 
 
 def test_a_failed_training_is_recorded(tune, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -64,6 +65,21 @@ def test_it_learns_and_repeats_itself(plan):
     assert train_briefly(plan, images(), SETTINGS, RECIPE) == first
     floats = train_briefly(plan, images(kind=np.float32), SETTINGS, RECIPE)
     assert floats[-1] > 90
+
+
+def test_an_epoch_of_some_images_is_another_draw_each_time(plan):
+    data, own = images(), dataclasses.replace(SETTINGS, epochs=2, images=32)
+    seen: list[np.ndarray] = []
+
+    class Seen(np.ndarray):
+        def __getitem__(self, numbers):
+            seen.append(np.array(numbers))
+            return np.asarray(self)[numbers]
+
+    data.train = data.train.view(Seen)
+    train_briefly(plan, data, own, RECIPE)
+    assert [len(numbers) for numbers in seen] == [16] * 4, "two steps an epoch"
+    assert set(seen[0]) | set(seen[1]) != set(seen[2]) | set(seen[3])
 
 
 @pytest.mark.parametrize("stop", [1, 3])

@@ -90,6 +90,7 @@ class SearchKeywords(RunKeywords, total=False):
     random_arm: bool | None
     data: Path | None
     epochs: int | None
+    seconds: float | None
     train_batch: int | None
     learning_rate: float | None
     early_stop: bool | None
@@ -193,6 +194,7 @@ SEARCH_READERS: dict[str, Reader] = {
     "random_arm": inputs.switch,
     "data": inputs.path,
     "epochs": inputs.whole,
+    "seconds": inputs.seconds,
     "train_batch": inputs.whole,
     "learning_rate": inputs.number,
     "early_stop": inputs.switch,

@@ -23,7 +23,7 @@ from vitnas.run.result import DryRun
 from vitnas.searching.config import LABELLED_QUALITY, SearchConfig
 from vitnas.space.space import Space
 
-TRAININGS = ("data", "epochs", "train_batch", "learning_rate", "early_stop")
+TRAININGS = ("data", "epochs", "seconds", "train_batch", "learning_rate", "early_stop")
 Source = str | Any
 
 
@@ -52,7 +52,7 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
         objectives: of quality, latency, throughput, params, macs, activations, memory.
         quality, combine, labels, label, images: what is maximised, and what it learns from or looks at.
         then: rungs after the search, such as ``["naswot:1000", "train:16"]``.
-        data, epochs, train_batch, learning_rate, early_stop: of trainings.
+        data, epochs, seconds, train_batch, learning_rate, early_stop: of trainings.
         preset: settings of a published method, such as ``"asvit"``.
         strategy, strategy_options: who proposes, and its own options by name.
         trials, time, seed, population, random_arm, in_flight, unordered: how to search.

@@ -63,7 +63,8 @@ class TrainBench(GenomeBench):
         rate = [f"rate={s.learning_rate!r}"] if s.learning_rate is not None else []
         where = [device] if device != "cpu" else []
         whole = ["whole"] if not engine.early_stop else []
-        same = [LOG_NAME, engine.data.fingerprint, f"{s.epochs}x{s.batch}", str(s.seed)]
+        images = [f"images={s.images}"] if s.images is not None else []
+        same = [LOG_NAME, engine.data.fingerprint, f"{s.epochs}x{s.batch}", *images, str(s.seed)]
         super().__init__(table, engine, ":".join([*same, *rate, *where, *whole]), NetworkTask())
         self.engine = engine
 
@@ -150,6 +151,8 @@ class Trainings(Bench):
         }
         at_once = f", {self.shares.number} at once" if self.shares.number else ""
         epochs = f"{'at most ' * self.early_stop}{self.settings.epochs} epochs each"
+        if self.settings.images is not None:
+            epochs = f"{self.settings.images * self.settings.epochs:,} images each"
         self.listener.stage("training", f"{len(items)} networks, {epochs}{at_once}")
         self.workers.rest()
         known = filter(None, map(self.find, self._asked))

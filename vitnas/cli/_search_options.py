@@ -109,6 +109,13 @@ OPTIONS = (
             "file. A part is held out for validation; what is called test is never read.",
         ),
         Option("epochs", "NUMBER", "Of a training, at most [default: 9].", int | None),
+        Option(
+            "seconds",
+            "NUMBER",
+            "Of a training on one core, in place of epochs, for the median network by MACs; all get as many "
+            "images, so that equal settings give equal fronts.",
+            float | None,
+        ),
         Option("train_batch", "NUMBER", "Images a step of a training [default: 128].", int | None),
         Option(
             "learning_rate",

@@ -49,11 +49,10 @@ def _notes(context: FitContext) -> list[str]:
     assert context.data is not None
     data, space, settings = context.data, context.space, context.settings
     sides = " or ".join(map(str, space.resolutions_px))
-    early_stop = settings.get("early_stop") is not False
+    early_stop = settings.get("early_stop") is not False and "seconds" not in settings
     notes = [
         f"accuracy in per cent on {len(data.validation):,} validation images ({data.held_out}) after a brief "
-        f"training of {'at most ' * early_stop}{settings['epochs']} epochs at {sides} px, "
-        f"{settings['train_batch']} images a step"
+        f"training of {_length(context, early_stop)} at {sides} px, {settings['train_batch']} images a step"
     ]
     if early_stop:
         notes.append(
@@ -66,3 +65,19 @@ def _notes(context: FitContext) -> list[str]:
     if ignored := recipe_of_training(recipe_of(space))[1]:
         notes.append(f"a brief training does not follow the recipe's {', '.join(ignored)}")
     return notes
+
+
+def _length(context: FitContext, early_stop: bool) -> str:
+    """How long the trainings are, in words."""
+    from vitnas.training.length import SECOND_MACS, length_of_seconds
+
+    settings = context.settings
+    if "seconds" not in settings:
+        return f"{'at most ' * early_stop}{settings['epochs']} epochs"
+    assert context.data is not None
+    macs, available = context.table.price(context.pool)["macs"], len(context.data.train)
+    length = length_of_seconds(settings["seconds"], macs, settings["train_batch"], available)
+    return (
+        f"{length.total:,} images each ({settings['seconds']:g} s of the median network, at "
+        f"{SECOND_MACS / 1e9:g} GMACs of training a second)"
+    )

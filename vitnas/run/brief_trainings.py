@@ -8,19 +8,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput
 from vitnas.quality.data.dataset import Dataset, load_dataset
 from vitnas.quality.data.decoded import try_out
 from vitnas.run.wanted import who_needs
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
+from vitnas.space.activity import Genomes
 from vitnas.space.files import recipe_of
 from vitnas.space.space import Space
 from vitnas.training.brief import BriefSettings, recipe_of_training
+from vitnas.training.length import Length, length_of_seconds
 from vitnas.workers.processes import usable_cores
 from vitnas.workers.settings import WorkerSettings
 from vitnas.workers.tune import require_tune
 
-OPTIONS = ("data", "epochs", "train_batch", "learning_rate", "early_stop")
+OPTIONS = ("data", "epochs", "seconds", "train_batch", "learning_rate", "early_stop")
 
 
 def training_data(config: SearchConfig, space: Space) -> Dataset | None:
@@ -49,9 +52,10 @@ def training_data(config: SearchConfig, space: Space) -> Dataset | None:
 
 
 def _check_training(config: SearchConfig, space: Space) -> None:
-    rate = config.learning_rate
-    if rate is not None and not (rate > 0 and math.isfinite(rate)):
-        raise InvalidInput(f"`learning_rate`: expected a number above 0, got {rate:g}")
+    for name in ("learning_rate", "seconds"):
+        value = getattr(config, name)
+        if value is not None and not (value > 0 and math.isfinite(value)):
+            raise InvalidInput(f"`{name}`: expected a number above 0, got {value:g}")
     require_tune()
     recipe_of_training(recipe_of(space))
 
@@ -65,10 +69,19 @@ def _refuse_settings(config: SearchConfig, settings: Sequence[str]) -> None:
             )
 
 
-def brief_settings(config: SearchConfig, workers: WorkerSettings) -> BriefSettings:
+def training_length(config: SearchConfig, table: CostTable, pool: Genomes, data: Dataset) -> Length:
+    """How long each training is; seconds are those of the pool's median network."""
+    if config.seconds is None:
+        return Length(config.epochs or DEFAULT_EPOCHS)
+    batch, available = config.train_batch or DEFAULT_TRAIN_BATCH, len(data.train)
+    return length_of_seconds(config.seconds, table.price(pool)["macs"], batch, available)
+
+
+def brief_settings(config: SearchConfig, workers: WorkerSettings, length: Length) -> BriefSettings:
     """How each network is trained. A worker sees only the GPU that it was given, as the first."""
     return BriefSettings(
-        epochs=config.epochs or DEFAULT_EPOCHS,
+        epochs=length.epochs,
+        images=length.images,
         batch=config.train_batch or DEFAULT_TRAIN_BATCH,
         learning_rate=config.learning_rate,
         seed=config.seed,

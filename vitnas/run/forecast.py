@@ -19,7 +19,7 @@ from vitnas.quality.data.decoded import Decoded
 from vitnas.quality.parse import QualityName
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.run.bench_scorer import make_scorer
-from vitnas.run.brief_trainings import brief_settings, shares
+from vitnas.run.brief_trainings import brief_settings, shares, training_length
 from vitnas.run.main_loop import make_loops
 from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, fit_context
@@ -140,7 +140,8 @@ def training_seconds(setup: Setup) -> float:
     """Of a training on one worker, on average, from a few steps on noise."""
     assert setup.data is not None
     config, data = setup.config, setup.data
-    settings = brief_settings(config, shares(config, 1))
+    length = training_length(config, setup.table, setup.pool, data)
+    settings = brief_settings(config, shares(config, 1), length)
     architecture = setup.problem.space.decode(setup.pool[0])
     side, channels = architecture.resolution_px, architecture.in_channels
     labels = np.zeros(settings.batch, np.int64)
@@ -148,8 +149,9 @@ def training_seconds(setup: Setup) -> float:
     flat = np.full(channels, 128, np.float32)
     some = Decoded(noise, labels, noise, labels, flat, flat, data.classes)
     seconds = step_seconds(architecture, some, settings, recipe_of(setup.problem.space))
-    steps = max(len(data.train) // settings.batch, 1) + len(data.validation) / settings.batch / 3
-    return seconds * steps * expected_epochs(settings.epochs, config.early_stop is not False)
+    images = min(settings.images or len(data.train), len(data.train))
+    steps = max(images // settings.batch, 1) + len(data.validation) / settings.batch / 3
+    return seconds * steps * expected_epochs(settings.epochs, config.ends_early)
 
 
 def check_seconds(setup: Setup, workers: int) -> float:

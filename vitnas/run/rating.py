@@ -17,7 +17,7 @@ from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.quality.genomes.unseen import unseen_note
 from vitnas.quality.parse import QualityName, restored, saved
 from vitnas.quality.reference import ReferenceSample
-from vitnas.run.brief_trainings import brief_settings, shares
+from vitnas.run.brief_trainings import brief_settings, shares, training_length
 from vitnas.run.prepare import RunContext, Setup
 from vitnas.run.wanted import qualities_of
 from vitnas.searching.config import DEFAULT_EPOCHS, DEFAULT_TRAIN_BATCH, SearchConfig
@@ -133,12 +133,13 @@ def _train_bench(run: RunContext) -> TrainBench:
     setup, config = run.setup, run.setup.config
     assert setup.data is not None
     own = shares(config, run.shares)
+    length = training_length(config, setup.table, setup.pool, setup.data)
     engine = Trainings(
         run.bench.log,
         setup.problem.space,
         setup.data,
-        brief_settings(config, own),
-        early_stop=config.early_stop is not False,
+        brief_settings(config, own, length),
+        early_stop=config.ends_early,
         folder=run.folder.path / TRAININGS,
         shares=own,
         listener=run.listener,

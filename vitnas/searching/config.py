@@ -76,6 +76,7 @@ class SearchConfig:
         then: rungs that choose among the front, such as ``naswot:1000``; see `rungs.Rung`.
         data: labelled images that quality ``train`` trains on: a folder or an ``.npz`` file.
         epochs: of a training at most; None for `DEFAULT_EPOCHS`.
+        seconds: of a training, in place of epochs, see `vitnas.training.length`; none is ended early.
         train_batch: images a step of a training; None for `DEFAULT_TRAIN_BATCH`.
         learning_rate: of trainings, at the recipe's batch; None for the recipe's.
         early_stop: whether ASHA ends the trainings of weak candidates; None for yes. Which are ended depends
@@ -122,6 +123,7 @@ class SearchConfig:
     device: str = "cpu"
     data: str | None = None
     epochs: int | None = None
+    seconds: float | None = None
     train_batch: int | None = None
     learning_rate: float | None = None
     early_stop: bool | None = None
@@ -136,7 +138,16 @@ class SearchConfig:
             value = getattr(self, name)
             if value is not None and (value < least or value != value):
                 raise InvalidInput(f"`{name.removesuffix('_s')}`: expected at least {least}, got {value}")
+        if self.seconds is not None and self.epochs is not None:
+            raise InvalidInput("`seconds`, `epochs`: both say how long a training is; leave one out")
+        if self.seconds is not None and self.early_stop:
+            raise InvalidInput("`early_stop`: it looks at epochs, and `seconds` has none; leave one out")
         parse_rungs(self.then, self.quality)
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether the trainings of weak candidates are ended early."""
+        return self.early_stop is not False and self.seconds is None
 
     @property
     def rungs(self) -> tuple[Rung, ...]:

@@ -44,6 +44,7 @@ class BriefSettings:
     Attributes:
         epochs: the schedule is made for.
         batch: images a step.
+        images: of an epoch, drawn anew for each; None for all.
         learning_rate: at the recipe's batch, scaled linearly to this one; None for the recipe's.
         seed: of weights, order and augmentation.
         device: "cpu", "cuda" or "cuda:1".
@@ -56,6 +57,7 @@ class BriefSettings:
     seed: int = 0
     device: str = "cpu"
     threads: int = 1
+    images: int | None = None
 
 
 class NotFinite(ArithmeticError):
@@ -154,7 +156,8 @@ class _Training:
         self.data = data
         self.settings = settings
         self.device = torch.device(settings.device)
-        self.steps = max(len(data.train_labels) // settings.batch, 1)  # an epoch leaves the last few out
+        images = min(settings.images or len(data.train_labels), len(data.train_labels))
+        self.steps = max(images // settings.batch, 1)  # an epoch leaves the last few out
         self.rate = (settings.learning_rate or used["learning_rate"]) * settings.batch
         self.rate /= used["learning_rate_batch"]
         self.warmup = min(used["warmup_epochs"] * self.steps, settings.epochs * self.steps // 10)
@@ -170,7 +173,7 @@ class _Training:
         self.spread = torch.from_numpy(data.spread).reshape(shape).to(self.device)
 
     def run_epoch(self) -> None:
-        """All training images once, then the validation accuracy."""
+        """The epoch's training images once, then the validation accuracy."""
         epoch, s = len(self.accuracies), self.settings
         torch.manual_seed(s.seed * 100_003 + epoch + 1)
         order = torch.randperm(len(self.data.train_labels))
