@@ -15,7 +15,7 @@ ORDER = (
     "house", "pricing", "table", "loop_overhead", "proxy_overhead", "length_distortion",
     "help_time", "default_search", "throughput", "strategies",
     "measured_latency", "measured_again", "kit_round_trip", "calibration",
-    "capacity_truth", "proxy_truth", "label_free", "fitted_labels", "asvit", "funnel_demo",
+    "capacity_truth", "proxy_truth", "label_free", "fitted_labels", "hybrid_truth", "asvit", "funnel_demo",
     "ray_workers", "driver_rate", "thousand_workers", "million_log", "chaos",
     "kills", "full_disk", "same_fronts", "mirror",
 )  # fmt: skip
