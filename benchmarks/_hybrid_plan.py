@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +24,10 @@ NEAR = 0.0099  # of a group's first network, in params and in MACs: any two are 
 SHORT, LONG = 3, 12  # epochs
 # Where in the work each kind of job begins and ends, as multiples of the first trainings of the groups: a
 # part of the work is useful as well.
-GROUP_ORDER = (1, 5, 8, 3, 10, 0, 6, 9, 2, 4, 7, 11)  # by MACs, from the fewest
-LONG_GROUPS, REPEATED_GROUPS, REPEATED_RANDOM = 5, 3, 15  # the first of their order
-SPANS = {"group": (0.0, 1.0), "random": (0.02, 1.6), "repeat": (0.2, 2.2), "long": (0.1, 1.5)}
+SPANS = {"group": (0.0, 1.0), "random": (0.15, 1.8), "repeat": (0.2, 2.2), "long": (0.4, 1.6)}
+GROUP_ORDER = (1, 5, 3, 0, 8, 2, 4, 10, 6, 7, 9, 11)  # 0 has the fewest MACs
+LONG_GROUPS, REPEATED_GROUPS = (1, 5, 8, 3, 10), (1, 5, 8)
+REPEATED_RANDOM = 15
 
 
 @dataclass(frozen=True)
@@ -113,22 +113,25 @@ def _steps(costs: Costs, number: int) -> np.ndarray:
 
 def trainings(found: Sequence[Hybrid]) -> list[Training]:
     """All jobs, the most useful ones first."""
-    groups = [[n for n in found if n.group == f"g{k:02d}"] for k in GROUP_ORDER]
+    groups = [[n for n in found if n.group == f"g{k:02d}"] for k in range(GROUPS)]
     alone = [n for n in found if not n.group]
     alone = [alone[k] for k in np.random.default_rng(SEED).permutation(len(alone))]
-    again = [*itertools.chain(*groups[:REPEATED_GROUPS])]
-    again = [n for pair in zip(again, alone[:REPEATED_RANDOM], strict=True) for n in pair]
+    again = [*_members(groups, REPEATED_GROUPS), *alone[:REPEATED_RANDOM]]
     lanes = {
-        "group": [Training(n, 0, SHORT) for n in itertools.chain(*groups)],
+        "group": [Training(n, 0, SHORT) for n in _members(groups, GROUP_ORDER)],
         "random": [Training(n, 0, SHORT) for n in alone],
         "repeat": [Training(n, seed, SHORT) for n in again for seed in (1, 2)],
-        "long": [Training(n, 0, LONG) for n in itertools.chain(*groups[:LONG_GROUPS])],
+        "long": [Training(n, 0, LONG) for n in _members(groups, LONG_GROUPS)],
     }
     placed = []
     for name, jobs in lanes.items():
         low, high = SPANS[name]
         placed += [(low + (high - low) * k / len(jobs), job) for k, job in enumerate(jobs)]
     return [job for _, job in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _members(groups: Sequence[Sequence[Hybrid]], order: Sequence[int]) -> list[Hybrid]:
+    return [network for k in order for network in groups[k]]
 
 
 COLUMNS = ("job", "network", "group", "genome", "params", "macs", "seed", "epochs")

@@ -25,7 +25,6 @@ from vitnas.workers import make_workers
 
 Values = NDArray[np.float64]
 POOL = 20_000
-SLOW = ("l_swag", "length_distortion", "ntk_condition")  # more than a few seconds a network
 RIDGE = 1.0
 
 
@@ -33,9 +32,7 @@ def closed_forms(space: Space, genomes: Genomes) -> dict[str, Values]:
     """Scores that need no network, higher is expected to be better."""
     table = CostTable.cached(space)
     costs = table.price(genomes)
-    pool = space.sample(POOL, np.random.default_rng(0))
-    macs = table.price(pool)["macs"]
-    pool = pool[(macs >= MACS[0]) & (macs <= MACS[1])]
+    pool = searched_pool(space)
     amounts = {r.name: r.values(genomes) for r in stage_resources(space)}
     depth, widths = depths_and_widths(space, genomes)
     plain = {r.name: r.values(genomes) for r in stage_resources(space, power=1.0)}
@@ -55,6 +52,13 @@ def closed_forms(space: Space, genomes: Genomes) -> dict[str, Values]:
         "attention blocks": _attention_blocks(space, genomes),
         "mean expansion": np.mean([plain[f"stages.{k}.expansion"] for k in range(3)], axis=0),
     }
+
+
+def searched_pool(space: Space) -> Genomes:
+    """Networks of the set's range of MACs (m, G), as a search would draw them."""
+    pool = space.sample(POOL, np.random.default_rng(0))
+    macs = CostTable.cached(space).price(pool)["macs"]
+    return pool[(macs >= MACS[0]) & (macs <= MACS[1])]
 
 
 def proxies(space: Space, genomes: Genomes, names: Sequence[str], folder: Path) -> dict[str, Values]:

@@ -1,12 +1,12 @@
 """Scores beside the accuracies of the truth set of hybrids: overall, and within groups of equal cost.
 
-    hybrid_check.py --work FOLDER [--no-proxies]
+    hybrid_check.py --work FOLDER [--no-proxies] [--images FILE]
 
 ``truth/hybrid32.csv`` is read (``--truth`` names another); the folder keeps what proxies say. Overall:
 Kendall's tau-b, its interval a bootstrap over networks. Within groups whose parameters and MACs are equal
 within 2 %: the share of pairs that a score orders as the accuracies do (.5 is a coin), its interval a
-bootstrap over groups. What a score that knew every network's mean over seeds would reach follows from the
-scatter between seeds.
+bootstrap over groups. ``--images`` adds trainings of ten seconds, by another seed. What a score that knew
+every network's mean over seeds would reach follows from the scatter between seeds.
 """
 
 from __future__ import annotations
@@ -22,12 +22,23 @@ from typing import Any
 
 import _common as common
 import numpy as np
-from _hybrid_plan import hybrid_space
-from _hybrid_scores import SLOW, Values, closed_forms, learned, proxies
+from _hybrid_brief import brief_trainings
+from _hybrid_plan import (
+    GROUPS,
+    LONG_GROUPS,
+    MEMBERS,
+    RANDOM,
+    REPEATED_GROUPS,
+    REPEATED_RANDOM,
+    hybrid_space,
+)
+from _hybrid_scores import Values, closed_forms, learned, proxies
 from _hybrid_table import SEEDS, TABLE
+from numpy.typing import NDArray
 
 from vitnas import plugins
 from vitnas.check.agreement import tau_b, tau_interval
+from vitnas.space.activity import Genomes
 from vitnas.space.rows import Rows, read_rows
 
 RESAMPLES = 2000
@@ -35,25 +46,32 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Truth:
-    """The table."""
+    """The networks that are trained."""
 
     rows: Rows
+    trained: NDArray[np.intp]
     groups: tuple[str, ...]
+
+    @property
+    def genomes(self) -> Genomes:
+        return self.rows.genomes[self.trained]
 
     def label(self, name: str) -> Values:
         """Accuracies (n,), nan where there is none yet."""
         known = name in self.rows.labels
-        return self.rows.values(name) if known else np.full(len(self.rows), math.nan)
+        return self.rows.values(name)[self.trained] if known else np.full(len(self.trained), math.nan)
 
 
 def main() -> None:
     """Run the benchmark."""
     args = common.arguments(__doc__, _options)
     space, truth = hybrid_space(), _read(args.truth)
-    scores = closed_forms(space, truth.rows.genomes)
+    scores = closed_forms(space, truth.genomes)
     if not (args.no_proxies or args.quick):
-        names = [name for name in plugins.list_plugins("proxy") if name not in SLOW]
-        scores |= proxies(space, truth.rows.genomes, names, args.work / "proxies")
+        names = list(plugins.list_plugins("proxy"))
+        scores |= proxies(space, truth.genomes, names, args.work / "proxies")
+    if args.images is not None and not args.quick:
+        scores |= brief_trainings(space, truth.genomes, args.images, args.work)
     report = common.Report("hybrid_truth", "Scores beside accuracies of hybrids, trained one by one")
     _add_state(report, truth)
     _add_noise(report, truth)
@@ -62,9 +80,7 @@ def main() -> None:
         accuracies = truth.label(label)
         if np.isfinite(accuracies).sum() < 10:
             continue
-        own = scores | {
-            "learned, group left out": learned(space, truth.rows.genomes, accuracies, truth.groups)
-        }
+        own = scores | {"learned, group left out": learned(space, truth.genomes, accuracies, truth.groups)}
         report.details[label] = {
             name: _compare(score, accuracies, truth.groups) for name, score in own.items()
         }
@@ -75,13 +91,16 @@ def main() -> None:
 def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the proxies' scores")
     parser.add_argument("--truth", type=Path, default=TABLE, help="another table of the same columns")
+    parser.add_argument("--images", type=Path, help="labelled images, for trainings of ten seconds")
     parser.add_argument("--no-proxies", action="store_true", help="closed forms and counts alone")
 
 
 def _read(table: Path) -> Truth:
     with table.open(newline="", encoding="utf-8") as stream:
-        groups = tuple(row["group"] for row in csv.DictReader(stream))
-    return Truth(read_rows(table, hybrid_space()), groups)
+        groups = [row["group"] for row in csv.DictReader(stream)]
+    rows = read_rows(table, hybrid_space())
+    trained = np.flatnonzero(np.isfinite(rows.values("acc")))
+    return Truth(rows, trained, tuple(groups[k] for k in trained))
 
 
 def _compare(score: Values, accuracies: Values, groups: Sequence[str]) -> dict[str, Any]:
@@ -128,13 +147,14 @@ def share_of_pairs(
 
 def _add_state(report: common.Report, truth: Truth) -> None:
     seeds = np.stack([truth.label(f"acc_seed{seed}") for seed in SEEDS])
-    known = np.isfinite(truth.label("acc"))
-    grouped = np.array([bool(g) for g in truth.groups])
+    grouped = sum(map(bool, truth.groups))
+    several = np.isfinite(seeds).sum(axis=0) == len(SEEDS)
+    long = np.isfinite(truth.label("acc_long"))
     for what, done, planned in (
-        ("networks of groups trained", (known & grouped).sum(), grouped.sum()),
-        ("networks drawn alone trained", (known & ~grouped).sum(), (~grouped).sum()),
-        ("networks with three seeds", (np.isfinite(seeds).sum(axis=0) == len(SEEDS)).sum(), len(known) / 4),
-        ("networks trained four times as long", np.isfinite(truth.label("acc_long")).sum(), 25),
+        ("networks of groups trained", grouped, GROUPS * MEMBERS),
+        ("networks drawn alone trained", len(truth.groups) - grouped, RANDOM),
+        ("networks with three seeds", several.sum(), len(REPEATED_GROUPS) * MEMBERS + REPEATED_RANDOM),
+        ("networks trained four times as long", long.sum(), len(LONG_GROUPS) * MEMBERS),
     ):
         report.add(what, done, beside="planned", other=float(planned))
 
@@ -148,11 +168,11 @@ def _add_noise(report: common.Report, truth: Truth) -> None:
         return
     noise = float(np.mean(np.nanvar(seeds[:, several], axis=0, ddof=1)))
     accuracies = truth.label("acc")
-    own_noise = noise / np.maximum(counts, 1)
+    own_noise = noise / counts
     excess = [
         accuracies[rows].var(ddof=1) - own_noise[rows].mean()
         for group in {g for g in truth.groups if g}
-        for rows in [[k for k, g in enumerate(truth.groups) if g == group and counts[k]]]
+        for rows in [[k for k, g in enumerate(truth.groups) if g == group]]
         if len(rows) > 1
     ]
     true = max(float(np.mean(excess)), 0.0)
