@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -16,6 +17,11 @@ from vitnas.run.search import run_search
 from vitnas.searching.config import SearchConfig
 from vitnas.space.chain import chain
 from vitnas.space.files import load_space
+
+# A test run started in the background (`pytest &`, some CI systems) ignores SIGINT, and so would all that it
+# starts: tests of Ctrl-C would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {
     "name": "tiny",

@@ -46,17 +46,15 @@ def score(
     Args:
         files: networks, each as in :func:`vitnas.load_architecture`.
         target: device name or profile file, several with commas between.
-        proxies: training-free scores to compute.
-        seed: of weights and images.
+        proxies, seed: training-free scores to compute; of weights and images.
         batch: images in a call; None for what each device was measured with.
         resolution_px: side of the images, in place of the architectures' own.
         repeats: fresh initialisations that proxies average over; None is what each wants, and so below.
-        proxy_resolution_px: side of the images that proxies see.
-        proxy_batch: images that proxies see.
+        proxy_resolution_px, proxy_batch: side and number of the images that proxies see.
         images: a folder or ``.npz`` of real ones for proxies; None for Gaussian ones.
         device: where proxies compute: "cpu", "cuda" or "cuda:N".
-        workers: as in :func:`vitnas.run.search.run_search`; a network that cannot be scored is then a row
-            with its ``failures``, and the others go on. None scores here and now, one after the other.
+        workers: as in :func:`vitnas.run.search.run_search`; a network that cannot be scored has ``failures``,
+            the others go on. None scores here and now.
         listener: watches.
 
     Returns:
@@ -77,9 +75,7 @@ def score(
     plugins.ask(*proxies)
     devices = load_targets(split_targets(target))
     qualities = tuple(map(ProxyQuality, proxies))
-    architectures = [load_architecture(file) for file in files]
-    if resolution_px is not None:
-        architectures = [a.at_resolution(resolution_px) for a in architectures]
+    architectures = _loaded(files, resolution_px)
     for architecture in architectures:
         check_answers(devices, batch, [architecture.resolution_px])
     task = NetworkTask(
@@ -89,6 +85,11 @@ def score(
     )
     found = _found(task, architectures, workers, listener or Silent())
     return [_row(a, proxies, own) for a, own in zip(architectures, found, strict=True)]
+
+
+def _loaded(files: Sequence[ArchitectureSource], resolution_px: int | None) -> list[Architecture]:
+    architectures = [load_architecture(file) for file in files]
+    return architectures if resolution_px is None else [a.at_resolution(resolution_px) for a in architectures]
 
 
 def _found(

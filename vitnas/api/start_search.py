@@ -64,10 +64,8 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
         device: where proxies compute and networks are trained.
         mirror: URL of a storage in which an Optuna study is kept up.
         active: at the end write 50 architectures whose labels would teach most.
-        trust: whether code that the documents name by its path may be imported: operators of the space,
-            plug-ins of a run that goes on.
-        progress: True or False; None shows progress in terminals and notebooks alone. The logger ``vitnas``
-            is told either way.
+        trust: whether code that documents name by its path may be imported.
+        progress: None shows it in terminals and notebooks alone; the logger ``vitnas`` is always told.
 
     Returns:
         the run. Ctrl-C, or the interrupt of a notebook, ends it in state ``interrupted``: look at what was
@@ -79,13 +77,12 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
         RunError: the run folder cannot be used.
         ClusterError: the Ray cluster cannot be used.
     """
-    given = {"space": space, "dry_run": dry_run, **settings}
-    values = read_all(SEARCH_READERS, given, of="search")
+    values = read_all(SEARCH_READERS, {"space": space, "dry_run": dry_run, **settings}, of="search")
     values.pop("trust", None)
-    rungs = (rung.rpartition(":")[0] for rung in values.get("then", ()))
-    plugins.ask(values.get("strategy", ""), values.get("quality", ""), *rungs)
     if not values.get("dry_run"):
         values.pop("dry_run", None)
+    rungs = (rung.rpartition(":")[0] for rung in values.get("then", ()))
+    plugins.ask(values.get("strategy", ""), values.get("quality", ""), *rungs)
     if "resume" in values and not values.keys() & {"space", "labels"}:
         return resumed(values)
     if "resume" in values:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from vitnas.bench.bench import Bench, Job, Measuring
 from vitnas.bench.task import Draws, NetworkTask, Record, check_first_pass
-from vitnas.cost.pricer import Plain
-from vitnas.cost.table import Costs, CostTable
+from vitnas.cost.columns import Costs, Plain
+from vitnas.cost.table import CostTable
 from vitnas.quality.base import Quality
 from vitnas.quality.data.images import Images
 from vitnas.space.activity import Genomes

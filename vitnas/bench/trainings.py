@@ -14,7 +14,8 @@ from vitnas.arch.schema import Architecture
 from vitnas.bench.bench import Bench, Job, Line, Measuring, Network
 from vitnas.bench.networks import Done, GenomeBench
 from vitnas.bench.task import NetworkTask, Record
-from vitnas.cost.table import Costs, CostTable
+from vitnas.cost.columns import Costs
+from vitnas.cost.table import CostTable
 from vitnas.events import Listener
 from vitnas.quality.data.dataset import Dataset
 from vitnas.quality.data.decoded import CHUNK, decode, open_decoded

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,17 +12,15 @@ from numpy.typing import NDArray
 from vitnas.arch.build import build, build_op, given_features, running_op
 from vitnas.arch.features import Features
 from vitnas.arch.schema import Architecture
+from vitnas.cost.columns import Plain, plain_rows
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
 from vitnas.errors import InvalidArchitecture, InvalidInput
-from vitnas.figures import figure_of
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context
 
 if TYPE_CHECKING:
     from vitnas.cost.trace import Trace
-
-Plain = dict[str, float | int | None]
 
 
 class BlockPricer:
@@ -73,17 +71,6 @@ def _counted(figures: Figures, traced: Trace) -> tuple[list[float], int]:
 
     counts = [figure.of_trace(traced) for figure in figures.counted if figure.of_trace]
     return counts, peak_activation_bytes(traced, 1)
-
-
-def plain_rows(columns: Mapping[str, NDArray[np.float64]]) -> list[Plain]:
-    """Columns (n,) as a row for each network: times as floats (None if unknown), the rest whole."""
-    plain: list[list[float | int | None]] = [
-        np.rint(values).astype(np.int64).tolist()
-        if figure_of(name).whole
-        else [None if value != value else value for value in values.tolist()]
-        for name, values in columns.items()
-    ]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*plain, strict=True)]
 
 
 def trace_block(block: Context) -> tuple[Trace, Features]:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.cost import cache
+from vitnas.cost.columns import Costs, Plain
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
-from vitnas.cost.pricer import BlockPricer, Plain, plain_rows
+from vitnas.cost.pricer import BlockPricer
 from vitnas.cost.verify import require_traced
 from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError, StaleCosts
 from vitnas.space.activity import Genomes
@@ -26,37 +25,6 @@ PROBES = 2  # networks that a kept table is compared with before it is used
 
 Devices = Device | Sequence[Device] | None
 Progress = Callable[[int], None] | None
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Costs of n candidates.
-
-    Attributes:
-        columns: figure -> values (n,), under the names of `priced.Figures`: counts of one image,
-            times (``latency_ms`` is nan without a device that holds it), and what depends on the call (with
-            float32 without a device).
-    """
-
-    columns: Mapping[str, NDArray[np.float64]]
-
-    def __getitem__(self, name: str) -> NDArray[np.float64]:
-        return self.columns[name]
-
-    def __len__(self) -> int:
-        return len(next(iter(self.columns.values())))
-
-    def rows(self, index: Any) -> Costs:
-        """The costs of some candidates."""
-        return Costs({name: values[index] for name, values in self.columns.items()})
-
-    def row(self, position: int) -> Plain:
-        """One candidate's costs as plain numbers; a time that is unknown is None."""
-        return self.rows(slice(position, position + 1)).plain()[0]
-
-    def plain(self) -> list[Plain]:
-        """``row`` of each candidate."""
-        return plain_rows(self.columns)
 
 
 class CostTable:

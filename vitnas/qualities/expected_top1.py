@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vitnas.cost.table import Costs, CostTable
+from vitnas.cost.columns import Costs
+from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, unknown
 from vitnas.law.model import Inputs, Relatives, shipped_law
 from vitnas.law.published import shipped_networks

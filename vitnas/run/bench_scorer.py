@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.bench.bench import Measuring
-from vitnas.cost.table import Costs
+from vitnas.cost.columns import Costs
 from vitnas.events import Listener
 from vitnas.run.prepare import Setup, trials_of
 from vitnas.run.rating import Rating, given_asks

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vitnas import plugins
-from vitnas.cost.table import Costs
+from vitnas.cost.columns import Costs
 from vitnas.events import Listener, Silent
 from vitnas.figures import FIGURES
 from vitnas.quality.parse import QualityName

@@ -12,8 +12,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from vitnas.cost.columns import plain_rows
 from vitnas.cost.priced import Figures
-from vitnas.cost.pricer import plain_rows
 from vitnas.errors import RunCorrupt, VitnasError
 from vitnas.hardware.targets import describe, load_targets
 from vitnas.run.result import Member, SearchResult, kept_space

@@ -138,21 +138,30 @@ def resume_search(
         if config is not None and begins is not None and not folder.is_begun:
             folder.create(config.to_dict(), copies, _hashes(begins) | _files(begins))
             return _go_on(begins, folder, workers, watcher, beside)
-        kept = SearchConfig.from_dict(folder.open())
-        require_same({name: kept.to_dict()[name] for name in same}, same, folder.path)
-        if config is not None:
-            plugins.ask(*config.plugins)
-            trials, time_s = config.trials or trials, config.time_s
-            require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("trials", "time"))
-        if trials is not None:
-            kept = dataclasses.replace(kept, trials=trials)
-        kept = dataclasses.replace(kept, time_s=time_s)
+        kept = _kept_config(folder, config, trials, time_s, same)
         require_same_files(folder)
         check_strategy(kept)
         setup = prepare(kept, watcher, folder.path, rating=rating)
         _check_unchanged(folder, setup, watcher)
         folder.update(state="running", config=kept.to_dict())
         return _go_on(setup, folder, workers, watcher, beside)
+
+
+def _kept_config(
+    folder: RunFolder,
+    config: SearchConfig | None,
+    trials: int | None,
+    time_s: float | None,
+    same: Mapping[str, Any],
+) -> SearchConfig:
+    """The settings of a begun run, with the new limits; what is given again must be the run's."""
+    kept = SearchConfig.from_dict(folder.open())
+    require_same({name: kept.to_dict()[name] for name in same}, same, folder.path)
+    if config is not None:
+        plugins.ask(*config.plugins)
+        trials, time_s = config.trials or trials, config.time_s
+        require_same(kept.to_dict(), config.to_dict(), folder.path, changeable=("trials", "time"))
+    return dataclasses.replace(kept, trials=kept.trials if trials is None else trials, time_s=time_s)
 
 
 def _go_on(

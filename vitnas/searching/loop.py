@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from vitnas import plugins
 from vitnas.searching.archive import Archive, SeenKeys
 from vitnas.searching.problem import Batch, SearchProblem
-from vitnas.searching.rounds import Round, State, kind_of_failure, pack, unpack
+from vitnas.searching.rounds import Progress, Round, State, kind_of_failure, pack, unpack
 from vitnas.searching.scorer import Scorer
 from vitnas.searching.strategy import Strategy
 from vitnas.space.activity import Genomes
@@ -24,31 +24,6 @@ PRICED_PER_TRIAL = {
     True: 400,
 }  # by whether scores are expensive: beyond it, the feasible part is used up
 EMPTY_ROUNDS = 8  # asks in a row without a new feasible candidate before a strategy gets random ones
-
-
-@dataclass
-class Progress:
-    """How far a loop has come.
-
-    Attributes:
-        proposed: feasible candidates whose rating was begun; distinct, unless the strategy
-            ``counts_repeats``.
-        trials: those of them that are rated and told.
-        asked: candidates that were priced.
-        rounds: asks.
-        empty: asks in a row that brought nothing new.
-        failed: candidates whose score is not finite.
-        failures: kind of failure -> how many.
-    """
-
-    proposed: int = 0
-    trials: int = 0
-    asked: int = 0
-    rounds: int = 0
-    empty: int = 0
-    failed: int = 0
-    exhausted: bool = False
-    failures: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass

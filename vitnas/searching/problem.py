@@ -16,7 +16,8 @@ from vitnas.space.activity import Genomes
 from vitnas.space.space import Space
 
 if TYPE_CHECKING:  # it loads torch, which strategies do without
-    from vitnas.cost.table import Costs, CostTable
+    from vitnas.cost.columns import Costs
+    from vitnas.cost.table import CostTable
 
 ROUNDING = 1e-7  # relative: older runs kept times before they were rounded
 

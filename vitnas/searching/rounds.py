@@ -1,9 +1,9 @@
-"""What was asked for at once: priced, started, and told when it is rated."""
+"""What was asked for at once: priced, started, and told when it is rated; and how far a loop has come."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +13,36 @@ from vitnas.searching.scorer import Rated
 from vitnas.space.activity import Genomes
 
 if TYPE_CHECKING:
-    from vitnas.cost.table import Costs
+    from vitnas.cost.columns import Costs
 
 State = dict[str, NDArray[Any]]
 HANGING, MEMORY = "did not finish", "killed by the system for want of memory"  # how such reasons begin
 LONGEST_KIND = 60
+
+
+@dataclass
+class Progress:
+    """How far a loop has come.
+
+    Attributes:
+        proposed: feasible candidates whose rating was begun; distinct, unless the strategy
+            ``counts_repeats``.
+        trials: those of them that are rated and told.
+        asked: candidates that were priced.
+        rounds: asks.
+        empty: asks in a row that brought nothing new.
+        failed: candidates whose score is not finite.
+        failures: kind of failure -> how many.
+    """
+
+    proposed: int = 0
+    trials: int = 0
+    asked: int = 0
+    rounds: int = 0
+    empty: int = 0
+    failed: int = 0
+    exhausted: bool = False
+    failures: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from vitnas.space.activity import Genomes
 
 if TYPE_CHECKING:
-    from vitnas.cost.table import Costs
+    from vitnas.cost.columns import Costs
 
 
 class Rated(Protocol):
