@@ -55,16 +55,19 @@ def test_children_are_no_repeats(make_problem: MakeProblem) -> None:
         strategy.tell(problem.evaluate(children))
 
 
-@pytest.mark.parametrize(("trials", "size"), [(None, 50), (300, 50), (10_000, 100), (2_000_000, 2000)])
+@pytest.mark.parametrize(
+    ("trials", "size", "ask"),
+    [(None, 50, 100), (300, 50, 100), (10_000, 100, 200), (200_000, 2000, 4000), (2_000_000, 2000, 16_000)],
+)
 def test_the_population_follows_the_trials_and_asks_follow_it(
-    trials: int | None, size: int, make_problem: MakeProblem
+    trials: int | None, size: int, ask: int, make_problem: MakeProblem
 ) -> None:
     problem = make_problem(0.4, large=True)
     strategy = Evolution(problem, 0, planned=trials)
     first = strategy.ask(16_384)
     assert len(first) == size == len(strategy.state()["genomes"]) + size
     strategy.tell(problem.evaluate(first))
-    assert len(strategy.ask(16_384)) == 2 * size and len(strategy.ask(7)) == 7
+    assert len(strategy.ask(16_384)) == ask and len(strategy.ask(7)) == 7
 
 
 def test_a_population_grows_with_the_trials_and_never_shrinks(make_problem: MakeProblem) -> None:

@@ -26,7 +26,8 @@ from vitnas.strategies import (
 
 SMALLEST, LARGEST = 50, 2000  # population, if none is given
 GENERATIONS = 100  # and in between: so many populations make the trials
-CHILDREN = 2  # of each survivor in an ask, at most: a child learns from what was told before it
+CHILDREN = 2  # of each survivor in an ask: a child learns from what was told before it
+ROUNDS = 125  # of a long run, whose asks are larger: more of them take twice the time and find no more
 REPAIRS = 4  # times that a child which is there already is mutated again, by more genes each time
 
 
@@ -36,8 +37,8 @@ class Evolution(Strategy):
     Args:
         problem: what is searched.
         seed: of all its choices.
-        settings: ``population`` is the survivors of a generation; by default a hundredth of the trials,
-            within 50 and 2000.
+        settings: ``population`` is the survivors of a generation, half of an ask; by default a hundredth of
+            the trials, within 50 and 2000, and then an ask is at least a 125th of them.
     """
 
     takes_late = True
@@ -51,6 +52,7 @@ class Evolution(Strategy):
         super().__init__(problem, seed, **settings)
         self._moves = Moves(problem.space)
         self._size = self.population or min(max((self.planned or 0) // GENERATIONS, SMALLEST), LARGEST)
+        self._share = 0 if self.population else (self.planned or 0) // ROUNDS
         self._started = 0  # random genomes asked for so far
         # the population, best first, so that a tournament is won by the smaller index
         self._genomes: Genomes = np.zeros((0, len(problem.space.genes)), dtype=np.uint8)
@@ -58,8 +60,8 @@ class Evolution(Strategy):
         self._violation: NDArray[np.float64] = np.zeros(0)
 
     def ask(self, n: int) -> Genomes:
-        """Random feasible genomes until there is a population, then children: at most twice as many."""
-        n = min(n, CHILDREN * self._size)
+        """Random feasible genomes until there is a population, then children."""
+        n = min(n, max(CHILDREN * self._size, self._share))
         if self._started < self._size or len(self._genomes) < 2:
             missing = self._size - self._started  # none: what was asked for is not told yet, or failed
             wanted = min(n, missing) if missing > 0 else n
