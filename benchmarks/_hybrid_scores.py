@@ -14,6 +14,7 @@ from vitnas.check.score_log import measure_scores
 from vitnas.check.scores import score_of
 from vitnas.cost.table import CostTable
 from vitnas.events import Silent
+from vitnas.law.expectation import Expectation
 from vitnas.law.model import Relatives
 from vitnas.qualities.expected_top1 import ExpectedTop1
 from vitnas.quality.genomes.formula import CapacityFormula
@@ -40,7 +41,7 @@ def closed_forms(space: Space, genomes: Genomes) -> dict[str, Values]:
     return {
         "capacity": CapacityFormula.fit(space, table, pool).score(genomes),
         "capacity, earlier means": earlier.score(genomes),
-        "expected_top1": ExpectedTop1(table, 32, Relatives("", "")).score(genomes),
+        "expected_top1": ExpectedTop1(table, Expectation(Relatives(), 32)).score(genomes),
         "params": costs["params"],
         "macs": costs["macs"],
         "activations": costs["activations"],

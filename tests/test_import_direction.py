@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "store": {"_version"},
     "hardware": {"arch", "space", "cost", "store", "figures"},
     "quality": {"arch", "space", "cost", "store"},
-    "law": set(),
+    "law": {"arch"},
     "qualities": {"arch", "space", "cost", "quality", "training", "law"},
     "workers": set(),
     "bench": {"arch", "space", "cost", "quality", "workers", "store", "training", "events"},
@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "training": {"arch", "cost", "quality", "store"},
     "run": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "strategies"),
-        *("figures", "units", "bench", "store", "training", "events", "models"),
+        *("figures", "units", "bench", "store", "training", "events", "models", "law"),
     },
     "scaling": {
         *("arch", "space", "cost", "hardware", "quality", "workers", "searching", "figures", "units"),
@@ -49,7 +49,18 @@ MAY_IMPORT = {
         *("arch", "space", "quality", "searching", "figures", "units", "bench", "store", "events", "run"),
     },
     "doctor": {"store", "workers"},
-    "scoring": {"arch", "space", "cost", "events", "hardware", "quality", "workers", "searching", "bench"},
+    "scoring": {
+        "arch",
+        "space",
+        "cost",
+        "events",
+        "hardware",
+        "quality",
+        "workers",
+        "searching",
+        "bench",
+        "law",
+    },
     "labelling": {"arch", "space", "quality", "searching", "store", "events", "run"},
     "models": {"arch", "space"},
     "api": {
@@ -80,6 +91,7 @@ MAY_IMPORT = {
         "quality",
         "events",
         "check",
+        "law",
     },
     "export": {"arch", "space", "models", "hardware", "store"},
 }

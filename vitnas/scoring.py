@@ -18,6 +18,7 @@ from vitnas.errors import InvalidInput
 from vitnas.events import Listener, Silent
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
+from vitnas.law.expectation import expected_of
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.searching.budget import with_own_limits
 from vitnas.searching.config import split_targets
@@ -120,7 +121,8 @@ def _priced(
 ) -> dict[str, Any]:
     """Costs of a network, and what must stand beside them."""
     costs = price_architecture(architecture, devices, batch=batch)
-    beside = {"batch": batch} if batch else {}
+    beside: dict[str, Any] = {"batch": batch} if batch else {}
+    beside |= expected_of(architecture, architecture.metadata.get("recipe") or {}, costs)
     if devices:
         beside |= _about_devices(architecture, devices, Figures(tuple(devices), batch), costs)
     return {"costs": costs, "beside": beside}

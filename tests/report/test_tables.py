@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import pytest
@@ -189,3 +189,29 @@ def test_figures_of_tiny_networks_are_not_rounded_away() -> None:
         "12.71", "0.12", "0.012", "0.00", "-",
     ]  # fmt: skip
     assert axis_of("quality").text(0.004) == "0.004"
+
+
+def test_what_the_law_expects_stands_beside_the_score(fakes: SimpleNamespace) -> None:
+    def expected(value: float, *reasons: str) -> dict[str, object]:
+        return {
+            "expected_top1": {
+                "value": value,
+                "low": value - 1.1,
+                "high": value + 1.1,
+                "out_of_range": reasons,
+            }
+        }
+
+    result = fakes.result()
+    front = [replace(m, scores=expected(70 + 0.1 * k)) for k, m in enumerate(result.front)]
+    front[0] = replace(front[0], scores=expected(60, "params 1e+05 is outside the published 3e+06"))
+    published = [replace(m, scores=expected(76.1)) for m in result.references]
+    level = replace(result, front=tuple(front), references=tuple(published))
+    text = lines_of(front_table(level), 120)
+    assert "70.1 ±1.1" in row(text, "02-02") and "no claim" in row(text, "01-01")
+    assert "76.1 ±1.1" in row(text, "◆   s0")
+    assert any("Nothing here can be told from s0" in line for line in text)
+    assert any("expected top-1 is a guess for 1" in line for line in text)
+    better = tuple(replace(m, scores=expected(79)) for m in front)
+    told = " ".join(lines_of(front_table(replace(level, front=better)), 120))
+    assert "Nothing here can be told from s0" not in told

@@ -131,7 +131,7 @@ class Inputs:
 
     @classmethod
     def of_candidates(
-        cls, params: Array, macs: Array, activations: Array, resolution_px: int, relatives: Relatives
+        cls, params: Array, macs: Array, activations: Array, resolution_px: float, relatives: Relatives
     ) -> Inputs:
         """Of candidates (n,) of one space, by their counts."""
         x = np.zeros((len(params), len(LINEAR_VARIANCE)))

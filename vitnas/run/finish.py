@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from vitnas.arch.yaml_io import dump_yaml
 from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of
+from vitnas.law.expectation import expected_of
 from vitnas.quality.base import Details
 from vitnas.quality.proxy import ProxyQuality
 from vitnas.quality.reference import ReferenceSample
@@ -24,6 +25,7 @@ from vitnas.run.rating import reference_sample
 from vitnas.run.result import Member, SearchResult
 from vitnas.searching.pareto import spread
 from vitnas.space.activity import Genomes
+from vitnas.space.files import recipe_of
 from vitnas.space.space import Reference
 from vitnas.store.disk import atomic_write_text, make_folder, reported
 from vitnas.store.evaluation import Evaluation
@@ -87,6 +89,7 @@ class _MemberMaker:
         self.run = run
         self.shown = [ProxyQuality(name) for name in run.setup.rating.shown]
         self.sample: ReferenceSample | None = None
+        self.recipe = recipe_of(run.setup.problem.space)
 
     def members(
         self, genomes: Genomes, records: Sequence[Evaluation], *, interrupted: bool = False
@@ -121,7 +124,12 @@ class _MemberMaker:
         ]
 
     def _member(
-        self, genome: NDArray[np.uint8], record: Evaluation, measured: Mapping[str, float], **known: Any
+        self,
+        genome: NDArray[np.uint8],
+        record: Evaluation,
+        measured: Mapping[str, float],
+        scores: Mapping[str, Mapping[str, Any]],
+        **known: Any,
     ) -> Member:
         """A member with what is known of it, and what follows from its architecture and its log line."""
         architecture = self.run.setup.problem.space.decode(genome)
@@ -133,6 +141,7 @@ class _MemberMaker:
             genome=tuple(int(g) for g in genome),
             depth=sum(len(stage.blocks()) for stage in architecture.stages),
             health=record.get("health") or failed,
+            scores={**expected_of(architecture, self.recipe, known["costs"]), **scores},
             out_of_domain=tuple(record.get("out_of_domain", ())),
             coverage={d.name: coverage_of(d, measured[d.name], architecture) for d in devices},
             folder=self.run.folder.path,

@@ -16,6 +16,7 @@ from vitnas.events import Listener
 from vitnas.figures import format_quantity
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import Target, check_answers, describe, label_of, load_targets
+from vitnas.law.expectation import relatives_of
 from vitnas.quality.data.dataset import Dataset
 from vitnas.quality.data.images import Images, load_images
 from vitnas.quality.labels import Labels
@@ -31,7 +32,7 @@ from vitnas.searching.problem import SearchProblem
 from vitnas.searching.rungs import check_choosable
 from vitnas.searching.strategy import Strategy, load_strategy
 from vitnas.space.activity import Genomes
-from vitnas.space.files import load_space
+from vitnas.space.files import load_space, recipe_of
 from vitnas.space.space import Space
 from vitnas.store.folder import RunFolder
 from vitnas.store.log import EvaluationLog
@@ -134,6 +135,7 @@ def prepare(
         space = load_space(str(folder / "space.yaml") if folder is not None else config.space)
     if config.resolution_px is not None:
         space = space.at_resolution(config.resolution_px)
+    relatives_of(recipe_of(space), space.name)  # what is wrong there is found now, not at the end
     known = labels_of(config, space, folder)
     for note in known.notes if known else ():
         listener.warn(f"{config.labels}: {note}")

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from vitnas.figures import PEAK
 from vitnas.hardware.targets import Coverage, Target
+from vitnas.law.expectation import CLAIM
+from vitnas.law.expectation import NAME as EXPECTED
 from vitnas.quality.parse import caption
 from vitnas.report.terminal.member_names import (
     HEALTHY,
@@ -23,6 +25,7 @@ from vitnas.report.terminal.member_names import (
     verdict,
 )
 from vitnas.run.result import Member, SearchResult
+from vitnas.searching.objectives import cost_of
 
 MOST_REASONS = 3
 
@@ -36,6 +39,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
         *(f"budget of a device itself: {limit}." for limit in result.limits),
         f"quality: {caption(result.quality, result.notes)}",
         _about_order(result),
+        *_about_expected(result, members),
         *_about_marks(result.targets, members),
     ]
     lines += [f"{short_name(m)} is {verdict(m)}: {reasons}" for m in members if (reasons := _complaints(m))]
@@ -97,6 +101,27 @@ def about_memory(targets: Sequence[Target], batch: int | None, costs: Sequence[M
     return f"memory: of {call}." if images > 1 else ""
 
 
+def _about_expected(result: SearchResult, members: Sequence[Member]) -> Iterator[str]:
+    """What the law claims, and which published networks it cannot tell from those of the front."""
+    if not any(EXPECTED in m.scores for m in members):
+        return
+    if result.quality != EXPECTED:
+        yield f"expected top-1: {CLAIM}"
+    known = [m for m in members if is_published(m) and EXPECTED in m.scores]
+    level = [short_name(m) for m in known if not any(_is_better(own, m, result) for own in result.front)]
+    if level:
+        yield f"Nothing here can be told from {', '.join(level)} at no higher cost, by the law."
+
+
+def _is_better(member: Member, published: Member, result: SearchResult) -> bool:
+    """Whether a network costs no more, and is expected above the other's interval."""
+    own, other = (m.scores.get(EXPECTED) for m in (member, published))
+    costs = [cost for cost in map(cost_of, result.objectives) if cost]
+    pairs = [(member.costs.get(cost), published.costs.get(cost)) for cost in costs]
+    cheap = all(a is not None and b is not None and a <= b for a, b in pairs)
+    return bool(cheap and own and other and own["value"] > other["high"])
+
+
 def _about_order(result: SearchResult) -> str:
     """That the run cannot be repeated, where it cannot."""
     if result.config.ordered:
@@ -116,17 +141,19 @@ def _about_marks(targets: Sequence[Target], members: Sequence[Member]) -> Iterab
     if reasons:
         held = " or ".join(dict.fromkeys(target.metric for target in targets if target.cost))
         yield f"{OUT_OF_DOMAIN} {held} is a guess, the fit has seen no such network: {_some(reasons)}"
-    guesses = [own for m in members if (own := _guesses(m))]
-    if guesses:
-        why = list(dict.fromkeys(reason for own in guesses for reason in own))
-        yield f"quality is a guess for {len(guesses)}, beyond what is known: {_some(why)}"
+    for what, of_law in (("expected top-1", True), ("quality", False)):
+        guesses = [own for m in members if (own := _guesses(m, of_law))]
+        if guesses:
+            why = list(dict.fromkeys(reason for own in guesses for reason in own))
+            yield f"{what} is a guess for {len(guesses)}, beyond what is known: {_some(why)}"
     if any(map(is_predicted, members)):
         yield f"{PREDICTED} part of its time is predicted from other blocks, not measured."
 
 
-def _guesses(member: Member) -> list[str]:
-    """Why a predicted quality is a guess."""
-    return [str(reason) for score in member.scores.values() for reason in score.get("out_of_range") or ()]
+def _guesses(member: Member, of_law: bool) -> list[str]:
+    """Why a predicted quality is a guess, or what the law expects."""
+    scores = [score for name, score in member.scores.items() if (name == EXPECTED) == of_law]
+    return [str(reason) for score in scores for reason in score.get("out_of_range") or ()]
 
 
 def _complaints(member: Member) -> str:

@@ -11,9 +11,11 @@ from rich.text import Text
 
 from vitnas.check.optimum import MOST_RATIO, BoundShare, Optimum, PublishedGap
 from vitnas.hardware.targets import Coverage, Target
+from vitnas.law.expectation import CLAIM
+from vitnas.law.expectation import NAME as EXPECTED
 from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.notes import about_memory, origins
-from vitnas.report.terminal.tables import cost_columns, time_columns
+from vitnas.report.terminal.tables import cost_columns, expected_columns, time_columns
 from vitnas.report.terminal.wording import count
 
 BOUNDS = 12  # that are shown at least
@@ -30,6 +32,7 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     coverages = [_coverages(rows, k) for k in range(len(targets))]
     lines = origins(targets, coverages)
     lines += [note] if (note := about_memory(targets, rows[0].get("batch"), rows)) else []
+    lines += [f"expected top-1: {CLAIM}"] * any(EXPECTED in row for row in rows)
     lines += [f"× {row['name']} exceeds {limit}" for row in rows for limit in row.get("exceeds") or ()]
     if lines:
         parts += [Text(), *map(Text, lines)]
@@ -44,7 +47,8 @@ def _costs(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
         Column("network", [str(row["name"]) for row in rows], right=False),
         Column("id", [str(row["id"]) for row in rows], right=False, drop=70),
     ]
-    return FittedTable([*columns, *cost_columns(rows), *time_columns(_targets(rows), rows)])
+    expected = expected_columns([row.get(EXPECTED) for row in rows])
+    return FittedTable([*columns, *cost_columns(rows), *time_columns(_targets(rows), rows), *expected])
 
 
 def _targets(rows: Sequence[Mapping[str, Any]]) -> list[Target]:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from vitnas.figures import FIGURES
 from vitnas.hardware.targets import Target
+from vitnas.law.expectation import NAME as EXPECTED
 from vitnas.quality.parse import unit_of
 from vitnas.report.terminal.axes import QUALITY_AXIS, cost_axis
 from vitnas.report.terminal.fitted_table import Column, FittedTable
@@ -111,6 +112,7 @@ def _columns(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         Column(_quality(result), cells(lambda m: _score(m, result.quality))),
     ]
     columns += [*_said(result, members), *_trained(members)]
+    columns += expected_columns([m.scores.get(EXPECTED) for m in members])
     if any(m.health for m in members):
         verdicts = cells(lambda m: VERDICTS.get(verdict(m), verdict(m)))
         columns.append(Column("health", verdicts, right=False, drop=50))
@@ -169,6 +171,21 @@ def _stated(result: SearchResult, members: Sequence[Member]) -> list[Column]:
         if any(stated):
             columns.append(Column(header, stated, drop=10 if len(latencies) == 1 else 80))
     return columns
+
+
+def expected_columns(entries: Sequence[Mapping[str, Any] | None]) -> list[Column]:
+    """ImageNet top-1 to expect with half its 90 % interval: ``79.1 ±1.1``.
+
+    Args:
+        entries: value, low and high of each network, or None.
+    """
+    cells = [
+        "-" if not e
+        else "no claim" if e.get("out_of_range")
+        else f"{e['value']:.1f} ±{(e['high'] - e['low']) / 2:.1f}"
+        for e in entries
+    ]  # fmt: skip
+    return [Column("expected\ntop-1 %", cells, drop=35)] if any(entries) else []
 
 
 def cost_columns(rows: Sequence[Mapping[str, Any]], asked: Collection[str] | None = None) -> list[Column]:
