@@ -22,7 +22,7 @@ from typing import Any
 
 import _common as common
 import numpy as np
-from _hybrid_brief import brief_trainings
+from _hybrid_brief import NAME, brief_trainings
 from _hybrid_plan import (
     GROUPS,
     LONG_GROUPS,
@@ -71,7 +71,7 @@ def main() -> None:
         names = list(plugins.list_plugins("proxy"))
         scores |= proxies(space, truth.genomes, names, args.work / "proxies")
     if args.images is not None and not args.quick:
-        scores |= brief_trainings(space, truth.genomes, args.images, args.work)
+        scores[NAME] = brief_trainings(space, truth.genomes, args.images, args.work)
     report = common.Report("hybrid_truth", "Scores beside accuracies of hybrids, trained one by one")
     _add_state(report, truth)
     _add_noise(report, truth)
@@ -166,7 +166,8 @@ def _add_noise(report: common.Report, truth: Truth) -> None:
     several = counts > 1
     if not several.any():
         return
-    noise = float(np.mean(np.nanvar(seeds[:, several], axis=0, ddof=1)))
+    squares = np.nanvar(seeds[:, several], axis=0) * counts[several]
+    noise = float(squares.sum() / (counts[several] - 1).sum())
     accuracies = truth.label("acc")
     own_noise = noise / counts
     excess = [
@@ -196,11 +197,8 @@ def _add_long(report: common.Report, truth: Truth) -> None:
 def _print_details(report: common.Report) -> None:
     for label, entries in ((k, v) for k, v in report.details.items() if k.startswith("acc")):
         rows = [[label, "n", "tau [95 %]", "pairs", "share right within equal cost [95 %]"]]
-        for name, e in sorted(entries.items(), key=lambda item: -item[1]["share"]):
-            tau, share = (
-                "{:.3f} [{:.2f}, {:.2f}]".format(e[k], *e[f"{k} interval"]) for k in ("tau", "share")
-            )
-            rows.append([name, str(e["n"]), tau, str(e["pairs"]), share])
+        for name, e in sorted(entries.items(), key=lambda item: -np.nan_to_num(item[1]["share"])):
+            rows.append([name, str(e["n"]), _interval(e, "tau"), str(e["pairs"]), _interval(e, "share")])
         common.print_table(rows)
 
 

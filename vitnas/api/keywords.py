@@ -194,7 +194,7 @@ SEARCH_READERS: dict[str, Reader] = {
     "random_arm": inputs.switch,
     "data": inputs.path,
     "epochs": inputs.whole,
-    "seconds": inputs.seconds,
+    "seconds": inputs.number,
     "train_batch": inputs.whole,
     "learning_rate": inputs.number,
     "early_stop": inputs.switch,
