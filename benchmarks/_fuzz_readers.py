@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import random
@@ -17,7 +18,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
+from vitnas.api.family import Family
 from vitnas.arch.schema import Architecture, read_architecture, save_architecture
+from vitnas.events import Silent
 from vitnas.export.weights import load_timm_weights
 from vitnas.formats.pictures import decode_picture
 from vitnas.hardware.kit.manifest import read_manifest
@@ -30,8 +33,11 @@ from vitnas.quality.data.dataset import load_dataset
 from vitnas.quality.data.decoded import try_out
 from vitnas.quality.data.images import load_images
 from vitnas.report.pages.proxy_results import read_check as read_scores
+from vitnas.run.prepare import Setup, prepare
+from vitnas.run.rating import kept_quality
 from vitnas.run.read_labels import read_labels
 from vitnas.run.read_result import read_result, read_whole_front
+from vitnas.searching.config import SearchConfig
 from vitnas.space.files import load_space
 from vitnas.store.folder import RunFolder
 from vitnas.store.log import read_log
@@ -62,7 +68,8 @@ def readers(folder: Path) -> list[Reader]:
     """All readers, with good files in a folder that they may change."""
     shutil.copytree(FIXTURES / "capacity", folder / "run")
     shutil.copytree(FIXTURES / "measured" / "devices", folder / "devices")
-    return [*_documents(folder), *_tables(folder), *_runs(folder), *_arrays(folder), *_weights(folder)]
+    rooms = (_documents, _tables, _runs, _kept, _arrays, _weights)
+    return [reader for room in rooms for reader in room(folder)]
 
 
 def _changed(
@@ -140,6 +147,38 @@ def _runs(folder: Path) -> list[Reader]:
         Reader("log", log, _bytes(log.read_bytes()), lambda: read_log(log)),
         Reader("npz: state", state, _bytes(state.read_bytes()), RunFolder(run).load_state),
     ]
+
+
+def _kept(folder: Path) -> list[Reader]:
+    """What a run keeps of its qualities, and a family."""
+    found = []
+    for name in ("capacity", "fitted", "combined"):
+        run = folder / "kept" / name
+        shutil.copytree(FIXTURES / name, run)
+        setup = prepare(SearchConfig.from_dict(RunFolder(run).open()), Silent(), run)
+        read = functools.partial(_rated, setup, RunFolder(run))
+        found.append(_changed(f"JSON: quality.json, {name}", run / "quality.json", inputs.json_text, read))
+    sample = run / "reference_sample.json"
+    found.append(_changed("JSON: reference_sample.json", sample, inputs.json_text, read))
+    family = folder / "family"
+    shutil.copytree(FIXTURES / "grown", family)
+    return [
+        *found,
+        _changed("JSON: family.json", family / "family.json", inputs.json_text, lambda: _shown(family)),
+    ]
+
+
+def _rated(setup: Setup, run: RunFolder) -> object:
+    """The scores of a few networks by the quality that a run has kept."""
+    quality = kept_quality(setup, run)
+    genomes = setup.pool[:3]
+    return None if quality is None or quality.is_expensive else quality.rate(genomes, [{}] * len(genomes))
+
+
+def _shown(family: Path) -> object:
+    """A family as its owner sees it."""
+    found = Family.load(family)
+    return found.report(), found.to_dict(), found.missed
 
 
 def _kit() -> dict[str, object]:

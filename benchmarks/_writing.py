@@ -119,6 +119,7 @@ SAME = re.compile(
     r".*/(front|whole_front|rungs)\.json|.*/(new_labels|to_label)\.csv|net\.(onnx|py)|opened\.yaml"
     r"|kit/(kit\.json|probes\.csv|models/.*)|runs/broken/evaluations\.jsonl.*"
 )
+RAYS = re.compile(r".*/trainings/tune/.*")  # Ray's own files, whose format is not ours; gone in the end
 UNSEEN = re.compile(r"(.*/)?(\..*\.)?lock(\.\d+)?|(.*/)?\.lock.*|(.*/)?\.[^/]+\.lock.*|cache/.*|output")
 
 
@@ -239,7 +240,11 @@ def files(folder: Path) -> dict[str, Path]:
 def half(folder: Path, old: Mapping[str, bytes]) -> Iterator[str]:
     """Files under their own name that are neither what was there before nor whole."""
     for name, path in files(folder).items():
-        if path.suffix == ".tmp" or any(part.endswith((".tmp", ".part")) for part in path.parts):
+        if (
+            path.suffix == ".tmp"
+            or RAYS.fullmatch(name)
+            or any(part.endswith((".tmp", ".part")) for part in path.parts)
+        ):
             continue
         if not path.exists():  # a database's journal, which the look at the database has rolled back
             continue

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "space": {"arch"},
     "cost": {"arch", "space", "figures", "store"},
     "store": {"_version"},
-    "hardware": {"arch", "space", "cost", "store", "figures"},
+    "hardware": {"arch", "space", "cost", "store", "figures", "units"},
     "quality": {"arch", "space", "cost", "store"},
     "law": {"arch"},
     "qualities": {"arch", "space", "cost", "quality", "training", "law"},

@@ -20,7 +20,7 @@ from vitnas.api.watching import LoggedListener
 from vitnas.cli import _common
 from vitnas.cli.main import main
 from vitnas.errors import InvalidInput, VitnasError
-from vitnas.formats.path_name import as_name, check_name, check_network_name
+from vitnas.formats.path_name import as_name, check_name, check_network_name, check_title
 from vitnas.plain import printable, printable_json
 from vitnas.report.console import SafeConsole
 from vitnas.report.notebook.html import to_html, to_text
@@ -288,3 +288,36 @@ def test_no_command_obeys_a_file(here, command, capsys):
     printed = capsys.readouterr()
     assert not any(mark in printed.out + printed.err for mark in OBEYED)
     assert printed.out + printed.err
+
+
+BAD_TITLES = (
+    "",
+    " ",
+    " x",
+    "a\nb",
+    "a\x1b[2J",
+    "a,b",
+    "a;b",
+    'a"b',
+    "=1+1",
+    "-x",
+    "@x",
+    "x" * 101,
+    "\u202ex",
+    None,
+    1,
+)
+
+
+@pytest.mark.parametrize("title", BAD_TITLES)
+def test_no_names_of_columns_and_studies(title: Any) -> None:
+    with pytest.raises(InvalidInput, match=r"`label`: .* is no name") as caught:
+        check_title(title, "`label`")
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "title", ["accuracy", "ImageNet top-1 (%)", "../x", "Genauigkeit ä", "[/b]", "x" * 100]
+)
+def test_names_of_columns_and_studies(title: str) -> None:
+    assert check_title(title, "`label`") == title

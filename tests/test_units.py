@@ -4,7 +4,7 @@ import pytest
 
 from vitnas.errors import InvalidInput
 from vitnas.figures import parse_quantity
-from vitnas.units import parse_count, parse_duration, parse_pairs
+from vitnas.units import parse_count, parse_duration, parse_pairs, percent
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,8 @@ def test_counts_and_quantities_take_the_same_texts(text: str) -> None:
 def test_options_of_a_strategy_are_numbers_or_plainly_none(value: str) -> None:
     with pytest.raises(InvalidInput, match="--o: "):
         parse_pairs((f"rate={value}",), "--o")
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.0965, "10"), (0.01, "1"), (0.004, "0.4"), (0.0, "0")])
+def test_a_small_error_is_not_none(share: float, text: str) -> None:
+    assert percent(share) == text

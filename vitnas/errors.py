@@ -153,7 +153,12 @@ def import_extra(package: str, extra: str) -> Any:
 
 def missing_extra(package: str, extra: str) -> MissingExtra:
     """Build the error for an optional package that is not installed."""
-    return MissingExtra(f"this needs the package '{package}': pip install 'vitnas[{extra}]'")
+    return MissingExtra(f"this needs the package '{package}': {install(extra)}")
+
+
+def install(extra: str) -> str:
+    """The command that brings the packages of an extra."""
+    return f"pip install 'vitnas[{extra}]' (in a checkout: pip install '.[{extra}]')"
 
 
 def describe(error: BaseException) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.errors import InvalidData, InvalidInput, NothingFeasible, RunError
 from vitnas.events import Listener, Silent
+from vitnas.formats.path_name import check_title
 from vitnas.quality.genomes.fitted.active import most_informative
 from vitnas.quality.labels import Labels
 from vitnas.run.prepare import Setup, prepare
@@ -27,6 +28,7 @@ from vitnas.store.lock import RunLock
 
 TABLE = "to_label.csv"
 FOLDER = "to_label"
+COLUMNS = ("id", "file", "genome", "params_m")  # of the table, beside the label
 DEFAULT_LABEL = "accuracy"
 
 
@@ -38,7 +40,7 @@ class Asked:
         folder: where their files are.
         table: one row each; the column ``label`` is blank.
         label: its name.
-        files: the architectures' files, the most telling first.
+        files: the architectures' files, the least certain first.
         known: labels that the run has already.
         from_front: how many of them are of the run's front.
     """
@@ -76,7 +78,7 @@ def ask_labels(
     label: str | None = None,
     listener: Listener | None = None,
 ) -> Asked:
-    """Write the architectures whose labels would teach most.
+    """Write the architectures that a fitted quality is least certain of.
 
     They are picked in turn from the run's front, where a search needs to be right, and from its feasible
     pool, which keeps the model right elsewhere. Architectures with a label are left out.
@@ -95,6 +97,8 @@ def ask_labels(
     """
     if count < 1:
         raise InvalidInput(f"-n: expected at least 1, got {count}")
+    if label is not None and check_title(label, "`label`") in COLUMNS:
+        raise InvalidInput(f"`label`: '{label}' is a column of the table already: take another name")
     watcher = listener or Silent()
     folder = RunFolder(run)
     config = SearchConfig.from_dict(folder.open())
@@ -110,7 +114,7 @@ def ask_labels(
     picked = most_informative(space, setup.table, setup.pool, candidates, count, labels=labels, in_turn=turns)
     if not picked:
         raise NothingFeasible(f"{run}: every architecture of its front and pool has a label")
-    name = label or (labels.name if labels else DEFAULT_LABEL)
+    name = label if label is not None else labels.name if labels else DEFAULT_LABEL
     table, networks = _documents(setup, name, candidates[picked], folder.path.name)
 
     def write(place: Path) -> None:
@@ -151,12 +155,12 @@ def _front(folder: RunFolder, setup: Setup) -> Genomes:
 def _documents(
     setup: Setup, label: str, genomes: Genomes, run: str
 ) -> tuple[list[list[str]], dict[str, Architecture]]:
-    """The table to fill in, and the architectures by file, the most telling first."""
+    """The table to fill in, and the architectures by file, the least certain first."""
     setup.table.require_traced(genomes)
     params = setup.table.price(genomes)["params"]
-    table, files = [["id", "file", "genome", "params_m", label]], {}
+    table, files = [[*COLUMNS, label]], {}
     for number, (genome, size) in enumerate(zip(genomes, params.tolist(), strict=True), 1):
-        note = {"description": f"to be labelled: teaches most about {setup.problem.space.name} (run {run})"}
+        note = {"description": f"to be labelled: of {setup.problem.space.name} (run {run})"}
         architecture = setup.problem.space.decode(genome, note)
         file = f"{number:03d}-{architecture.id}.yaml"
         files[file] = architecture

@@ -70,6 +70,11 @@ COUNT = Unit({"k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}, _count)
 PER_SECOND = Unit(COUNT.factors, lambda value: f"{_count(value)}/s")
 
 
+def percent(share: float) -> str:
+    """A share in whole percent, below one with one digit: an error of 0.4 % is not none."""
+    return f"{100 * share:.0f}" if share >= 0.0095 or share <= 0 else f"{100 * share:.1g}"
+
+
 def shortened(value: int, digits: int = 3) -> str:
     """A whole number of any size in a few digits: ``1.2e+230``; spaces hold more points than a float can."""
     return f"{value:.{digits}g}" if value < LARGEST_FLOAT else f"{Decimal(value):.{digits}g}"

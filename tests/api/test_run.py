@@ -6,13 +6,14 @@ import dataclasses
 import json
 import logging
 import shutil
+import sys
 
 import numpy as np
 import pytest
 
 import vitnas
 from vitnas.api.watching import watching
-from vitnas.errors import RunCorrupt, RunError, RunLocked
+from vitnas.errors import RunCorrupt, RunError, RunLocked, VitnasError
 from vitnas.events import Silent
 from vitnas.space.files import load_space
 from vitnas.store.folder import RunFolder
@@ -178,6 +179,23 @@ def test_a_search_learns_from_a_run_with_its_settings(folder, run, monkeypatch):
 def test_a_dry_run(folder):
     found = vitnas.search("tiny", max_params="40k", dry_run=True)
     assert found.space == "tiny" and found.trials and not (folder / "runs").exists()
+
+
+def test_a_dry_run_finds_what_stops_a_search(folder, monkeypatch):
+    (folder / "taken" / "a").mkdir(parents=True)
+    (folder / "taken" / "a" / "manifest.json").write_text("{}")
+    (folder / "file").write_text("")
+    for said, settings in (
+        ("cannot make file: .*file is no folder", {"out": "file"}),
+        ("taken/a", {"out": "taken", "name": "a"}),
+        ("Can't load plugin", {"mirror": "nonsense://x"}),
+        ("needs the package 'psycopg", {"mirror": "postgresql://u@localhost/x"}),
+        ("needs the package 'ray'", {"ray": "local"}),
+    ):
+        for package in ("psycopg", "psycopg2", "ray"):
+            monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(VitnasError, match=said):
+            vitnas.search("tiny", dry_run=True, **settings)
 
 
 def test_stages_and_warnings_are_logged_and_nothing_is_printed(folder, caplog, capsys):

@@ -64,6 +64,9 @@ def test_from_nothing_to_a_fitted_search(few, run):
     ("arguments", "said"),
     [
         (("label", "nowhere"), "no run in 'nowhere'"),
+        (("label", "nowhere", "--label", "genome"), "--label: 'genome' is a column of the table already"),
+        (("label", "nowhere", "--label", "a,b"), "--label: 'a,b' is no name"),
+        (("study", "nowhere", "--storage", "sqlite:///s.db", "--name", "a\nb"), "--name: 'a\\nb' is no name"),
         (("label", "nowhere", "--add", "x.csv", "-n", "3"), "-n is for asking; it cannot stand beside --add"),
         (("search", "--space", "few.yaml", "--quality", "fitted"), "--quality fitted needs --labels"),
         (("search", "--space", "few.yaml", "--labels", "no.csv"), "no.csv: cannot be read"),

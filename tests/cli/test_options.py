@@ -94,6 +94,14 @@ def test_a_limit_without_a_unit_says_how_it_is_read():
         assert inputs.limit("max_params", "13000000") and inputs.limit("max_latency", "1.6ms")
 
 
+def test_a_time_without_a_unit_says_how_it_is_read():
+    with pytest.warns(UserWarning, match="`time` 90 has no unit and is read as 90 s"):
+        assert inputs.seconds("time", "90") == 90
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert inputs.seconds("time", 90) == inputs.seconds("time", "1m30s") == 90
+
+
 @pytest.mark.parametrize(
     "given", [{"max-latency": "5ms"}, (("max-latency", "5ms"),), [["max-latency", "5ms"]]]
 )

@@ -11,7 +11,7 @@ from vitnas.report.terminal.dry_run_table import dry_run_table
 from vitnas.report.terminal.fitted_table import Column, fit
 from vitnas.report.terminal.score_tables import score_tables
 from vitnas.report.terminal.summary import report
-from vitnas.report.terminal.tables import front_table
+from vitnas.report.terminal.tables import front_table, with_band
 from vitnas.report.terminal.wording import count, duration, ratio, share, speed
 
 from .conftest import ROW, lines_of, row
@@ -215,3 +215,16 @@ def test_what_the_law_expects_stands_beside_the_score(fakes: SimpleNamespace) ->
     better = tuple(replace(m, scores=expected(79)) for m in front)
     told = " ".join(lines_of(front_table(replace(level, front=better)), 120))
     assert "Nothing here can be told from s0" not in told
+
+
+@pytest.mark.parametrize(
+    ("figure", "band", "text"),
+    [(1.53, 0.1, "1.53 ±0.15"), (0.02, 0.05, "0.020 ±0.001"), (0.004, 0.02, "0.0040 ±0.0001")],
+)
+def test_a_band_is_never_rounded_to_nothing(figure: float, band: float, text: str) -> None:
+    assert with_band(figure, band) == text
+
+
+def test_an_idle_budget_stands_below_the_table(fakes: SimpleNamespace) -> None:
+    said = "latency_ms <= 2.00 ms excludes nothing of the front, which ends at 1.29 ms"
+    assert f"{said}." in " ".join(lines_of(front_table(fakes.result(idle=(said,))), 120))

@@ -5,7 +5,7 @@ import pytest
 
 from vitnas.errors import InvalidBudget, UnknownName
 from vitnas.figures import FIGURES, format_quantity, parse_quantity
-from vitnas.searching.budget import Budget, check_budgets, parse_budget, violation
+from vitnas.searching.budget import Budget, check_budgets, idle, parse_budget, violation
 
 
 @pytest.mark.parametrize(
@@ -137,3 +137,21 @@ def test_what_is_written_can_be_read_again(cost: str, value: float) -> None:
     whole = round(value) if cost not in ("latency_ms",) and value < 1000 else value
     if whole > 0:
         assert parse_quantity(cost, format_quantity(cost, whole)) == pytest.approx(whole, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"),
+    [
+        (Budget("latency_ms", 2.0), "<= 2.00 ms excludes nothing of the front, which ends at 1.29 ms"),
+        (Budget("latency_ms", 1.4), None),
+        (
+            Budget("latency_ms", 0.2, at_least=True),
+            ">= 0.20 ms excludes nothing of the front, which begins at 0.90 ms",
+        ),
+        (Budget("latency_ms", 0.8, at_least=True), None),
+        (Budget("latency_ms", 2.0, device="phone"), None),
+    ],
+)
+def test_a_budget_that_the_front_stays_far_from_is_said(budget: Budget, said: str | None) -> None:
+    assert idle([budget], {"latency_ms": np.array([0.9, 1.29])}) == ([f"latency_ms {said}"] if said else [])
+    assert not idle([budget], {"latency_ms": np.array([])})

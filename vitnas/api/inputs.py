@@ -108,7 +108,13 @@ def whole(name: str, value: Any) -> int:
 def seconds(name: str, value: Any) -> float:
     """A time: seconds, or a text such as ``90s``, ``2m`` or ``1h30m``."""
     if isinstance(value, str):
-        return parse_duration(value, f"`{name}`")
+        found = parse_duration(value, f"`{name}`")
+        if value.strip()[-1:].isdigit():
+            warnings.warn(
+                f"`{name}` {value.strip()} has no unit and is read as {found:g} s (such as 90s, 2m or 1h30m)",
+                stacklevel=2,
+            )
+        return found
     if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < math.inf:
         fail(name, "seconds above 0, or a time such as '90s', '2m' or '1h30m'", value)
     return float(value)

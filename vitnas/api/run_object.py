@@ -160,7 +160,7 @@ class Run:
         label: str | None = None,
         trust: bool = False,
     ) -> Asked:
-        """Write architectures whose labels would teach most, and a table to fill in.
+        """Write architectures that a fit is least certain of, and a table to fill in.
 
         Args:
             count: how many.

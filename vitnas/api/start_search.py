@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Unpack, overload
 
 from vitnas import plugins
@@ -19,9 +20,12 @@ from vitnas.api.run_object import Run, resumed
 from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
 from vitnas.errors import InvalidInput
+from vitnas.formats.path_name import check_name
 from vitnas.run.result import DryRun
 from vitnas.searching.config import LABELLED_QUALITY, SearchConfig
 from vitnas.space.space import Space
+from vitnas.store.disk import require_place
+from vitnas.store.folder import RunFolder
 
 TRAININGS = ("data", "epochs", "seconds", "train_batch", "learning_rate", "early_stop")
 Source = str | Any
@@ -63,7 +67,7 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
             number is a number of processes (1: this one); equal settings give equal fronts with any.
         device: where proxies compute and networks are trained.
         mirror: URL of a storage in which an Optuna study is kept up.
-        active: at the end write 50 architectures whose labels would teach most.
+        active: at the end write 50 architectures to be labelled, as `label` does.
         trust: whether code that documents name by its path may be imported.
         progress: None shows it in terminals and notebooks alone; the logger ``vitnas`` is always told.
 
@@ -117,7 +121,13 @@ def _begun(values: Mapping[str, Any], config: SearchConfig, space: Space | None)
 
 def _dry_run(config: SearchConfig, space: Space | None, values: Mapping[str, Any]) -> DryRun:
     from vitnas.run.dry_run import dry_run
+    from vitnas.study.mirror import mirroring
 
+    root, name = Path(values.get("out", "runs")), values.get("name")
+    if name is not None:
+        RunFolder(root / check_name(name, "`name`")).require_free()
+    require_place(root)
+    mirroring(values.get("mirror"))
     with watching(values.get("progress")) as watch:
         return dry_run(config, watch, workers=workers_of(values), space=space)
 

@@ -149,7 +149,7 @@ OPTIONS = (
         ),
         switch(
             "active",
-            "At the end write 50 architectures whose labels would teach most, as 'vitnas label' does.",
+            "At the end write 50 architectures to be labelled, as 'vitnas label' does.",
         ),
         switch("dry_run", "Only say what the space holds, what budgets allow, how long it takes."),
         o.JSON,

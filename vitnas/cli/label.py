@@ -1,4 +1,4 @@
-"""``vitnas label``: ask for the labels that teach a fitted quality most, and take them back."""
+"""``vitnas label``: ask for labels that a fitted quality learns from, and take them back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ DEFAULT_COUNT = 50
     o.JSON.but(help="One JSON document on stdout."),
 )
 def label(ctx: typer.Context, **given: Any) -> None:
-    """Ask for the labels that teach most, or add labels to a run.
+    """Ask for labels of some architectures, or add labels to a run.
+
+    Asked for are those of which a fit is least certain, half of them on the front. In our benchmark 50 such
+    labels teach as much as 50 random ones (docs/labels.md): how many there are matters more than which.
 
     Writes architecture files and a table, to_label.csv, with a blank column for what training, a supernet or
     anything else says of each (more is better). Fill it in, give it back, and search by what it teaches:
@@ -74,7 +77,7 @@ def say_asked(asked: Asked, run: str, *, err: bool = False) -> None:
     """Print what was written and what to do with it, on stderr if ``err``."""
     known = f", beside {asked.known} labels that the run has" if asked.known else ""
     lines = (
-        f"wrote {len(asked.files)} architectures to {asked.folder}, the most telling first "
+        f"wrote {len(asked.files)} architectures to {asked.folder}, the least certain first "
         f"({asked.from_front} of the front){known}",
         f"next: fill in the column '{asked.label}' of {asked.table} (more is better; blanks may stay)",
         f"then: vitnas label {shlex.quote(run)} --add {shlex.quote(str(asked.table))}",

@@ -11,6 +11,7 @@ from vitnas.cli import _common
 from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.errors import InvalidInput, VitnasError
+from vitnas.units import percent
 
 INDENT = "    "
 ABOUT_DEVICE = (
@@ -30,7 +31,7 @@ def devices(as_json: Json = False) -> None:
             entry["name"],
             entry["kind"],
             entry["metric"] or "",
-            "" if entry["band"] is None else f"±{100 * entry['band']:.0f} %",
+            "" if entry["band"] is None else f"±{percent(entry['band'])} %",
             entry["dtype"] or "",
         )
         for entry in found

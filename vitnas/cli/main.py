@@ -44,7 +44,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "search": Command("search", "search", "Find the best networks of a space for a device and budgets."),
     "score": Command("score", "score", "Price and score architectures."),
-    "label": Command("label", "label", "Ask for the labels that teach most, or add labels to a run."),
+    "label": Command("label", "label", "Ask for labels of some architectures, or add labels to a run."),
     "scale": Command("scale", "scale", "Scale one network into a family: S, M, L."),
     "runs": Command("runs", "app", "Runs: list them, repair one, look at what its score asks for."),
     "study": Command("study", "study", "Write a run as an Optuna study, for optuna-dashboard."),
@@ -148,7 +148,7 @@ def load(name: str) -> Any:
 
 
 def _typer(**settings: Any) -> typer.Typer:
-    return typer.Typer(add_completion=False, pretty_exceptions_enable=False, **settings)
+    return typer.Typer(**{"add_completion": False, "pretty_exceptions_enable": False} | settings)
 
 
 def _no_options() -> None:
@@ -177,7 +177,7 @@ def _vitnas(
 def command() -> Any:
     """The whole command line as a click command."""
     # plain: its help is drawn at once, and errors of usage have no frames
-    app = _typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None)
+    app = _typer(cls=LazyGroup, no_args_is_help=True, rich_markup_mode=None, add_completion=True)
     app.callback()(_vitnas)
     for name, entry in COMMANDS.items():
         app.command(name, help=entry.help)(

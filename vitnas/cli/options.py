@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from vitnas.cli._option import Option, panel, switch
 from vitnas.errors import InvalidInput
 from vitnas.figures import Figure, limits
-from vitnas.units import parse_duration
 
 if TYPE_CHECKING:
     from vitnas.workers import WorkerSettings
@@ -140,6 +139,7 @@ def worker_settings(given: Mapping[str, Any], *, default: int | None = None) -> 
     Raises:
         InvalidInput: a number out of range, or a setting that nothing would obey.
     """
+    from vitnas.api.inputs import seconds
     from vitnas.workers import WorkerSettings
 
     number, ray, cpus, gpus, timeout = (given[name] for name in WORKER_NAMES)
@@ -150,7 +150,7 @@ def worker_settings(given: Mapping[str, Any], *, default: int | None = None) -> 
         ray=ray,
         cpus_per_worker=1 if cpus is None else cpus,
         gpus_per_worker=gpus or 0,
-        timeout_s=None if timeout is None else parse_duration(timeout, "--candidate-timeout"),
+        timeout_s=None if timeout is None else seconds("candidate_timeout", timeout),
     )
 
 

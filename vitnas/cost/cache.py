@@ -33,7 +33,7 @@ def folder() -> Path | None:
 
     A variable that is empty counts as not set, and so does a relative ``XDG_CACHE_HOME``.
     """
-    if own := os.environ.get("VITNAS_CACHE"):
+    if own := os.environ.get("VITNAS_CACHE", "").strip():
         return Path(own)
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
         return Path(local) / "vitnas"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from vitnas.doctor.folder_check import FolderReport, examined
-from vitnas.errors import ClusterError, MissingExtra, import_extra
+from vitnas.errors import ClusterError, MissingExtra, import_extra, install
 from vitnas.workers import node_report
 from vitnas.workers.node_report import Node
 
@@ -94,9 +94,7 @@ def diagnose(ray: str | None = None, out: str | Path = "runs") -> Diagnosis:
             try:
                 found.nodes = _ask(ray, arguments)
             except MissingExtra:
-                found.findings.append(
-                    Finding("this machine", "the package 'ray' is missing", "pip install 'vitnas[ray]'")
-                )
+                found.findings.append(Finding("this machine", "the package 'ray' is missing", install("ray")))
             except ClusterError as problem:
                 found.findings.append(Finding("cluster", str(problem), ""))
     for node in found.nodes:

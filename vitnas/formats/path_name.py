@@ -1,4 +1,4 @@
-"""Names that become a part of a path: of spaces, networks, devices, runs, references, families."""
+"""Names that become a part of a path (spaces, networks, devices, runs, families), and others."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import re
 from typing import Any
 
 from vitnas.errors import InvalidInput
+from vitnas.plain import printable
 
 LONGEST = 100
 LONGEST_OF_NETWORK = 200  # a space's name, and an id or a size
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)  # files of Windows
+TITLE = f"printable, at most {LONGEST} characters, no comma, semicolon or quote, not beginning with = + - @"
 RULE = f"letters, digits, '.', '_' and '-', no dot at either end, at most {LONGEST} characters"
 
 
@@ -34,6 +36,20 @@ def check_name(
             f"{where}{': ' if where else ''}'{name}' is the name of a device on Windows: take another"
         )
     raise error(f"{where}{': ' if where else ''}{_shown(name)} is no name ({RULE})")
+
+
+def check_title(name: Any, where: str) -> str:
+    """A name that stands in tables and databases, and in no path: of a column, or of a study.
+
+    Raises:
+        InvalidInput: it is blank, too long, has what no terminal or table takes, or begins like a formula.
+    """
+    is_text = (
+        isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST and name == name.strip()
+    )
+    if not is_text or set(name) & set(',;"') or name[0] in "=+-@":
+        raise InvalidInput(f"{where}: {_shown(printable(str(name)))} is no name ({TITLE})")
+    return str(name)
 
 
 def check_network_name(name: Any, where: str = "", error: type[InvalidInput] = InvalidInput) -> str:

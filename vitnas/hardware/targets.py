@@ -15,6 +15,7 @@ from vitnas.errors import InvalidInput
 from vitnas.hardware.load_device import ProfiledDevice, load_device
 from vitnas.plugins import find_data
 from vitnas.space.chain import chain
+from vitnas.units import percent
 
 FOLDER = "devices"  # of a run folder
 
@@ -61,7 +62,7 @@ class Coverage:
     def __str__(self) -> str:
         if self.measured == 1:
             return "all of it measured"
-        error = f" (±{100 * self.block_error:.0f} % a block)" if self.block_error is not None else ""
+        error = f" (±{percent(self.block_error)} % a block)" if self.block_error is not None else ""
         measured = min(int(100 * self.measured), 99)  # never all of it
         return f"{measured} % of it measured, {100 - measured} % predicted{error}"
 

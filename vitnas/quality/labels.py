@@ -45,7 +45,7 @@ class Labels:
         if len(self) < least:
             raise InvalidData(
                 f"{self.source}: {len(self)} labelled architectures in column '{self.name}'; "
-                f"a fitted quality needs at least {least} ('vitnas label' says which would teach most)"
+                f"a fitted quality needs at least {least} ('vitnas label' writes architectures to label)"
             )
         if float(np.ptp(self.values)) <= 1e-12 * max(float(np.abs(self.values).max()), 1.0):
             raise InvalidData(

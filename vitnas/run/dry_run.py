@@ -18,7 +18,7 @@ from vitnas.searching.config import SearchConfig
 from vitnas.searching.extremes import extremes
 from vitnas.searching.rungs import Rung
 from vitnas.space.space import Space
-from vitnas.workers import WorkerSettings, planned
+from vitnas.workers import WorkerSettings, planned, require_packages
 
 SAMPLE = 200_000
 
@@ -41,10 +41,12 @@ def dry_run(
     Raises:
         InvalidInput: a setting or file is wrong.
         NothingFeasible: nothing meets the budgets; says what the space reaches.
+        MissingExtra: Ray is asked for, and not installed.
     """
     plugins.ask(*config.plugins, *(space.operators if space is not None else ()))
     check_qualities(config)
     check_strategy(config)
+    require_packages(workers)
     setup = prepare(config, listener or Silent(), space=space)
     rng = np.random.default_rng([config.seed, 2])
     costs = setup.table.price(setup.problem.space.sample(SAMPLE, rng))

@@ -23,6 +23,7 @@ from vitnas.run.front_files import front_document, metadata, plain, rungs_docume
 from vitnas.run.main_loop import ActiveRun
 from vitnas.run.rating import reference_sample
 from vitnas.run.result import Member, SearchResult
+from vitnas.searching.budget import idle
 from vitnas.searching.pareto import spread
 from vitnas.space.activity import Genomes
 from vitnas.space.files import recipe_of
@@ -187,12 +188,18 @@ def _result(run: ActiveRun, state: str) -> SearchResult:
         random_hypervolume=stage.random_hypervolume(),
         targets=setup.targets,
         limits=setup.limits,
+        idle=_idle(run),
         notes=funnel.last.result.notes,
         rungs=funnel.results,
         distinct=len(stage.loop.seen),
         failures=dict(progress.failures),
         exhaustive=stage.has_all,
     )
+
+
+def _idle(run: ActiveRun) -> tuple[str, ...]:
+    budgets, costs = run.setup.problem.budgets, run.setup.table.price(run.funnel.last.archive.genomes)
+    return tuple(idle(budgets, {budget.cost: costs[budget.cost] for budget in budgets}))
 
 
 def _write(run: ActiveRun, result: SearchResult) -> None:

@@ -23,6 +23,7 @@ def front_document(run: ActiveRun, result: SearchResult) -> dict[str, Any]:
         "objectives": list(result.objectives),
         "budgets": dict(setup.config.budgets),
         **_asked(setup, result),
+        **({"idle": list(result.idle)} if result.idle else {}),
         "quality": setup.config.quality,
         "notes": list(result.notes),
         **({"rungs": [_timeless(rung.to_dict()) for rung in result.rungs]} if result.rungs else {}),

@@ -167,17 +167,29 @@ def _kept(folder: RunFolder, kept: str, quality: QualityName, context: FitContex
     """A quality that reads no networks: as the folder has it, or fitted and saved there."""
     found = folder.read_json(kept)
     if found is not None:
-        return restored(context, found["state"])
+        with folder.using(kept):
+            return _tried(restored(context, found["state"]), context)
     made = quality.fit(context)
     if quality.rates == "genomes":
         folder.write_json(kept, {"state": saved(made)})
     return made
 
 
+def _tried(quality: Quality, context: FitContext) -> Quality:
+    """A quality that was restored, after two scores: with an altered state it has none."""
+    if quality.rates == "genomes":
+        few = context.pool[:2]
+        quality.rate(few, [{}] * len(few))
+    return quality
+
+
 def _of_networks(run: RunContext, quality: QualityName, kept: str) -> tuple[Quality, GenomeBench]:
     """A quality of built networks: its parts, and their scores on the reference networks."""
     found = run.folder.read_json(kept)
-    parts = quality.fit_parts(fit_context(run.setup), found["members"] if found else {})
+    with run.folder.using(kept):
+        members = found["members"] if found is not None else {}
+        context = fit_context(run.setup)
+        parts = [_tried(part, context) for part in quality.fit_parts(context, members)]
     if found is None and quality.has_states:
         run.folder.write_json(kept, {"members": quality.states(parts)})
     measured = [part for part in parts if part.is_expensive]
@@ -194,16 +206,17 @@ def kept_quality(setup: Setup, folder: RunFolder) -> Quality | None:
     kept: Any = folder.read_json(KEPT)
     if kept is None and quality.has_states:
         return None
-    if quality.rates == "genomes":
-        return restored(context, kept["state"])
-    parts = quality.fit_parts(context, kept["members"] if kept else {})
-    sample: Any = folder.read_json(SAMPLE) or {"scores": {}}
-    if quality.is_compared and not {p.name for p in parts if p.is_expensive} <= set(sample["scores"]):
-        return None
-    return quality.join(
-        parts,
-        lambda: _sample_scores(parts, ReferenceSample.from_state(sample), setup.reference_networks),
-    )
+    with folder.using(KEPT):
+        if quality.rates == "genomes":
+            return _tried(restored(context, kept["state"]), context)
+        members = kept["members"] if kept is not None else {}
+        parts = [_tried(part, context) for part in quality.fit_parts(context, members)]
+    with folder.using(SAMPLE):
+        state: Any = folder.read_json(SAMPLE)
+        sample = ReferenceSample({}) if state is None else ReferenceSample.from_state(state)
+        if quality.is_compared and not {p.name for p in parts if p.is_expensive} <= set(sample.proxies):
+            return None
+        return quality.join(parts, lambda: _sample_scores(parts, sample, setup.reference_networks))
 
 
 def _sample_scores(parts: Sequence[Quality], sample: ReferenceSample, networks: Genomes) -> list[list[float]]:
@@ -215,7 +228,9 @@ def _sample_scores(parts: Sequence[Quality], sample: ReferenceSample, networks: 
 def reference_sample(run: RunContext, qualities: Sequence[Quality]) -> ReferenceSample:
     """Scores of the reference networks, saved in the run; what standardised scores refer to."""
     found = run.folder.read_json(SAMPLE)
-    known: dict[str, list[float]] = dict(ReferenceSample.from_state(found).state()["scores"]) if found else {}
+    with run.folder.using(SAMPLE):
+        sample = ReferenceSample({}) if found is None else ReferenceSample.from_state(found)
+    known: dict[str, list[float]] = dict(sample.state()["scores"])
     missing = [quality for quality in qualities if quality.name not in known]
     if not missing:
         return ReferenceSample(known)
@@ -244,8 +259,9 @@ def _scores(quality: Quality, records: Sequence[Record]) -> list[float]:
 def make_box(setup: Setup, folder: RunFolder, rating: Rating) -> Box:
     """What hypervolumes are measured in; the folder keeps it beside what it keeps of a quality of genomes."""
     kept: Any = folder.read_json(KEPT)
-    if kept and "box" in kept:
-        return Box(tuple(kept["box"]["best"]), tuple(kept["box"]["worst"]))
+    with folder.using(KEPT):
+        if kept and "box" in kept:
+            return Box(*(tuple(float(value) for value in kept["box"][end]) for end in ("best", "worst")))
     span = rating.quality.span
     networks = setup.pool if span or not rating.quality.is_expensive else setup.reference_networks
     if span:

@@ -112,6 +112,7 @@ def _ended(folder: RunFolder, result: SearchResult, document: Mapping[str, Any])
         hypervolume=document["hypervolume"],
         random_hypervolume=document["random_hypervolume"],
         limits=tuple(document.get("limits", ())),
+        idle=tuple(document.get("idle", ())),
         files=tuple(member.written for member in front),
         notes=tuple(document["notes"]),
         exhaustive=bool(document.get("exhaustive", False)),

@@ -149,6 +149,7 @@ class SearchResult:
         front_size: of the whole front, of which ``front`` is an even selection.
         targets: the devices.
         limits: the devices' own limits that were budgets, as text.
+        idle: budgets of the user's that exclude nothing of the front, as text.
         notes: what a reader of the quality should know.
         distinct: networks among the ``trials``, where a strategy repeats itself.
         failures: kind of failure -> candidates, ``failed`` in all.
@@ -172,6 +173,7 @@ class SearchResult:
     random_hypervolume: float | None
     targets: tuple[Target, ...] = ()
     limits: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     choice: Member | None = None

@@ -12,10 +12,10 @@ from vitnas.arch.schema import Architecture, save_architecture
 from vitnas.cost.priced import TABLE_KINDS, Figures
 from vitnas.cost.pricer import NetworkPricer, coverage, trace_architecture
 from vitnas.cost.verify import require_equal
-from vitnas.errors import RunCorrupt
 from vitnas.hardware.targets import coverage_of, describe
 from vitnas.quality.fallback import log_capacity
 from vitnas.scaling.edits import depths, widths
+from vitnas.scaling.family_fields import check_family
 from vitnas.scaling.rule import Network, Outcome
 from vitnas.scaling.setup import Setup, stem_of
 from vitnas.space.files import load_space
@@ -220,7 +220,7 @@ def read_family(path: str | Path) -> tuple[FamilyResult, str]:
     folder.open()
     found = folder.read_json("family.json")
     document = {"members": [], "missed": {}} if found is None else found
-    if not (isinstance(document, dict) and {"members", "missed"} <= document.keys()):
-        raise RunCorrupt(f"{folder.path / 'family.json'}: no document of a family")
+    if found is not None:
+        check_family(document, str(folder.path / "family.json"))
     seconds = float(folder.manifest.get("seconds") or 0.0)
     return FamilyResult(folder.path, document, seconds), list_runs(folder.path)[0].state

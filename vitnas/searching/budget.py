@@ -14,6 +14,8 @@ from vitnas.errors import InvalidBudget, unknown
 from vitnas.figures import figure_of, format_quantity, limits, parse_quantity, split_cost
 from vitnas.searching.objectives import held
 
+IDLE = 1.25  # a budget is idle where no network of the front comes nearer than this factor
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -71,6 +73,26 @@ def violation(costs: Mapping[str, NDArray[np.generic]], budgets: Sequence[Budget
     for budget in budgets:
         total += budget.excess(costs[budget.cost])
     return total
+
+
+def idle(budgets: Iterable[Budget], costs: Mapping[str, NDArray[np.generic]]) -> list[str]:
+    """What to say of the user's budgets from which a front stays far: another budget or the space ends it.
+
+    Args:
+        budgets: of the search.
+        costs: cost -> values (n,) of the front.
+    """
+    found = []
+    for budget in budgets:
+        values = np.asarray(costs[budget.cost], dtype=np.float64)
+        if budget.device or not values.size:
+            continue
+        nearest = float(values.min() if budget.at_least else values.max())
+        spare = nearest / budget.limit if budget.at_least else budget.limit / max(nearest, 1e-12)
+        if spare > IDLE:
+            where = f"{'begins' if budget.at_least else 'ends'} at {format_quantity(budget.cost, nearest)}"
+            found.append(f"{budget} excludes nothing of the front, which {where}")
+    return found
 
 
 def parse_budget(option: str, text: str | float) -> Budget:

@@ -99,6 +99,20 @@ def make_folder(path: str | Path) -> None:
         Path(path).mkdir(parents=True, exist_ok=True)
 
 
+def require_place(path: str | Path) -> None:
+    """Whether a folder can be made, as far as can be said without making it.
+
+    Raises:
+        RunError: what is there is no folder, or nobody may write into it.
+    """
+    whole = Path(path).absolute()
+    there = next(folder for folder in (whole, *whole.parents) if os.path.lexists(folder))
+    if not there.is_dir():
+        raise RunError(f"cannot make {path}: {there} is no folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise RunError(f"cannot make {path}: {there} cannot be written")
+
+
 def new_folder(root: str | Path, stem: str) -> Path:
     """Make the first free ``root/stem-N``: two commands never get the same.
 

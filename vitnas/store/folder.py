@@ -8,6 +8,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from vitnas._version import __version__
 from vitnas.errors import ClusterError, MissingExtra, RunCorrupt, RunError, RunLocked, StorageError, go_on
 from vitnas.formats.json_text import read_json
 from vitnas.formats.npz_arrays import read_npz
+from vitnas.formats.refusing import refusing
 from vitnas.store.disk import (
     atomic_write_json,
     atomic_write_npz,
@@ -237,6 +239,14 @@ class RunFolder:
         """Write a JSON file whole or not at all."""
         self.guard()
         atomic_write_json(self.path / name, data, indent=indent)
+
+    def using(self, name: str) -> AbstractContextManager[None]:
+        """What is read from one of its files is used inside: what that raises is the file's fault.
+
+        Raises:
+            RunCorrupt: (on leaving) the file does not hold what it should; names it.
+        """
+        return refusing(self.path / name, "is damaged", RunCorrupt)
 
     def read_json(self, name: str) -> Any | None:
         """A JSON file; None if it is not there yet."""

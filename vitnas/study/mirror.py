@@ -18,6 +18,7 @@ from vitnas.store.folder import RunFolder
 from vitnas.study.sync import StudySync
 from vitnas.study.trials import RunTrials, recorded_quality, study_spec
 from vitnas.study.url import StorageUrl
+from vitnas.study.writer import require_driver
 
 FRONT = 1000  # networks of a front of thousands, evenly chosen; more would not get over in that time
 AT_ONCE = 1 << 16  # bytes of the log
@@ -150,6 +151,10 @@ def mirroring(url: str | None) -> Callable[[Setup, RunFolder, Listener], Mirror]
     """What makes a mirror of a run, for ``beside`` of `vitnas.run.search.run_search`; None without a URL.
 
     Raises:
-        StorageError: it is no URL of a database.
+        StorageError: it is no URL of a database, or one whose driver is not installed.
     """
-    return None if url is None else functools.partial(Mirror, StorageUrl(url, OPTION))
+    if url is None:
+        return None
+    storage = StorageUrl(url, OPTION)
+    require_driver(storage)
+    return functools.partial(Mirror, storage)

@@ -11,6 +11,7 @@ import numpy as np
 
 from vitnas.errors import InvalidInput, RunError
 from vitnas.events import Listener, Silent
+from vitnas.formats.path_name import check_title
 from vitnas.run.prepare import Setup, prepare
 from vitnas.searching.config import SearchConfig
 from vitnas.searching.pareto import spread
@@ -72,6 +73,7 @@ def write_study(
         listener: watches.
 
     Raises:
+        InvalidInput: a name that no table or terminal takes, or a limit below 0.
         RunError: no run is there, or it has scored nothing so far.
         StorageError: the storage cannot be used, or holds a study of this name that is something else.
     """
@@ -80,6 +82,8 @@ def write_study(
 
     if limit is not None and limit < 0:
         raise InvalidInput(f"`limit`: expected at least 0, got {limit}")
+    if name is not None:
+        check_title(name, "`name`")
     url = StorageUrl(storage)
     watcher = listener or Silent()
     folder = RunFolder(run)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import optuna
+import sqlalchemy
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -168,6 +169,18 @@ class StudyWriter:
             raise
         except Exception as problem:
             raise StorageError(_message(self.url, problem)) from None
+
+
+def require_driver(url: StorageUrl) -> None:
+    """Whether there is a driver for a database, as far as can be said without asking the database.
+
+    Raises:
+        StorageError: no such kind of database, or its driver is not installed; names the package.
+    """
+    try:
+        sqlalchemy.create_engine(url.text).dispose()
+    except Exception as problem:
+        raise StorageError(_message(url, problem)) from None
 
 
 def _connected(url: StorageUrl) -> optuna.storages.RDBStorage:

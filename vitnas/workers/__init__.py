@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 
-from vitnas.errors import InvalidInput, import_extra
+from vitnas.errors import InvalidInput, import_extra, missing_extra
 from vitnas.workers.pool import Failure, Workers
 from vitnas.workers.processes import Processes, usable_cores
 from vitnas.workers.serial import Serial
@@ -18,8 +19,20 @@ __all__ = [
     "Workers",
     "make_workers",
     "planned",
+    "require_packages",
     "require_workers",
 ]
+
+
+def require_packages(workers: int | WorkerSettings) -> None:
+    """Whether what workers need is installed; no cluster is asked.
+
+    Raises:
+        MissingExtra: Ray is asked for, and not installed.
+    """
+    is_ray = isinstance(workers, WorkerSettings) and workers.ray is not None
+    if is_ray and importlib.util.find_spec("ray") is None:
+        raise missing_extra("ray", "ray")
 
 
 def require_workers(workers: int | WorkerSettings) -> None:

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from vitnas import plugins
-from vitnas.errors import MissingExtra, RunError, describe
+from vitnas.errors import MissingExtra, RunError, describe, install
 from vitnas.workers._ray_actor import versions
 from vitnas.workers._tune_trial import Train, run_trial
 from vitnas.workers.pool import LOSSES, environment
@@ -37,7 +37,7 @@ def require_tune() -> None:
         MissingExtra: it cannot.
     """
     if any(importlib.util.find_spec(name) is None for name in ("ray", "pandas", "pyarrow")):
-        raise MissingExtra("trainings need the package 'ray[tune]': pip install 'vitnas[ray]'")
+        raise MissingExtra(f"trainings need the package 'ray[tune]': {install('ray')}")
 
 
 def grace_epochs(epochs: int) -> int:

@@ -9,6 +9,7 @@ from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
 from vitnas.hardware.profile.profile_fields import Profile
 from vitnas.space.slots import Context
+from vitnas.units import percent
 
 ORIGINS = {
     "fitted": "fitted, not measured",
@@ -39,7 +40,7 @@ class ProfiledDevice:
     @property
     def label(self) -> str:
         """What has to stand wherever a figure of this device is printed."""
-        band = f", ±{100 * self.band:.0f} %" if self.profile.error else ""
+        band = f", ±{percent(self.band)} %" if self.profile.error else ""
         what = f", throughput in batches of {self.batch}" if self.metric == "throughput" else ""
         return f"{self.profile.name} ({ORIGINS[self.kind]}{band}{what})"
 

@@ -59,7 +59,8 @@ def _rows(family: Row) -> list[Row]:
 
 def targets_of(family: Row) -> list[Target]:
     """The devices."""
-    return [Target(**target) for target in family["targets"]]
+    rows = family["targets"]
+    return [Target(**{**row, "band": math.nan if row["band"] is None else row["band"]}) for row in rows]
 
 
 def across(family: Row) -> str:

@@ -26,6 +26,7 @@ from vitnas.report.terminal.member_names import (
 )
 from vitnas.run.result import Member, SearchResult
 from vitnas.searching.objectives import cost_of
+from vitnas.units import percent
 
 MOST_REASONS = 3
 
@@ -37,6 +38,7 @@ def notes(result: SearchResult, members: Sequence[Member]) -> list[Text]:
         *_about_times(result.targets, members),
         about_memory(result.targets, result.config.batch, [m.costs for m in members]),
         *(f"budget of a device itself: {limit}." for limit in result.limits),
+        *(f"{said}." for said in result.idle),
         f"quality: {caption(result.quality, result.notes)}",
         _about_order(result),
         *_about_expected(result, members),
@@ -84,7 +86,7 @@ def _covered(coverages: Sequence[Coverage]) -> str:
     if str(least) == str(most):
         return f"; {least}"
     errors = [c.block_error for c in coverages if c.block_error is not None]
-    error = f" (up to ±{100 * max(errors):.0f} % a block)" if errors else ""
+    error = f" (up to ±{percent(max(errors))} % a block)" if errors else ""
     span = f"{math.floor(100 * least.measured)} to {math.floor(100 * most.measured)} %"
     return f"; {span} of it measured, the rest predicted{error}"
 

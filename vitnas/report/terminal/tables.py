@@ -228,7 +228,11 @@ def with_band(figure: float | None, band: float) -> str:
     if figure is None or math.isnan(figure):
         return "-"
     decimals = 2 if figure < 100 else 1 if figure < 1000 else 0
-    return f"{figure:.{decimals}f}" + ("" if math.isnan(band) else f" ±{figure * band:.{decimals}f}")
+    if math.isnan(band):
+        return f"{figure:.{decimals}f}"
+    while 0 < figure * band < 0.5 * 10.0**-decimals:  # never ±0.00
+        decimals += 1
+    return f"{figure:.{decimals}f} ±{figure * band:.{decimals}f}"
 
 
 def _stacked(name: str, width: int) -> str:

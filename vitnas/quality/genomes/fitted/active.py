@@ -1,4 +1,4 @@
-"""Which labels would teach a fitted quality most."""
+"""Which architectures a fitted quality is least certain of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def most_informative(
     labels: Labels | None = None,
     in_turn: Sequence[NDArray[np.bool_]] = (),
 ) -> list[int]:
-    """Candidates to be labelled, the most telling first.
+    """Candidates to be labelled, the least certain first.
 
     Each is the one whose prediction is the least certain given the labels that are there and the picks before
     it, so the picks are far apart (greedy D-optimal design; Fedorov, Theory of Optimal Experiments, 1972).

@@ -142,7 +142,7 @@ class GroupedRidge:
         return self.noise * (1.0 + self.leverage(blocks))
 
     def pick(self, blocks: Sequence[Array], count: int, allowed: Sequence[NDArray[np.bool_]]) -> list[int]:
-        """Rows whose labels would teach most, one after the other (greedy D-optimal design).
+        """Rows that are the least certain, one after the other (greedy D-optimal design).
 
         Each is the allowed row with the largest leverage given the labels that are there and the picks
         before it; what a label is has no influence on that, only where it is taken.
