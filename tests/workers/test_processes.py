@@ -157,37 +157,58 @@ with make_workers(2) as workers:
 
 INSIDE = "import runpy; runpy.run_{}({!r}, run_name='__main__')"
 METHOD = "import multiprocessing; multiprocessing.set_start_method({!r})\n"
-WAYS = {
-    "script": ["plain.py"],
-    "module": ["-m", "plain"],
-    "package": ["-m", "packed"],
-    "folder": ["packed"],
-    "zip": ["packed.zip"],
-    "stdin": ["-"],
-    "option": ["-c", WITHOUT_A_GUARD],
-    "interactive": ["-i", "-c", WITHOUT_A_GUARD],
-    "run_path": ["-c", INSIDE.format("path", "plain.py")],
-    "run_module": ["-c", INSIDE.format("module", "packed")],
-    "kernel": ["-c", f"exec({WITHOUT_A_GUARD!r}, {{'__name__': '__main__'}})"],
-    **{name: ["-c", METHOD.format(name) + WITHOUT_A_GUARD] for name in ("spawn", "fork", "forkserver")},
-}
 
 
-@pytest.mark.parametrize("way", WAYS)
+def ways(text):
+    """Arguments by which Python gets a text as its main program, beside what `run_as` writes."""
+    return {
+        "script": ["plain.py"],
+        "module": ["-m", "plain"],
+        "package": ["-m", "packed"],
+        "folder": ["packed"],
+        "zip": ["packed.zip"],
+        "stdin": ["-"],
+        "option": ["-c", text],
+        "interactive": ["-i", "-c", text],
+        "run_path": ["-c", INSIDE.format("path", "plain.py")],
+        "run_module": ["-c", INSIDE.format("module", "packed")],
+        "kernel": ["-c", f"exec({text!r}, {{'__name__': '__main__'}})"],
+        **{name: ["-c", METHOD.format(name) + text] for name in ("spawn", "fork", "forkserver")},
+    }
+
+
+def run_as(way, text, folder):
+    """Run a text as a main program; exit code, stdout and stderr."""
+    (folder / "plain.py").write_text(text)
+    (folder / "packed").mkdir()
+    (folder / "packed" / "__main__.py").write_text(text)
+    shutil.make_archive(str(folder / "packed"), "zip", folder / "packed")
+    command = [sys.executable, *ways(text)[way]]
+    given = text if way == "stdin" else ""
+    found = subprocess.run(command, input=given, cwd=folder, capture_output=True, text=True, timeout=300)
+    return found.returncode, found.stdout, found.stderr
+
+
+@pytest.mark.parametrize("way", ways(""))
 def test_a_main_program_without_a_guard_runs_once(way, tmp_path):
-    (tmp_path / "plain.py").write_text(WITHOUT_A_GUARD)
-    (tmp_path / "packed").mkdir()
-    (tmp_path / "packed" / "__main__.py").write_text(WITHOUT_A_GUARD)
-    shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path / "packed")
-    found = subprocess.run(
-        [sys.executable, *WAYS[way]],
-        input=WITHOUT_A_GUARD if way == "stdin" else "",
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (found.returncode, found.stdout) == (0, "main\n[1.0, 2.0, 3.0]\n"), found.stderr
+    code, out, err = run_as(way, WITHOUT_A_GUARD, tmp_path)
+    assert (code, out) == (0, "main\n[1.0, 2.0, 3.0]\n"), err
+
+
+SEARCH = """
+import vitnas
+
+run = vitnas.search("tiny32", trials=100, front=2, random_arm=False, workers=2, progress=False)
+print(run.state, len(run.front))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ways(""))
+def test_a_search_without_a_guard_is_one_run(way, tmp_path):
+    code, out, err = run_as(way, SEARCH, tmp_path)
+    assert (code, out) == (0, "finished 2\n"), err
+    assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
 def test_workers_that_cannot_start_are_one_error_and_blame_no_task(monkeypatch, tmp_path, capfd):

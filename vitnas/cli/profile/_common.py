@@ -76,10 +76,13 @@ def print_calibration(profile: Profile) -> None:
 
 
 def print_held_out(made: Made) -> None:
-    """Errors on networks that a table was not made from, if there are any."""
+    """Errors on networks that a table was not made from; without any, what the networks took."""
     from vitnas.hardware.roofline.metrics import summarize
 
     if made.profile.error is None:
+        say("\nerror: unknown, no network was held out")
+        for name, ms in made.networks.items():
+            say(f"{name}: {ms:.4g} ms, measured")
         return
     say(f"\nerror, {made.profile.error.method}:")
     print_summary(summarize([r.predicted_ms for r in made.held_out], [r.true_ms for r in made.held_out]))

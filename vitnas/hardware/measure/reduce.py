@@ -26,6 +26,7 @@ from vitnas.hardware.roofline.metrics import held_out_error
 from vitnas.space.slots import Context
 
 LEAST_BLOCKS = 5
+LEAST_CALIBRATION = 3  # networks
 LEAST_SCALE = 1e-9  # that a profile may state
 
 
@@ -52,11 +53,12 @@ class Times:
 
 @dataclass(frozen=True)
 class Made:
-    """A profile with its table and the held-out predictions behind its error."""
+    """A profile with its table, the held-out predictions behind its error, and the networks' times."""
 
     profile: Profile
     table: Mapping[Context, Measured]
     held_out: tuple[HeldOut, ...]
+    networks: Mapping[str, float]  # name -> measured ms, of all whole networks
 
 
 def make_table_profile(
@@ -94,7 +96,8 @@ def make_table_profile(
         prediction=predictor.summary,
         error=_error(held_out, _macs_only_ms(plan, times.networks, used)) if held_out else None,
     )
-    return Made(profile, table, held_out)
+    names = {probe.id: probe.name for probe in plan.networks}
+    return Made(profile, table, held_out, {names[key]: ms for key, ms in times.networks.items()})
 
 
 def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, base_ms: float) -> Calibration:
@@ -112,7 +115,7 @@ def calibrate(sums_ms: NDArray[np.float64], true_ms: NDArray[np.float64], *, bas
     """
     from scipy.optimize import nnls
 
-    if len(true_ms) < 3:
+    if len(true_ms) < LEAST_CALIBRATION:
         return Calibration(base_ms, 1.0, 0)
     rows = np.stack([1 / true_ms, sums_ms / true_ms], axis=1)
     (base, scale), _ = nnls(rows, np.ones(len(true_ms)))
@@ -187,10 +190,10 @@ def _source(
     used: Sequence[str],
     held_out: Sequence[HeldOut],
 ) -> str:
-    return (
-        f"{kind}: {len(table)} of {len(plan.traces)} blocks of {', '.join(plan.spaces)}; calibrated on "
-        f"{len(used)} whole networks, checked on {len(held_out)} others"
-    )
+    made = f"calibrated on {len(used)} whole networks" if len(used) >= LEAST_CALIBRATION else "not calibrated"
+    checked = f"checked on {len(held_out)} others" if held_out else "checked on none"
+    blocks = f"{len(table)} of {len(plan.traces)} blocks of {', '.join(plan.spaces)}"
+    return f"{kind}: {blocks}; {made}, {checked}"
 
 
 def conditions_today(**fields: str | int) -> Conditions:
