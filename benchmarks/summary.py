@@ -17,7 +17,7 @@ ORDER = (
     "measured_latency", "measured_again", "kit_round_trip", "calibration",
     "capacity_truth", "proxy_truth", "label_free", "fitted_labels", "hybrid_truth", "asvit", "funnel_demo",
     "ray_workers", "driver_rate", "thousand_workers", "million_log", "chaos",
-    "kills", "full_disk", "same_fronts", "mirror",
+    "fuzz", "kills", "full_disk", "same_fronts", "mirror",
 )  # fmt: skip
 
 
