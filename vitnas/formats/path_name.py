@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from vitnas.errors import InvalidInput
-from vitnas.plain import printable
 
 LONGEST = 100
 LONGEST_OF_NETWORK = 200  # a space's name, and an id or a size
@@ -48,7 +47,7 @@ def check_title(name: Any, where: str) -> str:
         isinstance(name, str) and name.isprintable() and 0 < len(name) <= LONGEST and name == name.strip()
     )
     if not is_text or set(name) & set(',;"') or name[0] in "=+-@":
-        raise InvalidInput(f"{where}: {_shown(printable(str(name)))} is no name ({TITLE})")
+        raise InvalidInput(f"{where}: {name!r:.{LONGEST}} is no name ({TITLE})")
     return str(name)
 
 
