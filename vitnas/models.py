@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from vitnas.arch.build import build
@@ -14,7 +15,7 @@ def create_model(
     source: ArchitectureSource,
     *,
     num_classes: int | None = None,
-    resolution_px: int | tuple[int, int] | None = None,
+    resolution_px: int | str | Sequence[int] | None = None,
     in_channels: int | None = None,
     drop_path_rate: float = 0.0,
     distilled: bool = False,
@@ -27,7 +28,8 @@ def create_model(
             of a front.
         num_classes: classes, where they differ from the file's; 0 gives the features that a classifier
             would read, (B, C).
-        resolution_px: side of the input image, or (height, width), where it differs from the file's.
+        resolution_px: side of the input image, or (height, width) or "224x320", where it differs from the
+            file's.
         in_channels: input channels, where they differ from the file's.
         drop_path_rate: stochastic depth of the last block.
         distilled: both heads' logits in training mode, for a teacher, as after `set_distilled_training`;

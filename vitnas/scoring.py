@@ -16,6 +16,7 @@ from vitnas.cost.priced import TABLE_KINDS, Figures
 from vitnas.cost.pricer import coverage, price_architecture
 from vitnas.errors import InvalidInput
 from vitnas.events import Listener, Silent
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers, coverage_of, describe, load_targets
 from vitnas.law.expectation import expected_of
@@ -33,9 +34,9 @@ def score(
     proxies: Sequence[str] = (),
     seed: int = 0,
     batch: int | None = None,
-    resolution_px: int | None = None,
+    resolution_px: Resolution | None = None,
     repeats: int | None = None,
-    proxy_resolution_px: int | None = None,
+    proxy_resolution_px: Resolution | None = None,
     proxy_batch: int | None = None,
     images: str | None = None,
     device: str = "cpu",
@@ -49,9 +50,9 @@ def score(
         target: device name or profile file, several with commas between.
         proxies, seed: training-free scores to compute; of weights and images.
         batch: images in a call; None for what each device was measured with.
-        resolution_px: side of the images, in place of the architectures' own.
+        resolution_px: of the images, in place of the architectures' own.
         repeats: fresh initialisations that proxies average over; None is what each wants, and so below.
-        proxy_resolution_px, proxy_batch: side and number of the images that proxies see.
+        proxy_resolution_px, proxy_batch: size and number of the images that proxies see.
         images: a folder or ``.npz`` of real ones for proxies; None for Gaussian ones.
         device: where proxies compute: "cpu", "cuda" or "cuda:N".
         workers: as in :func:`vitnas.run.search.run_search`; a network that cannot be scored has ``failures``,
@@ -64,7 +65,8 @@ def score(
         failures, batch if it was given. With proxies also: spreads (over the repeats), seconds, settings (of
         each proxy) and notes, see `vitnas.quality.measure`.
         With devices also: device (their labels), latency_band (of the only one), targets (each with its
-        coverage, where it has measured blocks) and exceeds (their own limits that the network does not keep).
+        coverage, where it has measured blocks), exceeds (their own limits that the network does not keep) and
+        out_of_domain (why times are guesses, where the resolution is none that a fit has seen).
 
     Raises:
         InvalidInput: a file, device or proxy is wrong, or a device cannot answer for batch or resolution;
@@ -157,6 +159,14 @@ def _check_proxies_given(proxies: Sequence[str], settings: dict[str, Any]) -> No
         raise InvalidInput(f"`{given[0]}` is for proxies: name one with `proxies` (see 'vitnas proxies')")
 
 
+def _out_of_domain(architecture: Architecture, devices: Sequence[ProfiledDevice]) -> dict[str, Any]:
+    """Why a device's figures are guesses at this resolution; nothing where none is."""
+    found = {device.name: device.unseen(architecture.resolution_px) for device in devices}
+    several = len(devices) > 1
+    reasons = [f"{name}: {why}" if several else why for name, why in found.items() if why]
+    return {"out_of_domain": reasons} if reasons else {}
+
+
 def _about_devices(
     architecture: Architecture, devices: Sequence[ProfiledDevice], figures: Figures, costs: dict[str, Any]
 ) -> dict[str, Any]:
@@ -172,4 +182,5 @@ def _about_devices(
         "device": "; ".join(device.label for device in devices),
         "targets": targets,
         "exceeds": [str(limit) for limit in limits if costs[limit.cost] > limit.limit],
+        **_out_of_domain(architecture, devices),
     }

@@ -101,7 +101,7 @@ def limits(profile: Profile) -> Profile:
             HEADER + "resnet18,224,1,efficientformer:s0\n",
             "names two networks, 'resnet18' and 'efficientformer:s0'",
         ),
-        (HEADER + "resnet18,64,1,\n", "holds latency at 224 to 512 px, not 64 px"),
+        (HEADER + "resnet18,64,1,\n", "iphone12: its rows are of squares of 224 to 512 px, not of 64 px"),
     ],
 )
 def test_measurements_that_carry_nothing_give_one_line(

@@ -157,7 +157,7 @@ def test_a_check_says_what_is_compared_and_skips_other_batches(tmp_path: Path) -
     device = load_device(str(tmp_path / "mine.yaml"))
     result = check(device, rows)
     assert [(row.line, reason) for row, reason in result.skipped] == [(8, "batch 1, not 64")]
-    assert result.rows[-1].out_of_domain[0].endswith("holds throughput at 128 px, not 256 px")
+    assert result.rows[-1].out_of_domain[0].endswith("rows are of squares of 128 px, not of 256 px")
     assert result.rows[0].out_of_domain == ()
     output = CliRunner().invoke(app, ["check", str(tmp_path / "mine.yaml"), "--truth", str(rows)]).output
     assert "milliseconds an image, batch 64, float16" in output

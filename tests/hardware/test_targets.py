@@ -192,8 +192,18 @@ def test_what_cannot_be_answered_is_refused(devices, target, changes, error, sai
 def test_the_spaces_own_resolution_must_be_answerable_too(devices):
     text = Path("search_spaces/tiny.yaml").read_text()
     Path("search_spaces/tiny.yaml").write_text(text.replace("resolution_px: 64", "resolution_px: 128"))
-    with pytest.raises(InvalidInput, match="phone holds latency at 64 to 96 px, not 128 px"):
-        dry_run(SearchConfig("tiny", "phone"))
+    with pytest.raises(InvalidInput, match="laptop holds latency at 64 px, not 128 px"):
+        dry_run(SearchConfig("tiny", "laptop"))
+
+
+@pytest.mark.parametrize(("resolution_px", "shown"), [(128, "128 px"), ((64, 96), "64x96 px")])
+def test_a_fit_guesses_at_resolutions_that_it_has_not_seen(devices, resolution_px, shown):
+    result = search("phone", resolution_px=resolution_px)
+    why = f"its rows are of squares of 64 to 96 px, not of {shown}"
+    assert all(why in member.out_of_domain for member in result.front)
+    (row,) = score(["tiny:known"], target="phone", resolution_px=resolution_px)
+    assert row["out_of_domain"] == [why] and row["latency_ms"] > 0
+    assert "out_of_domain" not in score(["tiny:known"], target="phone", resolution_px=96)[0]
 
 
 def test_two_tables_of_one_name_are_refused(devices):

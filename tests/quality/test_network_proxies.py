@@ -113,10 +113,10 @@ def test_trainability_between_stages():
 
 def test_rows_of_tokens_between_resolutions_leave_the_class_token_out():
     g_in, g_out = torch.randn(2, 17, 3), torch.randn(2, 5, 4)
-    received, sent = aligned(g_in, g_out)
+    received, sent = aligned(g_in, g_out, (1, 1))
     assert received.shape == (8, 12)
     assert sent.equal(g_out[:, 1:].flatten(0, 1))
-    assert as_map(g_in)[1, :, 2, 3].equal(g_in[1, 1 + 2 * 4 + 3])
+    assert as_map(g_in, (1, 1))[1, :, 2, 3].equal(g_in[1, 1 + 2 * 4 + 3])
 
 
 def test_trainability_is_that_of_a_random_matrix_where_rows_are_few():

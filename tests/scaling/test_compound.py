@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vitnas.errors import InvalidInput
-from vitnas.scaling.compound import CompoundSettings, check_start, compound, resolution_step, scaled
+from vitnas.scaling.compound import CompoundSettings, check_start, compound, neighbours, scaled
 from vitnas.scaling.edits import depths, widths
 from vitnas.scaling.rule import Bound, Network
 from vitnas.space.files import load_architecture
@@ -46,8 +46,12 @@ def test_a_member_is_the_largest_network_not_above_its_size(small, judge, notebo
 
 
 def test_the_resolution_stays_a_multiple(small):
-    assert [resolution_step(side) for side in (224, 240, 63, 36)] == [32, 16, 1, 4]
+    near = {side: neighbours(side)[0] for side in (224, 240, 63, 36)}
+    assert near == {224: 256, 240: 256, 63: 64, 36: 40}
+    assert neighbours((224, 240)) == (256, (192, 224)) and neighbours(32) == (64, 32)
     assert all(scaled(small, k / 4, FINE).resolution_px % 32 == 0 for k in range(-30, 30))
+    wide = [scaled(small.at_resolution((64, 96)), k, FINE).resolution_px for k in (0, 2)]
+    assert wide == [(64, 96), (96, 128)]
     still = CompoundSettings(resolution_ratio=1.0)
     assert scaled(small, 5.0, still).resolution_px == 64
 

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 from vitnas.errors import InvalidInput, UnknownName
 from vitnas.figures import format_quantity, limits, parse_quantity
+from vitnas.formats.resolution import Resolution, read_resolution
 from vitnas.units import BYTES, MILLISECONDS, parse_count, parse_duration, parse_pairs, split_number
 
 Reader = Callable[[str, Any], Any]  # name of the keyword, what was given -> plain value
@@ -103,6 +104,12 @@ def whole(name: str, value: Any) -> int:
     if isinstance(value, Real) and not isinstance(value, bool) and float(value).is_integer():
         return int(float(value))
     fail(name, "a whole number such as 300, '500k' or '2M'", value)
+
+
+def resolution(name: str, value: Any) -> Resolution:
+    """A side such as 224, or height and width: ``"224x320"``, ``(224, 320)``."""
+    whole_side = isinstance(value, Real) and not isinstance(value, Integral) and float(value).is_integer()
+    return read_resolution(int(float(value)) if whole_side else value, f"`{name}`")
 
 
 def seconds(name: str, value: Any) -> float:

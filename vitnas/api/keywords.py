@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Path = str | os.PathLike[str]
 Names = Path | Sequence[Path]
+Size = int | str | Sequence[int]  # a side in px, or height and width
 Limit = str | float | Mapping[str, str | float]
 LIMITS = tuple(limits())
 WORKERS = ("workers", "ray", "cpus_per_worker", "gpus_per_worker", "candidate_timeout")
@@ -79,7 +80,7 @@ class SearchKeywords(RunKeywords, total=False):
     label: str | None
     preset: str | None
     objectives: Names | None
-    resolution_px: int | None
+    resolution_px: Size | None
     strategy: str | None
     strategy_options: Mapping[str, str | float] | Names | None
     trials: int | float | str | None
@@ -183,7 +184,7 @@ SEARCH_READERS: dict[str, Reader] = {
     "label": inputs.text,
     "preset": inputs.text,
     "objectives": inputs.names,
-    "resolution_px": inputs.whole,
+    "resolution_px": inputs.resolution,
     "strategy": inputs.text,
     "strategy_options": inputs.pairs,
     "trials": inputs.whole,

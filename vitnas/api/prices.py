@@ -15,6 +15,7 @@ from vitnas.api.keywords import (
     WORKERS,
     Names,
     Path,
+    Size,
     WorkerKeywords,
     workers_of,
 )
@@ -30,7 +31,18 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 Figure = float | int | None
-ABOUT = ("name", "id", "scores", "failures", "device", "targets", "latency_band", "exceeds", "batch")
+ABOUT = (
+    "name",
+    "id",
+    "scores",
+    "failures",
+    "device",
+    "targets",
+    "latency_band",
+    "exceeds",
+    "batch",
+    "out_of_domain",
+)
 
 
 class ScoreKeywords(WorkerKeywords, total=False):
@@ -38,11 +50,11 @@ class ScoreKeywords(WorkerKeywords, total=False):
 
     target: Names | None
     batch: int | None
-    resolution_px: int | None
+    resolution_px: Size | None
     proxies: Names | None
     seed: int | None
     repeats: int | None
-    proxy_resolution_px: int | None
+    proxy_resolution_px: Size | None
     proxy_batch: int | None
     images: Path | None
     device: str | None
@@ -51,13 +63,14 @@ class ScoreKeywords(WorkerKeywords, total=False):
 SCORE_READERS: dict[str, Reader] = {
     **WORKER_READERS,
     **{name: RUN_READERS[name] for name in ("target", "batch", "seed", "images", "device")},
-    **dict.fromkeys(("resolution_px", "repeats", "proxy_resolution_px", "proxy_batch"), inputs.whole),
+    **dict.fromkeys(("resolution_px", "proxy_resolution_px"), inputs.resolution),
+    **dict.fromkeys(("repeats", "proxy_batch"), inputs.whole),
     "proxies": inputs.names,
 }
 PRICE_READERS: dict[str, Reader] = {
     "device": inputs.joined,
     "batch": inputs.whole,
-    "resolution_px": inputs.whole,
+    "resolution_px": inputs.resolution,
 }
 
 
@@ -73,6 +86,7 @@ class Price(Mapping[str, Figure]):
         origin: the devices, where their figures come from, and how wrong they are; empty without a device.
         band: relative error of a time on the only device; None if unknown.
         exceeds: the devices' own limits that the network does not keep.
+        out_of_domain: why its times are guesses, where no fit has seen its resolution.
     """
 
     def __init__(self, row: Mapping[str, Any]) -> None:
@@ -82,6 +96,7 @@ class Price(Mapping[str, Figure]):
         self.origin: str = row.get("device", "")
         self.band: float | None = row.get("latency_band")
         self.exceeds: tuple[str, ...] = tuple(row.get("exceeds", ()))
+        self.out_of_domain: tuple[str, ...] = tuple(row.get("out_of_domain", ()))
         self._figures: dict[str, Figure] = {k: v for k, v in row.items() if k not in ABOUT}
 
     def __getitem__(self, figure: str) -> Figure:
@@ -147,7 +162,7 @@ def price(
     device: Names | None = None,
     *,
     batch: int | None = None,
-    resolution_px: int | None = None,
+    resolution_px: Size | None = None,
     trust: bool = False,
 ) -> Price:
     """What a network costs: parameters, MACs, activations, memory, and latency on devices.
@@ -158,7 +173,7 @@ def price(
         network: as in :func:`vitnas.load_architecture`.
         device: a name of :func:`vitnas.list_devices`, a profile file, or several; None for none.
         batch: images in a call; None for what each device was measured with.
-        resolution_px: side of the images, in place of the network's own.
+        resolution_px: side of the images, or (height, width), in place of the network's own.
         trust: whether code that the network's file names by its path may be imported.
 
     Raises:
@@ -181,7 +196,7 @@ def score(networks: Any, **settings: Unpack[ScoreKeywords]) -> Scores:
 
     Args:
         networks: a list, or one; each as in :func:`vitnas.load_architecture`.
-        target, batch, resolution_px: devices; images in a call; side of the images.
+        target, batch, resolution_px: devices; images in a call; side of the images, or (height, width).
         proxies: of :func:`vitnas.list_proxies`.
         seed, repeats, proxy_resolution_px, proxy_batch, images, device: how they are computed.
         workers, ray, cpus_per_worker, gpus_per_worker, candidate_timeout: who computes; a network that cannot

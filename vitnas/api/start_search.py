@@ -50,7 +50,7 @@ def search(space: Source = None, *, dry_run: Any = None, **settings: Any) -> Run
         space: a name of :func:`vitnas.list_spaces`, a YAML file, its document, or a ``Space``.
         dry_run: only say what the space holds, what budgets allow and how long it takes (a `DryRun`).
         target: device of :func:`vitnas.list_devices` or a profile file; several as a list; None for none.
-        batch, resolution_px: images in a call; side of the images.
+        batch, resolution_px: images in a call; side of the images, or (height, width).
         max_latency, min_latency and so on, of latency, throughput, params, macs, activations and
             activation_memory: budgets; one for each device as a dict: ``{"iphone12": "1.6ms", "gpu": 3.0}``.
         objectives: of quality, latency, throughput, params, macs, activations, memory.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vitnas.formats.resolution import Resolution, sides_px
+
 
 @dataclass(frozen=True, slots=True)
 class Features:
@@ -26,10 +28,21 @@ class Features:
     def __post_init__(self) -> None:
         object.__setattr__(self, "width_px", self.width_px or self.side_px)
 
+    @classmethod
+    def of_image(cls, channels: int, resolution_px: Resolution) -> Features:
+        """An image."""
+        height, width = sides_px(resolution_px)
+        return cls(channels, height, width_px=width)
+
     @property
     def map_px(self) -> tuple[int, int]:
         """(H, W)."""
         return self.side_px, self.width_px
+
+    @property
+    def size_px(self) -> Resolution:
+        """H where W is the same, else (H, W)."""
+        return self.side_px if self.is_square else self.map_px
 
     @property
     def is_square(self) -> bool:

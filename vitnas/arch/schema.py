@@ -15,6 +15,7 @@ from vitnas.arch.template import Part, SegmentTemplate, StageTemplate, Template,
 from vitnas.arch.values import close
 from vitnas.arch.yaml_io import FlowDict, Source, dump_yaml, read_yaml
 from vitnas.errors import InvalidArchitecture
+from vitnas.formats.resolution import Resolution, in_file, parse_resolution, read_resolution
 from vitnas.store.disk import atomic_write_text
 
 Args = Mapping[str, Scalar]
@@ -69,25 +70,23 @@ class Architecture:
     """A whole network.
 
     Attributes:
-        resolution_px: side of the square input image, or its height.
-        width_px: width of an input image that is no square; 0 otherwise.
+        resolution_px: side of the square input image, or its (height, width).
         metadata: description, recipe, metrics, provenance; kept in files, no part of the identity.
     """
 
     name: str
     in_channels: int
-    resolution_px: int
+    resolution_px: Resolution
     classes: int
     stem: Block
     stages: tuple[Stage, ...]
     head: Block
     metadata: Mapping[str, Any] = field(default_factory=dict, compare=False)
-    width_px: int = 0
 
     @property
     def image(self) -> Features:
         """The input image as features."""
-        return Features(self.in_channels, self.resolution_px, width_px=self.width_px)
+        return Features.of_image(self.in_channels, self.resolution_px)
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -101,7 +100,7 @@ class Architecture:
             [s.width, _identity(s.down) if s.down else None, [_identity(b) for b in s.blocks()]]
             for s in self.stages
         ]
-        whole = [self.in_channels, self._resolution(), self.classes, _identity(self.stem), stages]
+        whole = [self.in_channels, in_file(self.resolution_px), self.classes, _identity(self.stem), stages]
         text = json.dumps([*whole, _identity(self.head)], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -111,14 +110,13 @@ class Architecture:
         blocks = [b for stage in self.stages for b in (stage.down, *stage.blocks()) if b is not None]
         return tuple(sorted({block.op for block in (self.stem, *blocks, self.head)}))
 
-    def at_resolution(self, resolution_px: int | tuple[int, int]) -> Architecture:
-        """The architecture for other images: their side, or (height, width)."""
-        height, width = (resolution_px, 0) if isinstance(resolution_px, int) else resolution_px
-        return replace(self, resolution_px=height, width_px=0 if width == height else width)
+    def at_resolution(self, resolution_px: Any) -> Architecture:
+        """The architecture for other images, given in any way that `vitnas.formats.resolution` reads.
 
-    def _resolution(self) -> int | list[int]:
-        """One number for a square."""
-        return self.resolution_px if self.image.is_square else list(self.image.map_px)
+        Raises:
+            InvalidInput: it is no resolution.
+        """
+        return replace(self, resolution_px=read_resolution(resolution_px, "`resolution_px`"))
 
     def to_dict(self) -> dict[str, Any]:
         """The document of an architecture file."""
@@ -126,7 +124,7 @@ class Architecture:
         document: dict[str, Any] = {"name": self.name}
         if "description" in notes:
             document["description"] = notes.pop("description")
-        document["input"] = FlowDict(channels=self.in_channels, resolution_px=self._resolution())
+        document["input"] = FlowDict(channels=self.in_channels, resolution_px=in_file(self.resolution_px))
         document["classes"] = self.classes
         document["stem"] = _block_dict(self.stem)
         document["stages"] = [_stage_dict(stage) for stage in self.stages]
@@ -174,13 +172,12 @@ def close_template(
     return Architecture(
         name=name,
         in_channels=int(close(template.in_channels, chosen)),
-        resolution_px=int(close(template.resolution_px, chosen)),
+        resolution_px=parse_resolution(close(template.resolution_px, chosen)),
         classes=int(close(template.classes, chosen)),
         stem=_closed_block(template.stem, chosen),
         stages=tuple(_closed_stage(stage, chosen) for stage in template.stages),
         head=_closed_block(template.head, chosen),
         metadata=dict(template.notes) if metadata is None else dict(metadata),
-        width_px=template.width_px,
     )
 
 

@@ -13,11 +13,12 @@ from vitnas.arch.operators import Scalar, coerce
 from vitnas.arch.values import Gene, Open, Reader, Use, Value, close
 from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidInput, UnknownName, Untrusted, _unknown_message
+from vitnas.formats.resolution import as_scalar, parse_resolution
 
+RESOLUTION = "input.resolution_px"
 STRUCTURE = ("name", "input", "classes", "vars", "stem", "stages", "head")
 MOST = {  # of the numbers of a network
     "input.channels": 100_000,
-    "input.resolution_px": 100_000,
     "classes": 10_000_000,
     "width": 100_000,
     "repeat": 2_000,
@@ -57,7 +58,7 @@ class Template:
 
     name: str
     in_channels: Value
-    resolution_px: Value
+    resolution_px: Value  # as `vitnas.formats.resolution.as_scalar` gives it
     classes: Value
     stem: Part
     stages: tuple[StageTemplate, ...]
@@ -65,7 +66,6 @@ class Template:
     genes: tuple[Gene, ...]
     uses: tuple[tuple[Use, ...], ...]
     notes: Mapping[str, Any] = field(default_factory=dict)
-    width_px: int = 0  # of images that are no squares; the resolution is their height
 
 
 def closed_args(part: Part, chosen: Sequence[Scalar]) -> tuple[str, dict[str, Scalar]]:
@@ -97,7 +97,7 @@ class _TemplateParser:
         feed = _given(raw, "input")
         self._keys(feed, "input", optional=("channels", "resolution_px"))
         channels = self._number(feed.get("channels", 3), "input.channels", 1)
-        resolution, width_px = self._resolution(feed.get("resolution_px", 224))
+        resolution = self._resolution(feed.get("resolution_px", 224))
         classes = self._number(raw.get("classes", 1000), "classes", 0)
         stem = self._part(raw["stem"], "stem", ())
         if not isinstance(raw["stages"], list) or not raw["stages"]:
@@ -111,17 +111,12 @@ class _TemplateParser:
         uses = tuple(tuple(u) for u in self.reader.uses)
         name = read_name(self.source, self.reader.error)
         genes = tuple(self.reader.genes)
-        return Template(name, channels, resolution, classes, stem, stages, head, genes, uses, notes, width_px)
+        return Template(name, channels, resolution, classes, stem, stages, head, genes, uses, notes)
 
-    def _resolution(self, raw: Any) -> tuple[Value, int]:
-        """The side, or the height, and the width of images that are no squares."""
-        path = "input.resolution_px"
-        if not isinstance(raw, list):
-            return self._number(raw, path, 1), 0
-        if len(raw) != 2 or any(isinstance(side, Mapping) for side in raw):
-            self.reader.fail(path, f"expected a side, or [height, width], got {raw!r:.60}")
-        height, width = (self._number(side, path, 1) for side in raw)
-        return height, 0 if width == height else int(width)  # type: ignore[arg-type]
+    def _resolution(self, raw: Any) -> Value:
+        value = self.reader.read(raw, RESOLUTION, lambda given: as_scalar(parse_resolution(given)))
+        self.reader.used(value, ())
+        return value
 
     def _keys(
         self, raw: Any, path: str, *, required: Sequence[str] = (), optional: Sequence[str] = ()

@@ -158,6 +158,8 @@ class Reader:
             return self._multiplied(variable, self._named(times["var"], path), path, coerce)
         if not is_number(times) or times <= 0:
             self.fail(path, f"'times' takes a number above 0 or {{var: name}}, got {times!r:.60}")
+        if times != 1:
+            self._check_numbers(variable, path)
         if not isinstance(variable, Open):
             return self._coerced(scaled(variable, times), path, coerce)
         return self._checked(Open(variable.gene, times), path, coerce)
@@ -171,9 +173,8 @@ class Reader:
 
     def _multiplied(self, first: Value, second: Value, path: str, coerce: Coerce) -> Value:
         """The product of two variables."""
-        for option in (*self.options(first), *self.options(second)):
-            if not is_number(option):
-                self.fail(path, f"'times' multiplies numbers; a variable can be {option!r}")
+        self._check_numbers(first, path)
+        self._check_numbers(second, path)
         if isinstance(first, Open) and isinstance(second, Open):
             if first.gene == second.gene:
                 self.fail(path, "'times' multiplies two variables; this is one with itself")
@@ -183,6 +184,11 @@ class Reader:
         varying, constant = (first, second) if isinstance(first, Open) else (second, first)
         assert isinstance(varying, Open)
         return self._checked(Open(varying.gene, constant), path, coerce)  # type: ignore[arg-type]
+
+    def _check_numbers(self, value: Value, path: str) -> None:
+        for option in self.options(value):
+            if not is_number(option):
+                self.fail(path, f"'times' multiplies numbers; a variable can be {option!r}")
 
     def _checked(self, value: Open, path: str, coerce: Coerce) -> Open:
         for option in self.options(value):

@@ -14,6 +14,7 @@ import numpy as np
 from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.pricer import trace_architecture
+from vitnas.formats.resolution import Resolution, read_resolution
 from vitnas.quality.base import Quality
 from vitnas.space.files import load_space
 from vitnas.space.space import Space
@@ -34,7 +35,7 @@ class Draws:
     Attributes:
         seed: of weights, images and labels; repeat k uses seed + k.
         repeats: fresh initialisations.
-        resolution_px: side of the images.
+        resolution_px: of the images.
         images: a folder or npz of images; None for Gaussian ones.
         device: where to compute.
         batch: images.
@@ -42,10 +43,15 @@ class Draws:
 
     seed: int = 0
     repeats: int | None = None
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
     images: str | None = None
     device: str = "cpu"
     batch: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.resolution_px is not None:
+            sides = read_resolution(self.resolution_px, "`resolution_px`")
+            object.__setattr__(self, "resolution_px", sides)
 
     def load(self) -> Images | None:
         """The images, read once a process."""
@@ -178,6 +184,6 @@ def check_first_pass(architecture: Architecture, devices: Sequence[Device], seed
         found["out_of_domain"] = [
             f"{device.name}: {reason}" if len(devices) > 1 else reason
             for device in devices
-            for reason in device.out_of_domain(traced)
+            for reason in device.out_of_domain(traced, architecture.resolution_px)
         ]
     return found

@@ -17,6 +17,7 @@ from vitnas.bench.task import NetworkTask, Record
 from vitnas.cost.columns import Costs
 from vitnas.cost.table import CostTable
 from vitnas.events import Listener
+from vitnas.formats.resolution import Resolution, by_pixels, in_px
 from vitnas.quality.data.dataset import Dataset
 from vitnas.quality.data.decoded import CHUNK, decode, open_decoded
 from vitnas.space.activity import Genomes
@@ -171,17 +172,17 @@ class Trainings(Bench):
     def _plan(self, network: Network) -> Architecture:
         return self.space.decode(np.frombuffer(network.job.item, np.uint8))
 
-    def _decoded(self, kinds: set[tuple[int, int]]) -> dict[tuple[int, int], Path]:
-        """The folder with the images of each side and number of channels."""
+    def _decoded(self, kinds: set[tuple[Resolution, int]]) -> dict[tuple[Resolution, int], Path]:
+        """The folder with the images of each resolution and number of channels."""
         found = {}
-        for side_px, channels in sorted(kinds):
+        for size, channels in sorted(kinds, key=lambda kind: (by_pixels(kind[0]), kind[1])):
 
-            def count(done: int, total: int, side_px: int = side_px) -> None:
+            def count(done: int, total: int, size: Resolution = size) -> None:
                 if done <= CHUNK:
-                    self.listener.stage("decoding images", f"{total:,} at {side_px} px")
+                    self.listener.stage("decoding images", f"{total:,} at {in_px(size)}")
                 self.listener.count(done, total)
 
-            found[side_px, channels] = decode(self.data, self.folder, side_px, channels, count)
+            found[size, channels] = decode(self.data, self.folder, size, channels, count)
         return found
 
     def _found(self, own: str, training: Training) -> Record:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.check.score_log import Entry
 from vitnas.cost.table import CostTable
+from vitnas.formats.resolution import Resolution
 from vitnas.quality.combined import log_rank_sum, standard_sum
 from vitnas.quality.genomes.formula import CapacityFormula
 from vitnas.quality.proxy import ProxyQuality
@@ -31,7 +32,7 @@ class Score:
         kind: proxy, baseline (a count) or quality (a closed form).
         seconds: per architecture.
         failure: why the first network without a score has none.
-        resolution_px: side of the images; None where it needs none.
+        resolution_px: of the images; None where it needs none.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Score:
     values: NDArray[np.float64]
     seconds: float
     failure: str = ""
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
 
 
 def count_scores(space: Space, genomes: Genomes) -> list[Score]:

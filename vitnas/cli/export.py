@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,7 +56,7 @@ def export(
         raise InvalidInput(f"`opset` is for onnx files, not for {to}")
     published = load_architecture(file)
     if resolution_px is not None:
-        published = published.at_resolution(_sides(resolution_px))
+        published = published.at_resolution(resolution_px)
     classes = published.classes if num_classes is None else num_classes
     architecture = dataclasses.replace(published, classes=classes)
     path = out or Path(as_name(architecture.name) + FORMATS[to].suffix)
@@ -67,19 +66,6 @@ def export(
     options = {} if opset is None else {"opset": opset}
     written = writer(to)(architecture, path, model, **options)
     _print(written, architecture, to, weights, notes, as_json)
-
-
-def _sides(text: str) -> int | tuple[int, int]:
-    """``224`` or ``224x320``, the height first.
-
-    Raises:
-        InvalidInput: anything else.
-    """
-    match = re.fullmatch(r"([1-9]\d{0,5})(?:x([1-9]\d{0,5}))?", text.strip(), re.ASCII)
-    if match is None:
-        raise InvalidInput(f"`resolution_px`: expected a side such as 224, or 224x320, got {text!r}")
-    height = int(match[1])
-    return (height, int(match[2])) if match[2] else height
 
 
 def _trained(architecture: Architecture, weights: Path | None) -> tuple[nn.Module | None, tuple[str, ...]]:

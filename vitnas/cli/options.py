@@ -31,7 +31,9 @@ BATCH = Option(
     "Images in a call: latency and activation memory are those of a call [default: the device's, or 1].",
     int | None,
 )
-RESOLUTION = Option("resolution_px", "NUMBER", "Side of the images, in place of the space's own.", int | None)
+RESOLUTION = Option(
+    "resolution_px", "PX", "Side of the images, or height and width: 224x320 [default: the space's own]."
+)
 _PROXY = "A score from 'vitnas proxies'; repeat it for more."
 PROXIES = Option("proxies", "NAME", _PROXY, list[str] | None, flags=("--proxy",))
 SEED = Option("seed", "NUMBER", "Of weights and images that proxies draw [default: 0].", int, 0)
@@ -118,7 +120,7 @@ SPACES = Option(
 )
 CHAINS = (
     Option("batch", None, "Images a call [default: 1].", int, 1),
-    Option("resolution_px", None, "Side of the images [default: the space's own].", int | None),
+    RESOLUTION,
     Option(
         "networks",
         None,

@@ -36,7 +36,7 @@ def proxies(context: typer.Context, as_json: Json = False) -> None:
     Option("limit", "NUMBER", "Networks, drawn over depth and width [default: all].", int | None),
     o.SEED.but(help="Of the sample, and of weights and images [default: 0]."),
     o.REPEATS.but(least=1),
-    o.RESOLUTION.but(help="Side of the images [default: each proxy's own].", least=1),
+    o.RESOLUTION.but(help="Side of the images, or height and width: 224x320 [default: each proxy's own]."),
     o.IMAGES,
     o.DEVICE,
     Option("bands", "LOW-HIGH", "Bands of parameters, 15M-19M,19M-25M [default: even ones]."),

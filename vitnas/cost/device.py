@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from vitnas.cost.kernels import Kernel
+from vitnas.formats.resolution import Resolution
 
 if TYPE_CHECKING:
     from vitnas.cost.trace import Trace
@@ -62,10 +63,10 @@ class Device(Protocol):
         """What every network pays once, in milliseconds."""
         ...
 
-    def out_of_domain(self, trace: Trace) -> list[str]:
-        """Why a prediction for a whole network would be a guess; empty if it would not."""
+    def out_of_domain(self, trace: Trace, resolution_px: Resolution | None = None) -> list[str]:
+        """Why a prediction for a whole network, of images of this size, would be a guess; empty if not."""
         ...
 
-    def refusal(self, batch: int | None, resolution_px: int | None) -> str:
+    def refusal(self, batch: int | None, resolution_px: Resolution | None) -> str:
         """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""
         ...

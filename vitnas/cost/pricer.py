@@ -15,7 +15,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.columns import Plain, plain_rows
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures, figures_of
-from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.errors import InvalidArchitecture
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context
 
@@ -125,7 +125,6 @@ def price_architecture(
         InvalidArchitecture: it cannot be built.
     """
     figures = figures_of(devices, batch)
-    _require_square(architecture, figures)
     counts, peak = _counted(figures, trace_architecture(architecture))
     times = _summed(architecture, figures)[len(counts) :][: len(figures.timed)] if figures.timed else ()
     return plain_rows(figures.columns(np.array([[*counts, *times, peak]], np.float64).T))[0]
@@ -148,7 +147,6 @@ class NetworkPricer:
         Raises:
             InvalidArchitecture: it cannot be built; the message names the block.
         """
-        _require_square(architecture, self.figures)
         if architecture.id not in self._known:
             self._known[architecture.id] = self._priced(architecture)
         return dict(self._known[architecture.id])
@@ -162,16 +160,6 @@ class NetworkPricer:
         added = len(self.figures.counts) + len(self.figures.timed)
         priced = np.array([*rows.sum(axis=0)[:added], rows[:, added].max()])
         return plain_rows(self.figures.columns(priced[:, None]))[0]
-
-
-def _require_square(architecture: Architecture, figures: Figures) -> None:
-    """Raise InvalidInput where devices are to answer for images that are no squares."""
-    if figures.devices and not architecture.image.is_square:
-        height, width = architecture.image.map_px
-        raise InvalidInput(
-            f"{architecture.name} takes images of {height} x {width} px, and devices answer for square ones: "
-            "leave out `target`, or take a square `resolution_px`"
-        )
 
 
 def coverage(architecture: Architecture, device: Device) -> float:

@@ -12,6 +12,7 @@ from typing import Any
 
 from vitnas.arch.schema import Architecture, Stage
 from vitnas.export._timm_parts import Words, cannot, name_of, one_value, require_part, size_of
+from vitnas.formats.resolution import in_px
 
 TOKENS_PX = 7  # side of the map that v1's bias tables are for
 ATTENTION = {"heads": 8, "key_dim": 32, "attention_ratio": 4}
@@ -106,18 +107,20 @@ def _v1(a: Architecture) -> dict[str, Any]:
     head = require_part("head", a.head, "pooled_classifier", distilled=True)
     if head["norm"] == "batch":
         raise cannot("head", "EfficientFormer has layer norm before its classifiers, not batch norm")
-    side_px = a.resolution_px // 4
+    map_px = [side // 4 for side in a.image.map_px]
     for i, stage in enumerate(a.stages):
         _require_down(f"stages.{i}", stage, "conv_down" if i else "")
-        side_px = -(-side_px // 2) if i else side_px
+        map_px = [-(-side // 2) for side in map_px] if i else map_px
         for k, block in enumerate(stage.blocks()):
             path = f"stages.{i}.blocks[{k}]"
             if block.op == "attention_mlp":
                 require_part(path, block, "attention_mlp", **ATTENTION)
                 if i < len(a.stages) - 1:
                     raise cannot(path, "EfficientFormer has attention in its last stage only")
-    if side_px != TOKENS_PX or not a.image.is_square:
-        raise cannot("input.resolution_px", f"EfficientFormer is fixed to 224 px, not {a.resolution_px}")
+    if map_px != [TOKENS_PX, TOKENS_PX]:
+        raise cannot(
+            "input.resolution_px", f"EfficientFormer is fixed to 224 px, not {in_px(a.resolution_px)}"
+        )
     attention = _shared_attention(a.stages[-1:], "attention_mlp")
     if not attention:
         raise cannot("stages", "EfficientFormer needs one attention block at least")

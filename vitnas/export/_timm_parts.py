@@ -22,7 +22,7 @@ def name_of(kwargs: Mapping[str, Any], names: Mapping[str, Mapping[str, Any]]) -
 
 def size_of(a: Architecture) -> int | tuple[int, int]:
     """timm's ``img_size``."""
-    return a.resolution_px if a.image.is_square else a.image.map_px
+    return a.resolution_px
 
 
 def one_value(a: Architecture, argument: str, default: Scalar) -> Scalar:

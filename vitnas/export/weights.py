@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vitnas.arch.resize import OFFSET_BIASES, POSITIONS, resize
+from vitnas.arch.resize import OFFSET_BIASES, POSITIONS, Map, maps_of, resize
 from vitnas.errors import InvalidData
 from vitnas.export.checkpoints import USUAL, Candidate, listed, read_checkpoint
 
@@ -98,7 +98,8 @@ def load_weights(
     """
     target = model.state_dict()
     label, candidates = read_checkpoint(source, set(target), pretrained=pretrained)
-    fitted = [(found, *_fitted(found, target, label, keep_classifiers)) for found in candidates]
+    maps = maps_of(model)
+    fitted = [(found, *_fitted(found, target, maps, label, keep_classifiers)) for found in candidates]
     whole = [(found, state, notes) for found, state, notes, problem in fitted if not problem]
     if not whole:
         raise InvalidData(fitted[0][3])
@@ -116,7 +117,11 @@ def load_weights(
 
 
 def _fitted(
-    found: Candidate, target: Mapping[str, Tensor], label: str, keep_classifiers: bool
+    found: Candidate,
+    target: Mapping[str, Tensor],
+    maps: Mapping[str, Map],
+    label: str,
+    keep_classifiers: bool,
 ) -> tuple[State, list[str], str]:
     """A state for the network, what is to be said of it, and why it does not fit; empty if it does."""
     notes: list[str] = []
@@ -124,7 +129,7 @@ def _fitted(
         state = convert_timm_state(found.state)
         _merge_classifiers(state, target, label, notes)
         _settle_classifiers(state, target, label, notes, keep_classifiers)
-        _resize_tables(state, target, label, notes)
+        _resize_tables(state, target, maps, label, notes)
         _adapt_channels(state, target, label, notes)
     except (InvalidData, RuntimeError, ValueError, KeyError) as problem:
         if isinstance(problem, InvalidData):
@@ -233,12 +238,18 @@ def _classes(classifiers: Mapping[str, Tensor]) -> int:
     return next((len(value) for value in classifiers.values() if value.ndim), 0)
 
 
-def _resize_tables(state: State, target: Mapping[str, Tensor], label: str, notes: list[str]) -> None:
+def _resize_tables(
+    state: State,
+    target: Mapping[str, Tensor],
+    maps: Mapping[str, Map],
+    label: str,
+    notes: list[str],
+) -> None:
     """Tables of attention biases and of positions, for the network's resolution."""
     tables = [key for key in target if key in state and key.endswith((OFFSET_BIASES, POSITIONS))]
     others = [key for key in tables if state[key].shape != target[key].shape]
     for key in others:
-        state[key] = resize(key, state[key], target[key].shape)
+        state[key] = resize(key, state[key], target[key].shape, to_px=maps.get(key))
     if others:
         notes.append(f"{label}: resized for the network's resolution: {listed(others)}")
 

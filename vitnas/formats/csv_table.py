@@ -17,6 +17,7 @@ from typing import NoReturn
 from vitnas.errors import InvalidData, VitnasError
 from vitnas.formats.number_text import number_of, whole_of
 from vitnas.formats.refusing import refusing
+from vitnas.formats.resolution import Resolution, parse_resolution
 from vitnas.formats.text_file import read_text
 
 
@@ -62,6 +63,17 @@ class Row:
         """
         try:
             return whole_of(self[column])
+        except ValueError as problem:
+            self.fail(column, str(problem))
+
+    def resolution(self, column: str) -> Resolution | None:
+        """A resolution such as 224 or 224x320; None where the cell is blank.
+
+        Raises:
+            VitnasError: (``error``) the cell is none.
+        """
+        try:
+            return parse_resolution(self[column]) if self[column] else None
         except ValueError as problem:
             self.fail(column, str(problem))
 

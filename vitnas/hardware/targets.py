@@ -12,6 +12,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.device import Device
 from vitnas.cost.priced import Figures
 from vitnas.errors import InvalidInput
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware.load_device import ProfiledDevice, load_device
 from vitnas.plugins import find_data
 from vitnas.space.chain import chain
@@ -86,7 +87,7 @@ def load_targets(names: Sequence[str], folder: Path | None = None) -> tuple[Prof
     return tuple(load_device(name) for name in names)
 
 
-def check_answers(devices: Sequence[Device], batch: int | None, resolutions_px: Iterable[int]) -> None:
+def check_answers(devices: Sequence[Device], batch: int | None, resolutions_px: Iterable[Resolution]) -> None:
     """Whether every device can answer for what is asked.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
+from vitnas.formats.resolution import any_in_px
 from vitnas.quality.base import Details, FitContext, Quality, Record
 from vitnas.space.activity import Genomes
 from vitnas.space.files import recipe_of
@@ -48,11 +49,11 @@ def _notes(context: FitContext) -> list[str]:
 
     assert context.data is not None
     data, space, settings = context.data, context.space, context.settings
-    sides = " or ".join(map(str, space.resolutions_px))
+    sizes = any_in_px(space.resolutions_px)
     early_stop = settings.get("early_stop") is not False and "seconds" not in settings
     notes = [
         f"accuracy in per cent on {len(data.validation):,} validation images ({data.held_out}) after a brief "
-        f"training of {_length(context, early_stop)} at {sides} px, {settings['train_batch']} images a step"
+        f"training of {_length(context, early_stop)} at {sizes}, {settings['train_batch']} images a step"
     ]
     if early_stop:
         notes.append(

@@ -19,6 +19,7 @@ from vitnas.arch.build import build
 from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, PluginError
+from vitnas.formats.resolution import Resolution
 from vitnas.plain import plain
 from vitnas.quality.proxies._passes import loss_of
 
@@ -63,7 +64,7 @@ class Health:
     reasons: tuple[str, ...]
     loss: float
     blocks: tuple[BlockHealth, ...]
-    resolution_px: int
+    resolution_px: Resolution
     batch: int
     seed: int
     seconds: float
@@ -97,7 +98,7 @@ def check_health(architecture: Architecture, *, seed: int = 0, batch: int = 2) -
     loss = math.nan
     reasons: list[str] = []
     blocks: tuple[BlockHealth, ...] = ()
-    side = architecture.resolution_px
+    size = architecture.resolution_px
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         try:
@@ -114,7 +115,7 @@ def check_health(architecture: Architecture, *, seed: int = 0, batch: int = 2) -
     broken = broken or any("not finite" in problem for block in blocks for problem in block.problems)
     reasons += [f"{block.path}: {problem}" for block in blocks for problem in block.problems]
     verdict: Verdict = "broken" if broken else "suspicious" if reasons else "ok"
-    return Health(verdict, tuple(reasons), loss, blocks, side, batch, seed, time.perf_counter() - started)
+    return Health(verdict, tuple(reasons), loss, blocks, size, batch, seed, time.perf_counter() - started)
 
 
 def _batch(architecture: Architecture, batch: int) -> tuple[Tensor, Tensor]:

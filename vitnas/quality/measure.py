@@ -15,6 +15,7 @@ from vitnas.arch.build import build
 from vitnas.arch.network import Network
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
+from vitnas.formats.resolution import Resolution, in_px, pixels
 from vitnas.quality.base import Quality
 from vitnas.quality.data.images import Images
 from vitnas.quality.proxies._base import Proxy
@@ -29,12 +30,12 @@ class Setting:
     """What a proxy was computed with.
 
     Attributes:
-        resolution_px: side of the images.
+        resolution_px: of the images.
         batch: images.
         repeats: fresh initialisations.
     """
 
-    resolution_px: int
+    resolution_px: Resolution
     batch: int
     repeats: int
 
@@ -75,7 +76,7 @@ def measure(
     *,
     seed: int = 0,
     repeats: int | None = None,
-    resolution_px: int | None = None,
+    resolution_px: Resolution | None = None,
     batch: int | None = None,
     images: Images | None = None,
     device: str = "cpu",
@@ -92,7 +93,7 @@ def measure(
         seed: of weights, images and labels (uniform); repeat k uses seed + k. All are drawn on the CPU, so
             that a seed means the same on every device, and every architecture sees the same images.
         repeats: fresh initialisations.
-        resolution_px: side of the images. If an operator refuses it, the smallest usual side that works.
+        resolution_px: of the images. If an operator refuses it, the smallest usual side that works.
         batch: images.
         images: real ones to draw from; None for Gaussian ones.
         device: where to compute: "cpu", "cuda" or "cuda:1".
@@ -138,10 +139,10 @@ def _run_all(
 ) -> list[str]:
     """Run proxies at their settings, where sides that do not fit are changed; what is to be noted."""
     notes: list[str] = []
-    for side in dict.fromkeys(setting.resolution_px for setting in settings.values()):
-        same = {name: s for name, s in settings.items() if s.resolution_px == side}
+    for size in dict.fromkeys(setting.resolution_px for setting in settings.values()):
+        same = {name: s for name, s in settings.items() if s.resolution_px == size}
         for k in range(max(s.repeats for s in same.values())):
-            network, sized, noted = build_fitted(architecture, side, seed + k)
+            network, sized, noted = build_fitted(architecture, size, seed + k)
             network = network.to(device)
             for count in dict.fromkeys(s.batch for s in same.values() if s.repeats > k):
                 wanted = {n: classes[n]() for n, s in same.items() if s.batch == count and s.repeats > k}
@@ -185,7 +186,7 @@ def torch_device(name: str) -> torch.device:
 
 
 def build_fitted(
-    architecture: Architecture, wanted_px: int, seed: int
+    architecture: Architecture, wanted_px: Resolution, seed: int
 ) -> tuple[Network, Architecture, list[str]]:
     """The network with weights drawn from ``seed``, as it was sized, and what `fitted_resolution` notes."""
     sized = architecture.at_resolution(wanted_px)
@@ -205,19 +206,20 @@ def _built(architecture: Architecture) -> Network:
     return network
 
 
-def fitted_resolution(architecture: Architecture, wanted_px: int) -> tuple[Architecture, list[str]]:
+def fitted_resolution(architecture: Architecture, wanted_px: Resolution) -> tuple[Architecture, list[str]]:
     """The architecture at ``wanted_px``, or at the smallest larger usual side that its operators accept."""
-    sides = [wanted_px, *(s for s in FALLBACK_SIDES_PX if s > wanted_px), architecture.resolution_px]
+    larger = (side for side in FALLBACK_SIDES_PX if side**2 > pixels(wanted_px))
+    sizes = [wanted_px, *larger, architecture.resolution_px]
     problem: InvalidArchitecture | None = None
-    for side in dict.fromkeys(sides):
-        sized = architecture.at_resolution(side)
+    for size in dict.fromkeys(sizes):
+        sized = architecture.at_resolution(size)
         try:
             with torch.device("meta"):
                 build(sized)
         except InvalidArchitecture as error:
             problem = problem or error
             continue
-        notes = [] if side == wanted_px else [f"{side} px instead of {wanted_px} px: {problem}"]
+        notes = [] if size == wanted_px else [f"{in_px(size)} instead of {in_px(wanted_px)}: {problem}"]
         return sized, notes
     assert problem is not None
     raise problem
@@ -236,8 +238,7 @@ def _score(
     generator = torch.Generator().manual_seed(derived_seed(seed, "images and labels"))
     labels = torch.randint(max(sized.classes, 1), (batch,), generator=generator)
     if images is None:
-        shape = (batch, sized.in_channels, sized.resolution_px, sized.resolution_px)
-        drawn = torch.randn(shape, generator=generator)
+        drawn = torch.randn(batch, *sized.input_shape, generator=generator)
     else:
         drawn = images.draw(batch, sized.in_channels, sized.resolution_px, seed)
     return run_proxies(network, proxies, drawn.to(device), labels.to(device), seed=seed)

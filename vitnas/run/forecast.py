@@ -143,10 +143,10 @@ def training_seconds(setup: Setup) -> float:
     length = training_length(config, setup.table, setup.pool, data)
     settings = brief_settings(config, shares(config, 1), length)
     architecture = setup.problem.space.decode(setup.pool[0])
-    side, channels = architecture.resolution_px, architecture.in_channels
     labels = np.zeros(settings.batch, np.int64)
-    noise = np.random.default_rng(0).integers(0, 256, (settings.batch, channels, side, side), np.uint8)
-    flat = np.full(channels, 128, np.float32)
+    shape = (settings.batch, *architecture.input_shape)
+    noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    flat = np.full(architecture.in_channels, 128, np.float32)
     some = Decoded(noise, labels, noise, labels, flat, flat, data.classes)
     seconds = step_seconds(architecture, some, settings, recipe_of(setup.problem.space))
     images = min(settings.images or len(data.train), len(data.train))

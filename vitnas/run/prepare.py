@@ -14,6 +14,7 @@ from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidInput, InvalidSpace, NothingFeasible
 from vitnas.events import Listener
 from vitnas.figures import format_quantity
+from vitnas.formats.resolution import as_scalar
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import Target, check_answers, describe, label_of, load_targets
 from vitnas.law.expectation import relatives_of
@@ -188,7 +189,7 @@ def _table(
     except InvalidSpace as problem:
         if config.resolution_px is None:
             raise
-        raise InvalidInput(f"`resolution_px` {config.resolution_px}: {problem}") from None
+        raise InvalidInput(f"`resolution_px` {as_scalar(config.resolution_px)}: {problem}") from None
 
 
 def _pool(problem: SearchProblem) -> Genomes:

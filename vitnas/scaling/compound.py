@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture, InvalidInput
 from vitnas.figures import format_quantity
+from vitnas.formats.resolution import Resolution, parse_resolution, sides_px
 from vitnas.scaling.edits import places, round_to, segment_at, set_depth, widen
 from vitnas.scaling.rule import Bound, Child, Costs, Judge, Network, Outcome, first_broken, judged, line
 
@@ -41,8 +42,8 @@ def scaled(
     """The seed with depths, widths and resolution times their ratio to the power of ``coefficient``.
 
     ``width`` is the coefficient of the widths, where it is another one. Depths are rounded segment by
-    segment (at least one block), the blocks of a longer segment repeat the pattern of its arguments; the
-    resolution stays a multiple of the power of two, up to 32, that it is.
+    segment (at least one block), the blocks of a longer segment repeat the pattern of its arguments; a
+    side of the images stays a multiple of the power of two, up to 32, that it is.
     """
     if coefficient == 0 and not width:
         return seed
@@ -53,13 +54,22 @@ def scaled(
     if settings.width_ratio != 1:
         factor = settings.width_ratio ** (coefficient if width is None else width)
         network = widen(network, factor, multiple=settings.width_multiple, most=settings.max_width)
-    side = seed.resolution_px * settings.resolution_ratio**coefficient
-    return replace(network, resolution_px=round_to(side, resolution_step(seed.resolution_px)))
+    factor = settings.resolution_ratio**coefficient
+    sides = [round_to(side * factor, _step(side)) for side in sides_px(seed.resolution_px)]
+    return network.at_resolution(sides)
 
 
-def resolution_step(resolution_px: int) -> int:
-    """The largest power of two up to 32 that divides a resolution."""
-    return next(step for step in (32, 16, 8, 4, 2, 1) if resolution_px % step == 0)
+def neighbours(resolution_px: Resolution) -> tuple[Resolution, Resolution]:
+    """The resolutions one step above and below."""
+    sides = sides_px(resolution_px)
+    above = [side + _step(side) for side in sides]
+    below = [max(side - _step(side), _step(side)) for side in sides]
+    return parse_resolution(above), parse_resolution(below)
+
+
+def _step(side_px: int) -> int:
+    """The largest power of two up to 32 that divides a side."""
+    return next(step for step in (32, 16, 8, 4, 2, 1) if side_px % step == 0)
 
 
 class _Ladder:

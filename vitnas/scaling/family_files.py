@@ -100,7 +100,7 @@ def _out_of_domain(setup: Setup, architecture: Architecture) -> list[str]:
     return [
         f"{device.name}: {reason}" if len(setup.devices) > 1 else reason
         for device in setup.devices
-        for reason in device.out_of_domain(traced)
+        for reason in device.out_of_domain(traced, architecture.resolution_px)
     ]
 
 
@@ -151,7 +151,7 @@ def references_of(setup: Setup) -> list[dict[str, Any]]:
     rows = []
     for reference in load_space(name).references.values():
         a = reference.architecture
-        if all(not device.refusal(setup.config.batch, a.resolution_px) for device in setup.devices):
+        if all(device.knows(setup.config.batch, a.resolution_px) for device in setup.devices):
             rows.append(
                 {**_about(setup, a), "costs": dict(setup.pricer.price(a)), "facts": dict(reference.facts)}
             )

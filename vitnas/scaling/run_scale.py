@@ -15,6 +15,7 @@ from vitnas.errors import InvalidInput, NothingFeasible, RunError, go_on
 from vitnas.events import Listener, Silent
 from vitnas.figures import format_quantity
 from vitnas.formats.path_name import check_name
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware import targets
 from vitnas.hardware.targets import check_answers, load_targets
 from vitnas.plugins import blaming
@@ -176,7 +177,7 @@ def judge_without_scores(setup: Setup) -> Judge:
     return judge
 
 
-def _check_resolution(setup: Setup, resolution_px: int) -> None:
+def _check_resolution(setup: Setup, resolution_px: Resolution) -> None:
     try:
         check_answers(setup.devices, setup.config.batch, [resolution_px])
     except InvalidInput as problem:

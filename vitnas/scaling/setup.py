@@ -11,8 +11,8 @@ from vitnas import plugins
 from vitnas.arch.schema import Architecture
 from vitnas.cost.priced import Figures
 from vitnas.cost.pricer import NetworkPricer
-from vitnas.errors import InvalidInput
 from vitnas.formats.path_name import as_name
+from vitnas.formats.resolution import in_px
 from vitnas.hardware.load_device import ProfiledDevice
 from vitnas.hardware.targets import check_answers
 from vitnas.scaling import compound
@@ -50,8 +50,6 @@ def prepare(config: ScaleConfig, seed: Architecture, devices: tuple[ProfiledDevi
     Raises:
         InvalidInput: a device cannot answer, a budget or a proxy is wrong.
     """
-    if not seed.image.is_square:
-        raise InvalidInput(f"{seed.name} takes images that are no squares; families are of square ones")
     check_answers(devices, config.batch, [seed.resolution_px])
     for proxy in {*config.deciding, *config.proxies}:
         plugins.load_plugin("proxy", proxy)
@@ -73,14 +71,13 @@ def _with_fixed_resolution(
     """Compound scaling keeps the resolution where a device knows few others, unless a ratio is given."""
     if config.rule != "compound" or "resolution_ratio" in config.settings:
         return config, ()
-    step = compound.resolution_step(seed.resolution_px)
-    others = (seed.resolution_px + step, seed.resolution_px - step)
-    refused = [(d.name, side) for d in devices for side in others if d.refusal(config.batch, side)]
+    others = compound.neighbours(seed.resolution_px)
+    refused = [(d.name, other) for d in devices for other in others if not d.knows(config.batch, other)]
     if not refused:
         return config, ()
     kept = dataclasses.replace(config, settings={**config.settings, "resolution_ratio": 1.0})
-    name, side = refused[0]
-    note = f"the resolution stays {seed.resolution_px} px: {name} does not answer for {side} px"
+    name, other = refused[0]
+    note = f"the resolution stays {in_px(seed.resolution_px)}: {name} does not answer for {in_px(other)}"
     return kept, (note,)
 
 

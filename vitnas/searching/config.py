@@ -10,6 +10,7 @@ from typing import Any
 from vitnas.arch.operators import Scalar
 from vitnas.errors import InvalidInput, RunCorrupt
 from vitnas.formats.fields import check_fields
+from vitnas.formats.resolution import Resolution, read_resolution
 from vitnas.searching.rungs import Rung, parse_rungs
 
 DEFAULT_QUALITY = "capacity"
@@ -24,7 +25,6 @@ LEAST = {
     "front": 1,
     "seed": 0,
     "batch": 1,
-    "resolution_px": 1,
     "in_flight": 1,
     "epochs": 1,
     "train_batch": 1,
@@ -86,7 +86,7 @@ class SearchConfig:
             what `objectives.resolve_objectives` says.
         budgets: option such as ``max-latency`` -> text such as ``1.6ms`` or ``iphone12=1.6ms,other=3ms``.
         batch: images in a call; None for what each device was measured with.
-        resolution_px: side of the images, in place of the space's own.
+        resolution_px: of the images, in place of the space's own.
         trials: feasible candidates to score; None means a default that fits the quality and strategy.
         time_s: stop proposing after this many seconds; a run stopped by the clock is not reproducible.
         seed: of everything that is drawn.
@@ -115,7 +115,7 @@ class SearchConfig:
     front: int = 20
     random_arm: bool | None = None
     batch: int | None = None
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
     combine: str | None = None
     labels: str | None = None
     label: str | None = None
@@ -134,6 +134,9 @@ class SearchConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "budgets", as_budgets(self.budgets))
+        if self.resolution_px is not None:
+            sides = read_resolution(self.resolution_px, "`resolution_px`")
+            object.__setattr__(self, "resolution_px", sides)
         for name, least in LEAST.items():
             value = getattr(self, name)
             if value is not None and (value < least or value != value):

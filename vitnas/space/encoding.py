@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import re
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from vitnas.arch.operators import Scalar, arguments
 from vitnas.arch.schema import Architecture, Block
-from vitnas.arch.template import Part, SegmentTemplate, Template
+from vitnas.arch.template import RESOLUTION, Part, SegmentTemplate, Template
 from vitnas.arch.values import Open, Value, close, options
 from vitnas.errors import InvalidArchitecture, InvalidSpace, _unknown_message
+from vitnas.formats.resolution import as_scalar, parse_resolution
 
 _BLOCK_GENE = re.compile(r"^(.*)\[(\d+)\]$")
 
@@ -38,11 +40,7 @@ class _Encoder:
     def encode(self, a: Architecture) -> NDArray[np.uint8]:
         t = self.template
         self._match(t.in_channels, a.in_channels, "input.channels")
-        if not a.image.is_square:
-            self._fail(
-                "input.resolution_px", f"{list(a.image.map_px)} is no square, as the images of a space"
-            )
-        self._match(t.resolution_px, a.resolution_px, "input.resolution_px")
+        self._match(t.resolution_px, as_scalar(a.resolution_px), RESOLUTION)
         self._match(t.classes, a.classes, "classes")
         self._part(t.stem, a.stem, "stem")
         if len(t.stages) != len(a.stages):
@@ -164,6 +162,7 @@ def from_values(template: Template, values: Mapping[str, Any]) -> NDArray[np.uin
         else:
             raise InvalidSpace(f"{template.name}: no value for the gene '{name}'")
         given.add(name)
+        value = _as_gene(gene.name, value)
         if value not in gene.choices:
             raise InvalidSpace(f"{template.name}: '{name}': {value!r} is not among {list(gene.choices)}")
         genome[index] = gene.choices.index(value)
@@ -172,6 +171,13 @@ def from_values(template: Template, values: Mapping[str, Any]) -> NDArray[np.uin
             known = {_BLOCK_GENE.sub(r"\1", gene.name) for gene in template.genes}
             raise InvalidSpace(f"{template.name}: " + _unknown_message("gene", str(name), known, ""))
     return genome
+
+
+def _as_gene(name: str, value: Any) -> Any:
+    """A value as its gene has it: a resolution may be given in several ways."""
+    with contextlib.suppress(ValueError):
+        return as_scalar(parse_resolution(value)) if name == RESOLUTION else value
+    return value
 
 
 def narrowed(

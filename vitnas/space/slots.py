@@ -20,6 +20,7 @@ from vitnas.arch.operators import Scalar
 from vitnas.arch.template import Part, Template, closed_args
 from vitnas.arch.values import Open, Value, close
 from vitnas.errors import InvalidArchitecture, InvalidSpace, PluginError
+from vitnas.formats.resolution import parse_resolution
 
 MAX_ENTRIES = 500_000
 T = TypeVar("T", bound=Hashable)
@@ -101,8 +102,8 @@ class _SlotLister:
         state = self._tabulate(
             (t.in_channels, t.resolution_px),
             None,
-            lambda chosen, _: Features(
-                int(close(t.in_channels, chosen)), int(close(t.resolution_px, chosen))
+            lambda chosen, _: Features.of_image(
+                int(close(t.in_channels, chosen)), parse_resolution(close(t.resolution_px, chosen))
             ),
         )
         state = self._slot("stem", -1, t.stem, t.stages[0].width, state)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from vitnas.arch.operators import Scalar
 from vitnas.arch.schema import Architecture, close_template
-from vitnas.arch.template import Template, parse_template
+from vitnas.arch.template import RESOLUTION, Template, parse_template
 from vitnas.arch.values import Gene, Open, options
 from vitnas.arch.yaml_io import FlowDict, Source
 from vitnas.errors import InvalidSpace
+from vitnas.formats.resolution import Resolution, in_file, parse_resolution, read_resolution
 from vitnas.space import encoding
 from vitnas.space.activity import Activity, Genomes
 
-RESOLUTION = "input.resolution_px"
 _CHUNK = 8192  # rows that stay in the cache
 _MIX = tuple(map(np.uint64, (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)))  # of splitmix64
 _STEPS = tuple(zip(_MIX[1:], map(np.uint64, (30, 27)), strict=True))
@@ -82,9 +82,6 @@ class Space:
             InvalidSpace: the document is wrong; names file, line, key path and the valid options.
         """
         template = parse_template(source, InvalidSpace)
-        if template.width_px:
-            problem = "a space takes square images; an architecture's file may say [height, width]"
-            source.fail(InvalidSpace, RESOLUTION, problem)
         space = cls(template, source.data)
         for name, raw in template.notes.get("references", {}).items():
             try:
@@ -114,24 +111,28 @@ class Space:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
-    def resolutions_px(self) -> tuple[int, ...]:
-        """Every side of the images that its networks take."""
-        return tuple(int(side) for side in options(self.template.resolution_px, self.genes))
+    def resolutions_px(self) -> tuple[Resolution, ...]:
+        """Of all images that its networks take."""
+        return tuple(map(parse_resolution, options(self.template.resolution_px, self.genes)))
 
-    def at_resolution(self, resolution_px: int | None) -> Space:
-        """The space with images of another side, chosen or not before; None keeps it as it is.
+    def at_resolution(self, resolution_px: Any) -> Space:
+        """The space with images of another resolution, chosen or not before; None keeps it as it is.
 
         What the sources of published networks state holds for their own resolution, so it is left out.
 
         Raises:
+            InvalidInput: it is no resolution.
             InvalidSpace: the resolution is a variable, which other values may use too.
         """
-        if resolution_px is None or self.resolutions_px == (resolution_px,):
+        if resolution_px is None:
+            return self
+        wanted = read_resolution(resolution_px, "`resolution_px`")
+        if self.resolutions_px == (wanted,):
             return self
         feed = dict(self.document.get("input") or {})
         if isinstance(feed.get("resolution_px"), Mapping) and "var" in feed["resolution_px"]:
             raise InvalidSpace(f"{self.name}: {RESOLUTION} is a variable: set it in the file instead")
-        document = {**self.document, "input": FlowDict({**feed, "resolution_px": resolution_px})}
+        document = {**self.document, "input": FlowDict({**feed, "resolution_px": in_file(wanted)})}
         if self.references:
             document["references"] = {k: _at_any_resolution(r) for k, r in document["references"].items()}
         return Space.read(Source(document))

@@ -12,6 +12,7 @@ from vitnas.arch.build import build
 from vitnas.arch.schema import Architecture
 from vitnas.cost.pricer import price_architecture
 from vitnas.cost.table import CostTable
+from vitnas.formats.resolution import Resolution
 from vitnas.models import create_model
 from vitnas.space.files import load_architecture, load_space
 from vitnas.space.space import Space
@@ -27,7 +28,7 @@ class SpaceContract:
     """
 
     space: str
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
     samples: int = 3
 
     @cached_property
@@ -102,8 +103,8 @@ class SpaceContract:
         """Networks can be built for other data: classes, image channels, resolution."""
         space = self.loaded
         architecture = space.decode(space.sample(1, np.random.default_rng(1))[0])
-        side = self.resolution_px or architecture.resolution_px
-        model = create_model(architecture, num_classes=7, resolution_px=side, in_channels=1).eval()
+        architecture = architecture.at_resolution(self.resolution_px or architecture.resolution_px)
+        model = create_model(architecture, num_classes=7, in_channels=1).eval()
         with torch.no_grad():
-            shape = tuple(model(torch.randn(2, 1, side, side)).shape)
+            shape = tuple(model(torch.randn(2, 1, *architecture.image.map_px)).shape)
         assert shape == (2, 7), f"for 7 classes and 2 images it gives {shape}"

@@ -213,7 +213,7 @@ class _Training:
         self.optimizer.step()
 
     def _batch(self, numbers: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Training images with mean 0 and deviation 1 (B, C, S, S), and labels (B,)."""
+        """Training images with mean 0 and deviation 1 (B, C, H, W), and labels (B,)."""
         numbers = np.sort(numbers)  # files are read forwards
         x = torch.from_numpy(self.data.train[numbers])
         y = torch.from_numpy(self.data.train_labels[numbers])
@@ -258,11 +258,11 @@ class _Training:
 
 
 def _augmented(x: Tensor) -> Tensor:
-    """Images (B, C, S, S) shifted by up to an eighth of the side, half of them flipped."""
-    side = x.shape[-1]
-    pad = side // 8
+    """Images (B, C, H, W) shifted by up to an eighth of the shorter side, half of them flipped."""
+    height, width = x.shape[-2:]
+    pad = min(height, width) // 8
     dy, dx = torch.randint(0, 2 * pad + 1, (2,)).tolist()
-    x = F.pad(x, (pad,) * 4)[..., dy : dy + side, dx : dx + side]
+    x = F.pad(x, (pad,) * 4)[..., dy : dy + height, dx : dx + width]
     flip = (torch.rand(len(x), 1, 1, 1) < 0.5).to(x.device)
     return torch.where(flip, x.flip(-1), x).contiguous(memory_format=LAYOUT)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 from vitnas.arch.schema import Architecture
 from vitnas.cost.pricer import price_architecture
 from vitnas.errors import InvalidInput
+from vitnas.formats.resolution import in_px
 
 KEYS = ("until", "stride", "dilation")
 
@@ -120,14 +120,13 @@ def coarse(architecture: Architecture, stride: int) -> Architecture:
     Raises:
         InvalidInput: the resolution is no multiple of the stride.
     """
-    if stride > 1 and not architecture.image.is_square:
-        raise InvalidInput("tokens: progressive tokens need square images")
-    if architecture.resolution_px % stride:
+    sides = architecture.image.map_px
+    if any(side % stride for side in sides):
         raise InvalidInput(
-            f"tokens: resolution {architecture.resolution_px} px is no multiple of stride x{stride}; "
+            f"tokens: resolution {in_px(architecture.resolution_px)} is no multiple of stride x{stride}; "
             "change one of them"
         )
-    return dataclasses.replace(architecture, resolution_px=architecture.resolution_px // stride)
+    return architecture.at_resolution([side // stride for side in sides])
 
 
 def _macs(architecture: Architecture) -> float:

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from vitnas.arch.build import build
-from vitnas.arch.resize import resize
+from vitnas.arch.resize import maps_of, resize
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidArchitecture
+from vitnas.formats.resolution import in_px
 from vitnas.training.schedule import FULL, Phase, TokenSchedule, coarse
 
 
@@ -85,17 +86,17 @@ class ProgressiveTokens:
 
     def _check(self, phase: Phase) -> None:
         """Whether the network runs with these tokens: on meta, where that costs nothing."""
-        side = self.architecture.resolution_px
         with torch.device("meta"), torch.no_grad():
             network = build(self.architecture).eval()
-            images = torch.empty(1, self.architecture.in_channels, side, side)
+            images = torch.empty(1, *self.architecture.input_shape)
         self._set(network, phase, None)
         try:
             network(images)
         except RuntimeError:
             raise InvalidArchitecture(
                 f"tokens: with stride x{phase.stride} and dilation {phase.dilation} the stem does not give "
-                f"the map that the network needs at {side} px: make the dilation equal to the stride"
+                f"the map that the network needs at {in_px(self.architecture.resolution_px)}: make "
+                "the dilation equal to the stride"
             ) from None
 
 
@@ -142,14 +143,19 @@ def _adapt(
         if (
             len({getattr(version, key).shape for version in versions}) > 1
         ):  # else it is the caller's own shape
-            _replace(module, key, _resized(f"{name}.{key}", old_parameter, parameter.shape), optimizer)
+            before = next((v for v in versions if getattr(v, key).shape == old_parameter.shape), goal)
+            resized = _resized(f"{name}.{key}", old_parameter, parameter.shape, before, goal)
+            _replace(module, key, resized, optimizer)
 
 
-def _resized(name: str, value: Tensor, shape: torch.Size) -> nn.Parameter:
+def _resized(
+    name: str, value: Tensor, shape: torch.Size, before: nn.Module, after: nn.Module
+) -> nn.Parameter:
+    """A parameter of a module for that module in another twin."""
+    from_px, to_px = (next(iter(maps_of(module).values()), None) for module in (before, after))
     try:
-        return nn.Parameter(
-            resize(name, value.detach(), shape).contiguous(), requires_grad=value.requires_grad
-        )
+        resized = resize(name, value.detach(), shape, from_px=from_px, to_px=to_px)
+        return nn.Parameter(resized.contiguous(), requires_grad=value.requires_grad)
     except ValueError as problem:
         raise InvalidArchitecture(f"tokens: {problem}") from None
 

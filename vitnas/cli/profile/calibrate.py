@@ -11,6 +11,7 @@ from vitnas.cli import options as o
 from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Option, takes
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
+from vitnas.formats.resolution import as_scalar
 
 if TYPE_CHECKING:
     from vitnas.hardware.transfer.write_profile import TransferredProfile
@@ -73,7 +74,7 @@ def _worst(made: TransferredProfile) -> list[tuple[str, ...]]:
     return [
         (
             network.name,
-            str(network.row.resolution_px or "default"),
+            str(as_scalar(network.row.resolution_px or 0) or "default"),
             f"{network.row.latency_ms:g}",
             f"{predicted_ms:.3g}",
             f"{100 * (predicted_ms / network.row.latency_ms - 1):+.0f}",

@@ -11,6 +11,7 @@ import typer
 from vitnas.cli._common import print_table, say
 from vitnas.cli._option import Json
 from vitnas.cli.profile._common import Progress, print_skipped, print_summary
+from vitnas.formats.resolution import as_scalar
 
 if TYPE_CHECKING:
     from vitnas.hardware.load_device import ProfiledDevice
@@ -60,7 +61,7 @@ def _print_check(result: CheckResult, worst: int) -> None:
     rows = [
         (
             checked.row.model or checked.row.timm_name,
-            str(checked.row.resolution_px or "default"),
+            str(as_scalar(checked.row.resolution_px or 0) or "default"),
             f"{checked.row.latency_ms:g}",
             f"{checked.predicted_ms:.2f}",
             f"{100 * checked.error:+.0f}",

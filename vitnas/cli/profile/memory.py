@@ -10,6 +10,7 @@ from vitnas.cli import _common
 from vitnas.cli._common import say
 from vitnas.cli._option import Json
 from vitnas.figures import format_quantity
+from vitnas.formats.resolution import in_px
 
 if TYPE_CHECKING:
     from vitnas.arch.schema import Architecture
@@ -25,7 +26,8 @@ def memory(
     ],
     target: Annotated[str | None, typer.Option(help="A device whose limits are checked.")] = None,
     resolution_px: Annotated[
-        int | None, typer.Option(min=1, help="Side of the images [default: the network's own].")
+        str | None,
+        typer.Option(help="Side of the images, or height and width: 224x320 [default: the network's own]."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -101,7 +103,7 @@ def _limits(architecture: Architecture, device: Device) -> list[dict[str, Any]]:
 def _print(entry: dict[str, Any]) -> None:
     """One network."""
     params = format_quantity("params", entry["params"])
-    say(f"{entry['network']}: {entry['resolution_px']} px, batch 1, {params} parameters")
+    say(f"{entry['network']}: {in_px(entry['resolution_px'])}, batch 1, {params} parameters")
     rows = [
         (dtype, *(format_quantity("peak_bytes", entry[key][dtype]) for key in ("peak_bytes", "weight_bytes")))
         for dtype in entry["peak_bytes"]

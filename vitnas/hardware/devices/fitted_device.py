@@ -10,6 +10,7 @@ from functools import cached_property
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel, KernelKind
 from vitnas.cost.trace import Trace
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware.devices.profiled import ProfiledDevice
 from vitnas.hardware.roofline.roofline import BASE, RooflineFeatures, kernels_ms, roofline_features
 
@@ -38,12 +39,12 @@ class FittedDevice(ProfiledDevice):
         """Latency of a whole network, in milliseconds."""
         return self.base_ms() + self.kernels_ms(kernels)
 
-    def out_of_domain(self, trace: Trace) -> list[str]:
+    def out_of_domain(self, trace: Trace, resolution_px: Resolution | None = None) -> list[str]:
         """Why a prediction for this network would be a guess; empty if the fit has seen its like."""
         domain = self.profile.domain
+        reasons = [] if resolution_px is None else [*filter(None, [self.unseen(resolution_px)])]
         if domain is None:
-            return []
-        reasons = []
+            return reasons
         for name, value in domain_quantities(self._features(trace.kernels)).items():
             least, most = domain.ranges.get(name, (value, value))
             if not least * (1 - _SLACK) <= value <= most * (1 + _SLACK):

@@ -9,6 +9,7 @@ from vitnas.arch.schema import Architecture
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.peak import peak_of
 from vitnas.cost.pricer import trace_block
+from vitnas.formats.resolution import square_side
 from vitnas.space.chain import chain
 
 MCUFORMER_LIMIT_BYTES = 320 * 1024
@@ -85,7 +86,7 @@ def mcuformer_bytes(architecture: Architecture, rho: float = 1.0) -> int | None:
     figure = mcuformer_formula(
         width=max(stage.width for stage in architecture.stages),
         expansion=max(block.full_args()["expansion"] for block in blocks),
-        resolution_px=architecture.resolution_px,
+        resolution_px=square_side(architecture.resolution_px),
         patch_px=architecture.stem.full_args()["patch_px"],
         rho=rho,
     )

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware.devices.fitted_device import FittedDevice
 from vitnas.hardware.profile.block_table import BlockTable, block_id
 from vitnas.hardware.profile.profile_fields import Calibration, Profile
@@ -57,6 +58,6 @@ class MeasuredDevice(FittedDevice):
         """What every network pays once, in milliseconds."""
         return self._calibration.base_ms
 
-    def out_of_domain(self, trace: Trace) -> list[str]:
+    def out_of_domain(self, trace: Trace, resolution_px: Resolution | None = None) -> list[str]:
         """Nothing: what is measured and what predicted is said block by block, see ``covers``."""
         return []

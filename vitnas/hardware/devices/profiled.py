@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
+from vitnas.formats.resolution import Resolution, as_scalar, in_px, is_square, pixels, span_in_px
 from vitnas.hardware.profile.profile_fields import Profile
 from vitnas.space.slots import Context
 from vitnas.units import percent
@@ -65,25 +66,44 @@ class ProfiledDevice:
         """What every network pays once, in milliseconds."""
         return math.nan
 
-    def out_of_domain(self, trace: Trace) -> list[str]:
+    def out_of_domain(self, trace: Trace, resolution_px: Resolution | None = None) -> list[str]:
         """Why a prediction for this network would be a guess; empty if it would not."""
         return []
 
-    def refusal(self, batch: int | None, resolution_px: int | None) -> str:
-        """Why it cannot answer for this batch or resolution, and what to do; empty if it can."""
+    def unseen(self, resolution_px: Resolution) -> str:
+        """Why a fit's prediction for this resolution is a guess; empty if it is none."""
+        least, most = self.profile.resolution_px
+        if self.kind != "fitted" or not most or (is_square(resolution_px) and self._within(resolution_px)):
+            return ""
+        return f"its rows are of squares of {span_in_px(least, most)}, not of {in_px(resolution_px)}"
+
+    def knows(self, batch: int | None, resolution_px: Resolution) -> bool:
+        """Whether it answers, and not by a guess at another resolution."""
+        return not (self.refusal(batch, resolution_px) or self.unseen(resolution_px))
+
+    def _within(self, resolution_px: Resolution) -> bool:
+        """Whether it is one of the profile's resolutions, or lies between two of them."""
+        least, most = self.profile.resolution_px
+        between = least != most and pixels(least) <= pixels(resolution_px) <= pixels(most)
+        return not most or resolution_px in (least, most) or between
+
+    def refusal(self, batch: int | None, resolution_px: Resolution | None) -> str:
+        """Why it cannot answer for this batch or resolution, and what to do; empty if it can.
+
+        A fit prices work and bytes, so it answers for every resolution; what it has not seen is `unseen`.
+        """
         if batch is not None and batch != self.batch and self.metric != "none":
             held = f"{self.name} holds {self.metric} at batch {self.batch}, not {batch}"
             return f"{held}; {self._advice('`batch`', batch)}"
-        least, most = self.profile.resolution_px
-        if resolution_px is not None and most and not least <= resolution_px <= most:
-            span = f"{least} px" if least == most else f"{least} to {most} px"
+        if resolution_px is not None and self.kind != "fitted" and not self._within(resolution_px):
+            span = span_in_px(*self.profile.resolution_px)
             return (
-                f"{self.name} holds {self.metric} at {span}, not {resolution_px} px; "
-                f"{self._advice('`resolution_px`', resolution_px)}"
+                f"{self.name} holds {self.metric} at {span}, not {in_px(resolution_px)}; "
+                f"{self._advice('`resolution_px`', as_scalar(resolution_px))}"
             )
         return ""
 
-    def _advice(self, setting: str, value: int) -> str:
+    def _advice(self, setting: str, value: int | str) -> str:
         if self.kind == "fitted":
             return "its rows have none: choose another device (see 'vitnas devices')"
         return f"measure a device for it by 'vitnas profile measure' with {setting} {value}"

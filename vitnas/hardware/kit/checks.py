@@ -12,6 +12,7 @@ import numpy as np
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.trace import Trace
 from vitnas.errors import InvalidData
+from vitnas.formats.resolution import as_scalar
 from vitnas.hardware.measure.plan import Plan
 from vitnas.hardware.measure.predict import fit_predictor
 from vitnas.hardware.measure.probe import Probe
@@ -186,7 +187,7 @@ def larger_but_faster(
 def _sizes(block: Context) -> dict[str, object]:
     i = block.inputs
     sizes: dict[str, object] = {"op": block.op, "tokens": i.tokens, "extra": str(i.extra_tokens)}
-    sizes |= {"side": str(i.side_px), "width": block.width}
+    sizes |= {"side": str(as_scalar(i.size_px)), "width": block.width}
     if i.channels != block.width:
         sizes["channels"] = i.channels
     return sizes | dict(block.args)

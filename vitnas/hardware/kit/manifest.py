@@ -10,6 +10,7 @@ from vitnas.errors import InvalidData
 from vitnas.formats.fields import check_fields
 from vitnas.formats.json_text import read_json
 from vitnas.formats.path_name import check_name
+from vitnas.formats.resolution import Resolution, parse_resolution
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.measure.probe import Probe
 from vitnas.store.disk import atomic_write_json
@@ -65,7 +66,7 @@ class Manifest:
     runtime: str
     spaces: tuple[str, ...]
     batch: int
-    resolution_px: int | None
+    resolution_px: Resolution | None
     copies: int
     networks: int
     blocks: int | None
@@ -124,6 +125,8 @@ def read_manifest(folder: Path) -> Manifest:
             check_name(probe.id, f"{path}: id", InvalidData)
         for file in data["spaces"]:
             check_name(file.removeprefix(f"{SPACES}/"), f"{path}: spaces", InvalidData)
+        if data["resolution_px"] is not None:
+            data["resolution_px"] = parse_resolution(data["resolution_px"])
         return Manifest(**{**data, "spaces": tuple(data["spaces"]), "probes": probes})
     except OSError:
         raise InvalidData(

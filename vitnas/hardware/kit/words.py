@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
+from vitnas.formats.resolution import as_scalar, by_pixels, parse_resolution
 from vitnas.hardware.kit.exporter import Exporter
 from vitnas.hardware.kit.manifest import SPACES, KitProbe, Manifest
 from vitnas.store.disk import atomic_write_csv, atomic_write_parts, atomic_write_text
@@ -40,7 +41,7 @@ def _write_results(path: Path, probes: Sequence[KitProbe]) -> None:
 
 def _words(manifest: Manifest) -> dict[str, str]:
     kinds = [probe.kind for probe in manifest.probes]
-    sides = sorted({probe.shape[-1] for probe in manifest.probes if probe.kind == "network"})
+    sizes = {parse_resolution(probe.shape[-2:]) for probe in manifest.probes if probe.kind == "network"}
     return {
         "EXAMPLE": manifest.probes[1].id if len(kinds) > 1 else "empty",
         "SPACES": ", ".join(Path(file).stem for file in manifest.spaces),
@@ -48,7 +49,7 @@ def _words(manifest: Manifest) -> dict[str, str]:
         "BLOCKS": _blocks_in_words(manifest, kinds),
         "NETWORKS": str(kinds.count("network")),
         "BATCH": str(manifest.batch),
-        "PIXELS": ", ".join(map(str, sides)) or "no",
+        "PIXELS": ", ".join(str(as_scalar(size)) for size in sorted(sizes, key=by_pixels)) or "no",
     }
 
 

@@ -13,6 +13,7 @@ import torch
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidInput
+from vitnas.formats.resolution import Resolution, read_resolution
 from vitnas.hardware.kit.exporter import Exporter, load_exporter
 from vitnas.hardware.kit.manifest import (
     FILE,
@@ -56,12 +57,15 @@ class KitSettings:
     runtime: str
     out: Path
     batch: int = 1
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
     copies: int | None = None
     networks: int = NETWORKS
     blocks: int | None = None
 
     def __post_init__(self) -> None:
+        if self.resolution_px is not None:
+            sides = read_resolution(self.resolution_px, "`resolution_px`")
+            object.__setattr__(self, "resolution_px", sides)
         for field, least in (("batch", 1), ("copies", 1), ("networks", 0), ("blocks", 5)):
             value = getattr(self, field)
             if value is not None and value < least:

@@ -10,6 +10,7 @@ import numpy as np
 from vitnas.arch.features import Features
 from vitnas.cost.pricer import trace_block
 from vitnas.cost.trace import Trace
+from vitnas.formats.resolution import Resolution, by_pixels
 from vitnas.hardware.measure.probe import Probe, block_probe, empty_probe, network_probe
 from vitnas.space.chain import chain
 from vitnas.space.slots import Context, list_slots
@@ -29,7 +30,7 @@ class Plan:
         roles: network's id -> ``calibration``, ``random`` (held out) or ``published`` (held out).
         chains: network's id -> its blocks.
         traces: block -> its kernels, of all blocks.
-        resolutions_px: of the networks.
+        resolutions_px: of the networks, the fewest pixels first.
     """
 
     spaces: tuple[str, ...]
@@ -37,7 +38,7 @@ class Plan:
     roles: dict[str, str]
     chains: dict[str, list[Context]]
     traces: dict[Context, Trace]
-    resolutions_px: tuple[int, ...]
+    resolutions_px: tuple[Resolution, ...]
 
     @property
     def blocks(self) -> list[Probe]:
@@ -99,7 +100,7 @@ def make_plan(
         roles={key: role for key, (_, role) in members.items()},
         chains={a.id: chain(a) for a in architectures},
         traces={block: traces[block] for block in blocks},
-        resolutions_px=tuple(sorted({a.resolution_px for a in architectures})),
+        resolutions_px=tuple(sorted({a.resolution_px for a in architectures}, key=by_pixels)),
     )
 
 

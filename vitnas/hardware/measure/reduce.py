@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData
+from vitnas.formats.resolution import least_and_most
 from vitnas.hardware.measure.plan import CALIBRATION, Plan
 from vitnas.hardware.measure.predict import fit_predictor
 from vitnas.hardware.profile.block_table import Measured, table_digest
@@ -90,7 +91,7 @@ def make_table_profile(
         source=_source(kind, plan, table, used, held_out),
         conditions=conditions,
         coefficients=predictor.coefficients,
-        resolution_px=(min(plan.resolutions_px, default=0), max(plan.resolutions_px, default=0)),
+        resolution_px=least_and_most(plan.resolutions_px),
         table=_summary(plan, times, table, f"{name}.csv", copies),
         calibration=calibration,
         prediction=predictor.summary,

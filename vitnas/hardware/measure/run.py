@@ -14,6 +14,7 @@ from vitnas import plugins
 from vitnas.arch.features import Features
 from vitnas.errors import InvalidInput
 from vitnas.formats.path_name import check_name
+from vitnas.formats.resolution import Resolution, read_resolution
 from vitnas.hardware.measure.plan import NETWORKS, Plan, make_plan
 from vitnas.hardware.measure.probe import EMPTY, Probe, block_probe
 from vitnas.hardware.measure.reduce import Made, Times, conditions_today, make_table_profile
@@ -58,13 +59,16 @@ class MeasureSettings:
     out: Path = Path("hardware_profiles")
     threads: int = 1
     batch: int = 1
-    resolution_px: int | None = None
+    resolution_px: Resolution | None = None
     networks: int = NETWORKS
     runs: int = RUNS
     copies: int = 1
     fresh: bool = False
 
     def __post_init__(self) -> None:
+        if self.resolution_px is not None:
+            sides = read_resolution(self.resolution_px, "`resolution_px`")
+            object.__setattr__(self, "resolution_px", sides)
         for field, least in (("threads", 1), ("batch", 1), ("networks", 0), ("runs", 5), ("copies", 1)):
             if getattr(self, field) < least:
                 raise InvalidInput(f"`{field}`: expected at least {least}, got {getattr(self, field)}")

@@ -14,6 +14,7 @@ from vitnas.arch.features import Features
 from vitnas.errors import InvalidData, InvalidProfile, describe
 from vitnas.formats.csv_table import Row, read_csv
 from vitnas.formats.json_text import parse_json
+from vitnas.formats.resolution import as_scalar, in_px, parse_resolution, sides_px
 from vitnas.space.slots import Context
 from vitnas.store.disk import atomic_write_csv
 
@@ -41,7 +42,7 @@ def block_fields(block: Context) -> dict[str, Any]:
     return {
         "op": block.op,
         "channels": i.channels,
-        "side_px": i.side_px,
+        "side_px": as_scalar(i.size_px),
         "tokens": int(i.tokens),
         "extra_tokens": i.extra_tokens,
         "width": block.width,
@@ -55,12 +56,9 @@ def block_of(fields: Mapping[str, Any]) -> Context:
     Raises:
         ValueError, KeyError, TypeError: these are no such fields.
     """
-    features = Features(
-        int(fields["channels"]),
-        int(fields["side_px"]),
-        bool(int(fields["tokens"])),
-        int(fields["extra_tokens"]),
-    )
+    height, width = sides_px(parse_resolution(fields["side_px"]))
+    tokens, extra = bool(int(fields["tokens"])), int(fields["extra_tokens"])
+    features = Features(int(fields["channels"]), height, tokens, extra, width_px=width)
     args = parse_json(fields["args"], "args", InvalidData)
     if not isinstance(args, dict):
         raise InvalidData(f"args: {fields['args']!r:.40} are no arguments by name")
@@ -76,7 +74,7 @@ def block_id(block: Context) -> str:
 def block_words(block: Context) -> str:
     """A block for people: ``conv_ffn 96 x 14 px -> 96, expansion=4``."""
     i = block.inputs
-    place = f"{i.channels} x {i.side_px} px" + (" tokens" if i.tokens else "")
+    place = f"{i.channels} x {in_px(i.size_px)}" + (" tokens" if i.tokens else "")
     args = ", ".join(f"{name}={value}" for name, value in block.args)
     return f"{block.op} {place} -> {block.width}" + (f", {args}" if args else "")
 

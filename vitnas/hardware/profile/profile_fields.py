@@ -11,6 +11,7 @@ from typing import Any
 from vitnas.arch.yaml_io import FlowDict, dump_yaml
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.figures import FIGURES
+from vitnas.formats.resolution import Resolution, as_scalar
 from vitnas.hardware.roofline.priors import HARDWARE
 from vitnas.hardware.roofline.roofline import COEFFICIENTS
 from vitnas.store.disk import atomic_write_text
@@ -164,7 +165,7 @@ class Profile:
         metric: one of ``METRICS``.
         hardware: class of `priors.HARDWARE` whose prior the fit took; empty where none was.
         coefficients: of `roofline.COEFFICIENTS`; of a table they predict the blocks that it lacks.
-        resolution_px: least and most side of the images that it can answer for; (0, 0) is any.
+        resolution_px: least and most of the images that it was made with, by their pixels; (0, 0) is any.
         limits: cost -> most; budgets by default.
     """
 
@@ -174,7 +175,7 @@ class Profile:
     source: str
     conditions: Conditions
     coefficients: Mapping[str, float] = field(metadata={"keys": lambda: COEFFICIENTS, "least": 0})
-    resolution_px: tuple[int, int]
+    resolution_px: tuple[Resolution, Resolution] = field(metadata={"resolutions": True})
     metric: str = field(default="latency", metadata={"among": METRICS})
     hardware: str = field(default="", metadata={"among": HARDWARE})
     rows: Rows | None = None
@@ -194,6 +195,7 @@ SECTIONS = ("rows", "table", "calibration", "prediction", "error", "domain", "li
 def save_profile(profile: Profile, path: str | Path) -> None:
     """Write the YAML file."""
     data = {"format": FORMAT, **_plain(asdict(profile))}
+    data["resolution_px"] = tuple(map(as_scalar, profile.resolution_px))
     for section in (*SECTIONS, "hardware"):
         if not data[section]:
             del data[section]

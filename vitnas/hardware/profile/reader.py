@@ -13,6 +13,7 @@ from typing import Any
 from vitnas.arch.yaml_io import Source
 from vitnas.errors import InvalidBudget, InvalidProfile
 from vitnas.figures import parse_quantity
+from vitnas.formats.resolution import parse_resolution
 
 MISSING = dataclasses.MISSING
 
@@ -22,7 +23,7 @@ class ProfileReader:
 
     A field's metadata are rules: ``among`` (one of some words), ``least`` (of finite numbers), ``keys`` (a
     function that gives those of a mapping), ``quantities`` (numbers may have a unit of the cost that is their
-    key).
+    key), ``resolutions`` (the least and the most).
     """
 
     def __init__(self, source: Source) -> None:
@@ -85,7 +86,9 @@ class ProfileReader:
             own = {name: {**rules, "cost": name} for name in found}
             return {name: self.read(f"{path}.{name}", found[name], inner[1], own[name]) for name in found}
         if typing.get_origin(kind) is tuple:
-            return self._items(path, value, inner)
+            return (
+                self._resolutions(path, value) if "resolutions" in rules else self._items(path, value, inner)
+            )
         return self._text(path, value, rules) if kind is str else self._number(path, value, kind, rules)
 
     def _items(self, path: str, value: Any, inner: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -98,6 +101,17 @@ class ProfileReader:
         else:
             return tuple(round(v) if k is int else float(v) for k, v in zip(inner, value, strict=True))
         return ()
+
+    def _resolutions(self, path: str, value: Any) -> tuple[Any, ...]:
+        """The least and the most; 0 is any."""
+        if not isinstance(value, list) or len(value) != 2:
+            self.fail(path, f"must be a list of the least and the most, not {value!r:.60}")
+            return ()
+        try:
+            return tuple(0 if given == 0 else parse_resolution(given) for given in value)
+        except ValueError as problem:
+            self.fail(path, str(problem))
+            return ()
 
     def _text(self, path: str, value: Any, rules: Mapping[str, Any]) -> Any:
         if not isinstance(value, str):

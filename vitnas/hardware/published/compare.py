@@ -113,5 +113,5 @@ def _checked(device: Device, row: LatencyRow) -> CheckedRow:
         raise InvalidData(f"batch {row.batch}, not {device.batch}")
     trace = network_trace(row.timm_name, row.resolution_px)
     refusal = device.refusal(None, row.resolution_px).split(";")[0]
-    flags = [*([refusal] if refusal else []), *device.out_of_domain(trace)]
+    flags = [*([refusal] if refusal else []), *device.out_of_domain(trace, row.resolution_px)]
     return CheckedRow(row, device.base_ms() + device.kernels_ms(trace.kernels), tuple(flags))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitnas.formats.csv_table import read_csv
+from vitnas.formats.resolution import Resolution, as_scalar
 from vitnas.store.disk import atomic_write_csv
 
 COLUMNS = ("network", "family", "resolution_px", "true_ms", "predicted_ms")
@@ -19,14 +20,14 @@ class HeldOut:
     Attributes:
         network: its name.
         family: left out together; empty where networks were left out one by one.
-        resolution_px: of the square input; 0 if nobody said.
+        resolution_px: of the input; 0 if nobody said.
         true_ms: as measured or published (of a throughput, milliseconds an image).
         predicted_ms: without having seen it.
     """
 
     network: str
     family: str
-    resolution_px: int
+    resolution_px: Resolution
     true_ms: float
     predicted_ms: float
 
@@ -39,7 +40,8 @@ def check_path(profile_path: Path) -> Path:
 def write_check(path: Path, rows: Sequence[HeldOut]) -> None:
     """Write the CSV."""
     figures = [
-        (r.network, r.family, r.resolution_px, f"{r.true_ms:.5g}", f"{r.predicted_ms:.5g}") for r in rows
+        (r.network, r.family, as_scalar(r.resolution_px), f"{r.true_ms:.5g}", f"{r.predicted_ms:.5g}")
+        for r in rows
     ]
     atomic_write_csv(path, [COLUMNS, *figures])
 
@@ -54,7 +56,7 @@ def read_check(path: Path) -> list[HeldOut]:
         HeldOut(
             row["network"],
             row["family"],
-            row.whole("resolution_px") if row["resolution_px"] else 0,
+            0 if row["resolution_px"] == "0" else row.resolution("resolution_px") or 0,
             row.number("true_ms"),
             row.number("predicted_ms"),
         )

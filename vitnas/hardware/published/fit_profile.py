@@ -12,6 +12,7 @@ import numpy as np
 from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.errors import InvalidData, InvalidInput, unknown
 from vitnas.formats.path_name import check_name
+from vitnas.formats.resolution import least_and_most
 from vitnas.hardware.devices.fitted_device import domain_quantities
 from vitnas.hardware.profile.profile_fields import Conditions, Domain, Error, Profile, Rows, save_profile
 from vitnas.hardware.profile.read import read_profile
@@ -184,7 +185,7 @@ def make_profile(
         hardware=hardware,
         conditions=conditions,
         coefficients=result.coefficients,
-        resolution_px=(min(sides, default=0), max(sides, default=0)),
+        resolution_px=least_and_most(sides),
         rows=Rows(rows_file, len(rows), networks, len({sample.family for sample in result.samples})),
         error=_error(result, noise),
         domain=_domain(result),

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from vitnas.errors import InvalidData
 from vitnas.formats.csv_table import Row, read_csv
+from vitnas.formats.resolution import Resolution
 
 REQUIRED_COLUMNS = ("timm_name_if_any", "resolution", "latency_ms")
-MOST = 1_000_000  # pixels of a side, images of a call
+MOST = 1_000_000  # images of a call
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class LatencyRow:
     """
 
     timm_name: str
-    resolution_px: int | None
+    resolution_px: Resolution | None
     latency_ms: float
     model: str = ""
     family: str = ""
@@ -73,7 +74,7 @@ def _parse(row: Row) -> LatencyRow:
         row.fail("latency_ms", f"{row['latency_ms']} is no latency; it must be positive")
     return LatencyRow(
         timm_name=row["timm_name_if_any"],
-        resolution_px=_count(row, "resolution"),
+        resolution_px=row.resolution("resolution"),
         latency_ms=latency_ms,
         model=row["model"],
         family=row["family"],

@@ -14,6 +14,7 @@ from torch import nn
 
 from vitnas.cost.trace import Trace, trace
 from vitnas.errors import InvalidArchitecture, import_extra, unknown
+from vitnas.formats.resolution import Resolution, in_px, sides_px
 from vitnas.hardware.measure.runtime import first_line
 
 TORCHVISION = "torchvision:"
@@ -21,7 +22,7 @@ TORCHVISION = "torchvision:"
 
 
 @lru_cache(maxsize=512)
-def network_trace(name: str, resolution_px: int | None = None) -> Trace:
+def network_trace(name: str, resolution_px: Resolution | None = None) -> Trace:
     """Kernels of a published network at batch 1, as an exporter sees it.
 
     Branches that re-parameterise are merged, attention is unfused, nothing is initialised: the network is
@@ -29,7 +30,7 @@ def network_trace(name: str, resolution_px: int | None = None) -> Trace:
 
     Args:
         name: of `timm.create_model`, or ``torchvision:`` and a classifier of `torchvision.models`.
-        resolution_px: of the square input; None takes the network's default, of torchvision the size that its
+        resolution_px: of the input; None takes the network's default, of torchvision the size that its
             published weights were tested at.
 
     Raises:
@@ -54,16 +55,15 @@ def network_trace(name: str, resolution_px: int | None = None) -> Trace:
                     network, default_px = make(own, resolution_px)
             except (RuntimeError, NotImplementedError):  # its own code looks at values
                 network, default_px = make(own, resolution_px)
-            side = resolution_px or default_px
-            return trace(network, (1, 3, side, side))
+            return trace(network, (1, 3, *sides_px(resolution_px or default_px)))
     except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError) as problem:
-        at = f" at {resolution_px} px" if resolution_px else ""
+        at = f" at {in_px(resolution_px)}" if resolution_px else ""
         raise InvalidArchitecture(
             f"{library}'s '{own}' cannot be traced{at}: {first_line(problem)}"
         ) from None
 
 
-def _timm_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]:
+def _timm_network(name: str, resolution_px: Resolution | None) -> tuple[nn.Module, int]:
     import timm
     from timm.utils.model import reparameterize_model
 
@@ -78,7 +78,7 @@ def _timm_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]
     return deployed, int(config["input_size"][-1])
 
 
-def _torchvision_network(name: str, resolution_px: int | None) -> tuple[nn.Module, int]:
+def _torchvision_network(name: str, resolution_px: Resolution | None) -> tuple[nn.Module, int]:
     from torchvision import models
 
     default_px = int(models.get_model_weights(name).DEFAULT.transforms().crop_size[0])

@@ -14,6 +14,7 @@ from vitnas.cost.device import BYTES_OF_DTYPE
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.pricer import trace_block
 from vitnas.errors import InvalidData, VitnasError
+from vitnas.formats.resolution import Resolution
 from vitnas.hardware.devices.fitted_device import FittedDevice, watched_calls
 from vitnas.hardware.published.latency_rows import LatencyRow, read_rows
 from vitnas.hardware.published.published_networks import network_trace
@@ -141,9 +142,11 @@ def _refuse_batch(device: FittedDevice, batch: int | None) -> None:
         raise InvalidData(f"batch {batch}, not {device.batch}")
 
 
-def _refuse(device: FittedDevice, resolution_px: int | None) -> None:
+def _refuse(device: FittedDevice, resolution_px: Resolution | None) -> None:
     if refusal := device.refusal(None, resolution_px):
         raise InvalidData(refusal)
+    if resolution_px is not None and (unseen := device.unseen(resolution_px)):
+        raise InvalidData(f"{device.name}: {unseen}")
 
 
 def _network(

@@ -20,6 +20,7 @@ from vitnas.errors import InvalidInput, RunError
 from vitnas.formats.json_text import read_json
 from vitnas.formats.npz_arrays import read_npy
 from vitnas.formats.pictures import decode_picture
+from vitnas.formats.resolution import Resolution, as_scalar, pixels, sides_px
 from vitnas.quality.data.dataset import Dataset, Split
 
 CHUNK = 512  # images that are decoded together
@@ -29,7 +30,7 @@ TRIED_PX = 32
 
 @dataclass(frozen=True)
 class Decoded:
-    """Square images (N, C, S, S) with labels (N,), mapped from files; uint8 where they were whole numbers.
+    """Images (N, C, H, W) with labels (N,), mapped from files; uint8 where they were whole numbers.
 
     Attributes:
         mean, spread: of each channel of the training images (C,).
@@ -48,18 +49,18 @@ class Decoded:
 def decode(
     dataset: Dataset,
     parent: Path,
-    side_px: int,
+    resolution_px: Resolution,
     channels: int,
     done: Callable[[int, int], None] | None = None,
 ) -> Path:
     """The folder under ``parent`` with the decoded images; made where it is not there yet.
 
-    An image is cropped in the middle to a square and resized (bilinear, antialiased).
+    An image is cropped in the middle to the wanted ratio of its sides and resized (bilinear, antialiased).
 
     Args:
         dataset: what to decode.
         parent: folder, made if needed.
-        side_px: of the square.
+        resolution_px: of the decoded images.
         channels: 3 or 1; grey images are repeated for 3.
         done: called with the number of decoded images, and how many there are.
 
@@ -68,7 +69,7 @@ def decode(
         InvalidInput: the images have other channels.
         RunError: the folder cannot be written.
     """
-    folder = parent / f"images-{dataset.fingerprint}-{side_px}px-{channels}c"
+    folder = parent / f"images-{dataset.fingerprint}-{as_scalar(resolution_px)}px-{channels}c"
     if (folder / FACTS).is_file():
         return folder
     part = folder.with_suffix(".part")
@@ -76,9 +77,9 @@ def decode(
     try:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        mean, spread = _write(dataset.train, part / "train", side_px, channels, 0, total, done)
+        mean, spread = _write(dataset.train, part / "train", resolution_px, channels, 0, total, done)
         first = len(dataset.train)
-        _write(dataset.validation, part / "validation", side_px, channels, first, total, done)
+        _write(dataset.validation, part / "validation", resolution_px, channels, first, total, done)
         facts = {"mean": mean, "spread": spread, "classes": dataset.classes}
         (part / FACTS).write_text(json.dumps(facts))
         os.replace(part, folder)
@@ -96,7 +97,7 @@ def try_out(dataset: Dataset, channels: int) -> None:
         InvalidInput: the images have other channels.
     """
     for split in (dataset.train, dataset.validation):
-        _square(split, 0, TRIED_PX, channels)
+        _fitted(split, 0, TRIED_PX, channels)
 
 
 def open_decoded(folder: Path) -> Decoded:
@@ -122,21 +123,21 @@ def open_decoded(folder: Path) -> Decoded:
 def _write(
     split: Split,
     stem: Path,
-    side_px: int,
+    resolution_px: Resolution,
     channels: int,
     before: int,
     total: int,
     done: Callable[[int, int], None] | None,
 ) -> tuple[list[float], list[float]]:
     """Write images and labels of a split; mean and standard deviation of each channel."""
-    first = _square(split, 0, side_px, channels)
+    first = _fitted(split, 0, resolution_px, channels)
     shape = (len(split), *first.shape)
     out = np.lib.format.open_memmap(f"{stem}.npy", mode="w+", dtype=first.dtype, shape=shape)
     sums, squares = np.zeros(channels), np.zeros(channels)
     with ThreadPoolExecutor() as pool:
         for start in range(0, len(split), CHUNK):
             numbers = range(start, min(start + CHUNK, len(split)))
-            chunk = np.stack(list(pool.map(lambda k: _square(split, k, side_px, channels), numbers)))
+            chunk = np.stack(list(pool.map(lambda k: _fitted(split, k, resolution_px, channels), numbers)))
             out[start : start + len(chunk)] = chunk
             values = chunk.astype(np.float64)
             sums += values.sum(axis=(0, 2, 3))
@@ -145,39 +146,49 @@ def _write(
                 done(before + start + len(chunk), total)
     out.flush()
     np.save(f"{stem}_labels.npy", split.labels)
-    count = len(split) * side_px**2
+    count = len(split) * pixels(resolution_px)
     mean = sums / count
     spread = np.sqrt(np.maximum(squares / count - mean**2, 1e-12))
     return mean.tolist(), spread.tolist()
 
 
-def _square(split: Split, number: int, side_px: int, channels: int) -> NDArray[Any]:
-    """One image (C, S, S)."""
+def _fitted(split: Split, number: int, resolution_px: Resolution, channels: int) -> NDArray[Any]:
+    """One image (C, H, W)."""
     found = split.read(number)
     if isinstance(found, bytes):
-        return _from_bytes(found, side_px, channels, split.name(number))
+        return _from_bytes(found, resolution_px, channels, split.name(number))
     if found.shape[0] == 1 and channels == 3:
         found = np.repeat(found, 3, axis=0)
     if found.shape[0] != channels:
         raise InvalidInput(
             f"{split.name(number)}: {found.shape[0]} channels, the space's networks take {channels}"
         )
-    height, width = found.shape[1:]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    cropped = found[:, top : top + side, left : left + side]
-    if side == side_px and cropped.dtype == np.uint8:
+    wanted = sides_px(resolution_px)
+    cropped = _cropped(found, *wanted)
+    if cropped.shape[1:] == wanted and cropped.dtype == np.uint8:
         return np.ascontiguousarray(cropped)
-    pixels = torch.from_numpy(np.ascontiguousarray(cropped, dtype=np.float32))[None]
-    resized = F.interpolate(pixels, size=(side_px, side_px), mode="bilinear", antialias=True)[0].numpy()
+    values = torch.from_numpy(np.ascontiguousarray(cropped, dtype=np.float32))[None]
+    resized = F.interpolate(values, size=wanted, mode="bilinear", antialias=True)[0].numpy()
     return resized.round().clip(0, 255).astype(np.uint8) if found.dtype == np.uint8 else resized
 
 
-def _from_bytes(encoded: bytes, side_px: int, channels: int, where: str) -> NDArray[Any]:
+def _cropped(image: NDArray[Any], high: int, wide: int) -> NDArray[Any]:
+    """The largest part in the middle of an image (C, H, W) whose sides have this ratio."""
+    height, width = image.shape[1:]
+    if height * wide < width * high:
+        part = (height, max(round(height * wide / high), 1))
+    else:
+        part = (max(round(width * high / wide), 1), width)
+    top, left = (height - part[0]) // 2, (width - part[1]) // 2
+    return image[:, top : top + part[0], left : left + part[1]]
+
+
+def _from_bytes(encoded: bytes, resolution_px: Resolution, channels: int, where: str) -> NDArray[Any]:
     if channels not in (1, 3):
         raise InvalidInput(f"{where}: images have 1 or 3 channels, the space's networks take {channels}")
     image = decode_picture(encoded, "L" if channels == 1 else "RGB", where)
     from PIL import Image, ImageOps
 
-    square = ImageOps.fit(image, (side_px, side_px), Image.Resampling.BILINEAR)
-    return np.atleast_3d(np.asarray(square)).transpose(2, 0, 1)
+    height, width = sides_px(resolution_px)
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
+    return np.atleast_3d(np.asarray(fitted)).transpose(2, 0, 1)

@@ -17,6 +17,7 @@ from torch import Tensor
 from vitnas.errors import InvalidData, InvalidInput
 from vitnas.formats.npz_arrays import open_npz
 from vitnas.formats.pictures import SUFFIXES, decode_picture
+from vitnas.formats.resolution import Resolution, sides_px
 
 KEYS = ("x", "x_train", "images")
 CHANNELS = (1, 3)
@@ -37,12 +38,12 @@ class Images:
         self.count = count
         self.fingerprint = fingerprint
         self._read = read
-        self._drawn: dict[tuple[int, int, int, int], Tensor] = {}  # the last draws: a worker needs few
+        self._drawn: dict[tuple[int, int, Resolution, int], Tensor] = {}  # the last draws: a worker needs few
 
-    def draw(self, batch: int, channels: int, resolution_px: int, seed: int) -> Tensor:
+    def draw(self, batch: int, channels: int, resolution_px: Resolution, seed: int) -> Tensor:
         """Different images (B, C, H, W), float32; equal seeds give equal ones.
 
-        They are resized to a square (bilinear, antialiased; the sides' ratio is not kept), then every channel
+        They are resized (bilinear, antialiased; the sides' ratio is not kept), then every channel
         is brought to mean 0 and standard deviation 1 over the batch. So they have the scale of the Gaussian
         images that they replace, whatever the data set: scores that read an absolute scale stay comparable.
 
@@ -56,7 +57,7 @@ class Images:
             self._drawn[key] = self._draw(*key)
         return self._drawn[key].clone()
 
-    def _draw(self, batch: int, channels: int, resolution_px: int, seed: int) -> Tensor:
+    def _draw(self, batch: int, channels: int, resolution_px: Resolution, seed: int) -> Tensor:
         if batch > self.count:
             raise InvalidInput(f"{self.source}: {self.count} images are too few for a batch of {batch}")
         chosen = np.random.default_rng(seed).choice(self.count, size=batch, replace=False)
@@ -69,10 +70,8 @@ class Images:
                 raise InvalidInput(
                     f"{self.source}: its images have {image.shape[0]} channels, the network takes {channels}"
                 )
-            square = F.interpolate(
-                image[None], size=(resolution_px, resolution_px), mode="bilinear", antialias=True
-            )
-            resized.append(square)
+            size = sides_px(resolution_px)
+            resized.append(F.interpolate(image[None], size=size, mode="bilinear", antialias=True))
         stacked = torch.cat(resized)
         spread, mean = torch.std_mean(stacked, dim=(0, 2, 3), keepdim=True, correction=0)
         return (stacked - mean) / spread.clamp_min(1e-6)

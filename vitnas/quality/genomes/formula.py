@@ -31,7 +31,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vitnas.arch.build import output_features
-from vitnas.arch.features import Features
 from vitnas.cost.table import CostTable
 from vitnas.errors import InvalidData
 from vitnas.quality.genomes.elasticity import elasticities
@@ -206,7 +205,7 @@ class CapacityFormula:
 def _starts_with_tokens(space: Space, pool: Genomes) -> bool:
     """Whether the stem gives tokens, so that the network works on them throughout."""
     a = space.decode(pool[0])
-    image = Features(a.in_channels, a.resolution_px)
+    image = a.image
     stem = output_features(a.stem.op, image, a.stages[0].width, tuple(sorted(a.stem.args.items())))
     return bool(stem.tokens)
 

@@ -164,7 +164,7 @@ def _run_synaptic(network: nn.Module, images: Tensor, seed: int, proxies: Proxie
     """The pass over the network without signs, for an image of the shape of these."""
     _seed(derived_seed(seed, "synaptic"), images.device)
     with positive(network), _attached(network, proxies), _named("the synaptic pass failed"):
-        return synaptic_gradients(network, images.shape[1], images.shape[-1])
+        return synaptic_gradients(network, tuple(images.shape[1:]))
 
 
 @contextlib.contextmanager

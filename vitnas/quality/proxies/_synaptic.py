@@ -57,19 +57,18 @@ def _magnitude(values: Tensor) -> Tensor:
     return found
 
 
-def synaptic_gradients(network: nn.Module, channels: int, resolution_px: int) -> Gradients:
+def synaptic_gradients(network: nn.Module, shape: tuple[int, ...]) -> Gradients:
     """Backward from the summed logits (of two heads: of both) for one all-ones image (1, C, H, W).
 
     Args:
         network: made `positive`; of its gradients none is kept in it.
-        channels: of the image.
-        resolution_px: its side.
+        shape: (C, H, W) of the image.
 
     Raises:
         ValueError: the logits or a gradient are beyond float64.
     """
     weight = next(network.parameters())
-    image = torch.ones(1, channels, resolution_px, resolution_px, dtype=weight.dtype, device=weight.device)
+    image = torch.ones(1, *shape, dtype=weight.dtype, device=weight.device)
     output: Tensor | tuple[Tensor, ...] = network(image)
     heads = (output,) if isinstance(output, Tensor) else output
     total = torch.stack([logits.sum() for logits in heads]).sum()

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vitnas.arch.build import features_of
 from vitnas.quality.proxies._base import Proxy
 from vitnas.quality.proxies._features import hook_residuals
 from vitnas.quality.proxies._unchanged import unchanged
@@ -50,15 +49,18 @@ class Trainability(Proxy):
                 for handle in handles:
                     handle.remove()
             places = [features[place] for place in sorted(features)]
-            gains = [gain(before, after) for before, after in itertools.pairwise(places)]
+            sides = (images.shape[-2], images.shape[-1])
+            gains = [gain(before, after, sides) for before, after in itertools.pairwise(places)]
         scores = [2 - s - 1 / (s + EPSILON) for s in gains if not math.isnan(s)]
         if not scores:
             raise ValueError("the network has no two residual features that differ")
         return sum(scores) / len(scores)
 
 
-def gain(before: Tensor, after: Tensor) -> float:
+def gain(before: Tensor, after: Tensor, sides: tuple[int, int] = (1, 1)) -> float:
     """Largest singular value of g_in^T g_out / rows; nan if the step passes gradients on as they are.
+
+    ``sides`` are those of the image, whose ratio the maps of tokens have.
 
     Raises:
         ValueError: a gradient is not finite.
@@ -67,7 +69,7 @@ def gain(before: Tensor, after: Tensor) -> float:
     (g_in,) = torch.autograd.grad(after, before, g_out)
     if g_in.shape == g_out.shape and torch.equal(g_in, g_out):
         return math.nan
-    received, sent = aligned(g_in, g_out)
+    received, sent = aligned(g_in, g_out, sides)
     product = received.T @ sent
     largest = float(product.abs().max())
     if not math.isfinite(largest):
@@ -80,30 +82,35 @@ def gain(before: Tensor, after: Tensor) -> float:
     return root * largest / sent.shape[0]
 
 
-def aligned(g_in: Tensor, g_out: Tensor) -> tuple[Tensor, Tensor]:
+def aligned(g_in: Tensor, g_out: Tensor, sides: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Both as (rows, channels) with the same rows: one for each place of ``g_out``.
 
     Args:
         g_in: tokens (B, N, C) or a map (B, C, H, W) with as many places as ``g_out`` or more.
         g_out: the same for the feature after.
+        sides: of the image.
     """
     if g_in.ndim == 3 and g_out.ndim == 3 and g_in.shape[1] == g_out.shape[1]:
         return g_in.flatten(0, 1), g_out.flatten(0, 1)
-    received, sent = as_map(g_in), as_map(g_out)
-    side, stride = sent.shape[-1], -(-received.shape[-1] // sent.shape[-1])
+    received, sent = as_map(g_in, sides), as_map(g_out, sides)
+    (high, wide), stride = sent.shape[-2:], -(-received.shape[-1] // sent.shape[-1])
     if stride > 1:
-        missing = side * stride - received.shape[-1]
-        received = F.pixel_unshuffle(F.pad(received, (0, missing, 0, missing)), stride)
+        missing = (0, wide * stride - received.shape[-1], 0, high * stride - received.shape[-2])
+        received = F.pixel_unshuffle(F.pad(received, missing), stride)
     return _rows(received), _rows(sent)
 
 
-def as_map(features: Tensor) -> Tensor:
-    """(B, C, H, W) of a map, or of tokens without their extra ones."""
+def as_map(features: Tensor, sides: tuple[int, int]) -> Tensor:
+    """(B, C, H, W) of a map, or of tokens without their extra ones; H to W is as the image's ``sides``."""
     if features.ndim == 4:
         return features
-    place = features_of(tuple(features.shape))
-    tokens = features[:, place.extra_tokens :].transpose(1, 2)
-    return tokens.reshape(*tokens.shape[:2], place.side_px, place.side_px)
+    places = features.shape[1]
+    least = math.isqrt(places * sides[0] // sides[1])
+    near = (least, least + 1) if sides[0] != sides[1] else (least,)
+    high = min(near, key=lambda rows: places % rows)  # the extra ones are few
+    wide = places // high if sides[0] != sides[1] else high
+    tokens = features[:, places - high * wide :].transpose(1, 2)
+    return tokens.reshape(*tokens.shape[:2], high, wide)
 
 
 def _rows(features: Tensor) -> Tensor:

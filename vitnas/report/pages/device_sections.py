@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from vitnas.figures import format_quantity
+from vitnas.formats.resolution import as_scalar, span_in_px
 from vitnas.hardware.profile.profile_fields import KINDS, METRICS, Domain, Error, Profile
 from vitnas.hardware.published.compare_file import HeldOut
 from vitnas.hardware.roofline.metrics import summarize
@@ -42,7 +43,7 @@ def section(name: str, profile: Profile, held_out: Sequence[HeldOut], notes: str
 def _facts(profile: Profile) -> str:
     c = profile.conditions
     least, most = profile.resolution_px
-    pixels = "" if not most else f"{least} px" if least == most else f"{least} to {most} px"
+    pixels = span_in_px(least, most) if most else ""
     facts = {
         "what": profile.description,
         "full name": f"`{profile.name}`",
@@ -111,7 +112,7 @@ def _by_network(held_out: Sequence[HeldOut]) -> str:
         (
             r.network,
             r.family,
-            str(r.resolution_px or ""),
+            str(as_scalar(r.resolution_px) or ""),
             figure(r.true_ms),
             figure(r.predicted_ms),
             f"{100 * (r.predicted_ms / r.true_ms - 1):+.1f}",

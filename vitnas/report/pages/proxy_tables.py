@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from vitnas.formats.resolution import any_in_px, by_pixels, parse_resolution
 from vitnas.report.terminal.fitted_table import Column, FittedTable
 
 Entry = Mapping[str, Any]
@@ -112,6 +113,7 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
 
 def images_of(document: Mapping[str, Any]) -> str:
     """What the networks were shown."""
-    sides = sorted({entry["resolution_px"] for entry in document["proxies"] if entry["resolution_px"]})
+    given = (entry["resolution_px"] for entry in document["proxies"])
+    sizes = sorted({parse_resolution(size) for size in given if size}, key=by_pixels)
     kind = f"images of {document['images']}" if document["images"] else "Gaussian images"
-    return f"{kind} of {' or '.join(map(str, sides))} px" if sides else kind
+    return f"{kind} of {any_in_px(sizes)}" if sizes else kind

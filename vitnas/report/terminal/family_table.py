@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from vitnas.figures import Axis, format_quantity
+from vitnas.formats.resolution import as_scalar, parse_resolution
 from vitnas.hardware.targets import Coverage, Target
 from vitnas.report.terminal.axes import cost_axis
 from vitnas.report.terminal.fitted_table import Column, FittedTable
@@ -110,8 +111,9 @@ def _columns(family: Row, rows: Sequence[Row]) -> list[Column]:
         Column("depths", [_listed(row["depths"]) for row in rows], right=False, drop=25),
         Column("widths", [_listed(row["widths"]) for row in rows], right=False, drop=30),
     ]
-    if len({row["resolution_px"] for row in rows}) > 1:
-        columns.append(Column("px", [str(row["resolution_px"]) for row in rows], drop=10))
+    sizes = [str(as_scalar(parse_resolution(row["resolution_px"]))) for row in rows]
+    if len(set(sizes)) > 1:
+        columns.append(Column("px", sizes, drop=10))
     costs = [row["costs"] for row in rows]
     columns += [*cost_columns(costs, asked=()), *time_columns(targets_of(family), costs)]
     columns.append(Column("capacity", [CAPACITY.text(row["capacity"]) for row in rows], drop=50))

@@ -14,6 +14,7 @@ from vitnas.hardware.targets import Coverage, Target
 from vitnas.law.expectation import CLAIM
 from vitnas.law.expectation import NAME as EXPECTED
 from vitnas.report.terminal.fitted_table import Column, FittedTable
+from vitnas.report.terminal.member_names import OUT_OF_DOMAIN
 from vitnas.report.terminal.notes import about_memory, origins
 from vitnas.report.terminal.tables import cost_columns, expected_columns, time_columns
 from vitnas.report.terminal.wording import count
@@ -34,6 +35,11 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     lines += [note] if (note := about_memory(targets, rows[0].get("batch"), rows)) else []
     lines += [f"expected top-1: {CLAIM}"] * any(EXPECTED in row for row in rows)
     lines += [f"× {row['name']} exceeds {limit}" for row in rows for limit in row.get("exceeds") or ()]
+    lines += [
+        f"{OUT_OF_DOMAIN} the times of {row['name']} are guesses: {reason}"
+        for row in rows
+        for reason in row.get("out_of_domain") or ()
+    ]
     if lines:
         parts += [Text(), *map(Text, lines)]
     if any(row["scores"] or row.get("failures") for row in rows):
@@ -43,7 +49,9 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def _costs(rows: Sequence[Mapping[str, Any]]) -> FittedTable:
-    columns = [
+    marks = [OUT_OF_DOMAIN * bool(row.get("out_of_domain")) for row in rows]
+    columns = [Column("", marks, right=False)] if any(marks) else []
+    columns += [
         Column("network", [str(row["name"]) for row in rows], right=False),
         Column("id", [str(row["id"]) for row in rows], right=False, drop=70),
     ]
