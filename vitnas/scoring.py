@@ -122,6 +122,7 @@ def _priced(
     architecture: Architecture, *, devices: Sequence[ProfiledDevice], batch: int | None
 ) -> dict[str, Any]:
     """Costs of a network, and what must stand beside them."""
+    devices = [device.at([architecture.resolution_px]) for device in devices]
     costs = price_architecture(architecture, devices, batch=batch)
     beside: dict[str, Any] = {"batch": batch} if batch else {}
     beside |= expected_of(architecture, architecture.metadata.get("recipe") or {}, costs)

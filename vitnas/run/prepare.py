@@ -142,7 +142,7 @@ def prepare(
         listener.warn(f"{config.labels}: {note}")
     images = proxy_images(config, space) if measures else None
     data = training_data(config, space) if measures else None
-    devices = load_targets(config.targets, folder)
+    devices = tuple(device.at(space.resolutions_px) for device in load_targets(config.targets, folder))
     check_answers(devices, config.batch, space.resolutions_px)
     figures = Figures(devices, config.batch)
     asked = [b for option, text in config.budgets for b in parse_budgets(option, text, figures)]

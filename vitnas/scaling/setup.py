@@ -51,6 +51,7 @@ def prepare(config: ScaleConfig, seed: Architecture, devices: tuple[ProfiledDevi
         InvalidInput: a device cannot answer, a budget or a proxy is wrong.
     """
     check_answers(devices, config.batch, [seed.resolution_px])
+    devices = tuple(device.at([seed.resolution_px]) for device in devices)
     for proxy in {*config.deciding, *config.proxies}:
         plugins.load_plugin("proxy", proxy)
     figures = Figures(devices, config.batch)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Self
 
 from vitnas.cost.kernels import Kernel
 from vitnas.cost.trace import Trace
@@ -18,6 +20,7 @@ ORIGINS = {
     "imported": "imported",
     "limits": "limits only, no latency",
 }
+UNSEEN_BAND = 1.5  # times the band, at resolutions that a fit has not seen: see docs/measuring.md
 
 
 class ProfiledDevice:
@@ -76,6 +79,14 @@ class ProfiledDevice:
         if self.kind != "fitted" or not most or (is_square(resolution_px) and self._within(resolution_px)):
             return ""
         return f"its rows are of squares of {span_in_px(least, most)}, not of {in_px(resolution_px)}"
+
+    def at(self, resolutions_px: Iterable[Resolution]) -> Self:
+        """The device as it answers for images of these: with a wider band, where a fit has not seen them."""
+        if not any(map(self.unseen, resolutions_px)):
+            return self
+        wider = copy.copy(self)
+        wider.band = UNSEEN_BAND * self.band
+        return wider
 
     def knows(self, batch: int | None, resolution_px: Resolution) -> bool:
         """Whether it answers, and not by a guess at another resolution."""
