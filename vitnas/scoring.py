@@ -90,7 +90,7 @@ def score(
     return [_row(a, proxies, own) for a, own in zip(architectures, found, strict=True)]
 
 
-def _loaded(files: Sequence[ArchitectureSource], resolution_px: int | None) -> list[Architecture]:
+def _loaded(files: Sequence[ArchitectureSource], resolution_px: Resolution | None) -> list[Architecture]:
     architectures = [load_architecture(file) for file in files]
     return architectures if resolution_px is None else [a.at_resolution(resolution_px) for a in architectures]
 

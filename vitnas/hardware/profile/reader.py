@@ -105,7 +105,7 @@ class ProfileReader:
     def _resolutions(self, path: str, value: Any) -> tuple[Any, ...]:
         """The least and the most; 0 is any."""
         if not isinstance(value, list) or len(value) != 2:
-            self.fail(path, f"must be a list of two, the least and the most, not {value!r:.60}")
+            self.fail(path, f"must be a list of two numbers, not {value!r:.60}")
             return ()
         try:
             return tuple(0 if given == 0 else parse_resolution(given) for given in value)
