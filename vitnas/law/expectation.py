@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidSpace, unknown
+from vitnas.formats.resolution import Resolution, square_side
 from vitnas.law.model import Expected, Inputs, Relatives, shipped_law
 from vitnas.law.published import shipped_networks
 
@@ -36,11 +37,11 @@ class Expectation:
 
     Attributes:
         relatives: published networks that they are like.
-        resolution_px: side of their images.
+        resolution_px: of their images.
     """
 
     relatives: Relatives
-    resolution_px: float
+    resolution_px: Resolution
 
     def mean(self, costs: Costs) -> NDArray[np.float64]:
         """Expected top-1 (n,) in per cent."""
@@ -60,7 +61,8 @@ class Expectation:
         params, macs, activations = (
             np.asarray(costs[name], np.float64) for name in ("params", "macs", "activations")
         )
-        return Inputs.of_candidates(params, macs, activations, self.resolution_px, self.relatives)
+        side = square_side(self.resolution_px)
+        return Inputs.of_candidates(params, macs, activations, side, self.relatives)
 
 
 def expected_of(
