@@ -65,6 +65,7 @@ MAY_IMPORT = {
     "models": {"arch", "space"},
     "api": {
         *(
+            "law",
             "arch",
             "space",
             "cost",

@@ -14,6 +14,7 @@ def test_a_price_has_figures_their_origin_and_band():
     assert price.latency_ms == pytest.approx(0.9, abs=0.05)
     assert "fitted, not measured" in price.origin and 0 < price.band < 0.2
     assert set(price) == {"params", "macs", "activations", "latency_ms", "peak_bytes"}
+    assert price.expected_top1["low"] < 75.7 < price.expected_top1["high"]
     assert "0.90 ±0.09" in repr(price) and price.origin in repr(price)
     assert "<table>" in price._repr_html_()
     with pytest.raises(AttributeError, match="no figure 'watts'"):

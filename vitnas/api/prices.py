@@ -23,6 +23,7 @@ from vitnas.api.signature import with_keywords
 from vitnas.api.watching import watching
 from vitnas.arch.schema import Architecture
 from vitnas.errors import InvalidInput, missing_extra
+from vitnas.law.expectation import NAME as EXPECTED
 from vitnas.report.notebook.html import to_html, to_text
 from vitnas.report.terminal.score_tables import score_tables
 from vitnas.space.files import load_architecture
@@ -42,6 +43,7 @@ ABOUT = (
     "exceeds",
     "batch",
     "out_of_domain",
+    EXPECTED,
 )
 
 
@@ -87,6 +89,7 @@ class Price(Mapping[str, Figure]):
         band: relative error of a time on the only device; None if unknown.
         exceeds: the devices' own limits that the network does not keep.
         out_of_domain: why its times are guesses, where no fit has seen its resolution.
+        expected_top1: value, low and high in per cent, see `vitnas.law.expectation`; None without a claim.
     """
 
     def __init__(self, row: Mapping[str, Any]) -> None:
@@ -97,6 +100,7 @@ class Price(Mapping[str, Figure]):
         self.band: float | None = row.get("latency_band")
         self.exceeds: tuple[str, ...] = tuple(row.get("exceeds", ()))
         self.out_of_domain: tuple[str, ...] = tuple(row.get("out_of_domain", ()))
+        self.expected_top1: Mapping[str, Any] | None = row.get(EXPECTED)
         self._figures: dict[str, Figure] = {k: v for k, v in row.items() if k not in ABOUT}
 
     def __getitem__(self, figure: str) -> Figure:
