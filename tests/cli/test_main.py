@@ -99,7 +99,7 @@ def test_wrong_input_is_one_line_and_exit_2(run: Run, arguments: list[str], said
         (["devices", "more"], "(more) (see vitnas devices --help)"),
         (
             ["search", "--space", "tiny32", "--resolution-px", "big"],
-            "--resolution-px: 'big' is no number",
+            "--resolution-px: expected a side such as 224",
         ),
     ],
 )

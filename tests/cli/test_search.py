@@ -137,7 +137,7 @@ def test_the_defaults_are_those_of_the_config(run: Run, jobs: SimpleNamespace) -
         (["--space", "s", "--workers", "0"], "--workers: expected at least 1, got 0"),
         (["--space", "s", "--front", "0"], "--front: expected at least 1, got 0"),
         (["--space", "s", "--batch", "0"], "--batch: expected at least 1, got 0"),
-        (["--space", "s", "--resolution-px", "0"], "--resolution-px: expected at least 1, got 0"),
+        (["--space", "s", "--resolution-px", "0"], "--resolution-px: expected a side such as 224"),
         (["--preset", "asvitt"], "--preset: unknown preset 'asvitt'; did you mean 'asvit'?"),
         (["--resume", "r", "--preset", "asvit"], "--preset cannot stand beside --resume"),
         (["--resume", "r", "--batch", "2"], "--batch cannot stand beside --resume"),

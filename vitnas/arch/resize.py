@@ -53,7 +53,7 @@ def resize(
         )
     maps = from_px or _square(value.shape[1]), to_px or _square(shape[1])
     resized = _offset_biases(value, *maps) if is_biases else _positions(value, *maps)
-    if resized.shape != shape:
+    if resized.shape[1] != shape[1]:
         raise ValueError(
             f"'{name}' has {value.shape[1]} places, which are no square map's: build the network that it is "
             "of, with its `resolution_px`"

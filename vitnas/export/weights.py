@@ -18,6 +18,7 @@ from vitnas.export.checkpoints import USUAL, Candidate, listed, read_checkpoint
 State = dict[str, Tensor]
 
 CLASSIFIERS = ("head.head.", "head.head_distilled.")
+COUNTED = "num_batches_tracked"  # the end of keys that may be missing
 IMAGE_CHANNELS = 3  # of published weights
 
 # timm's name -> ours, applied in this order. v1 and V2 spell convolution and norm differently; those without
@@ -136,7 +137,7 @@ def _fitted(
             return {}, notes, str(problem)
         return {}, notes, f"{label} holds weights of another architecture; {problem}"
     for key, value in target.items():
-        if key.endswith("num_batches_tracked"):
+        if key.endswith(COUNTED):
             state.setdefault(key, value)
     if any(value.dtype == torch.float64 for value in state.values()):
         notes.append(f"{label}: weights of 64 bit were rounded to 32 bit")
@@ -245,7 +246,9 @@ def _resize_tables(
     label: str,
     notes: list[str],
 ) -> None:
-    """Tables of attention biases and of positions, for the network's resolution."""
+    """Tables of attention biases and of positions, for the network's resolution; not another network's."""
+    if not state.keys() <= target.keys() or not all(k in state or k.endswith(COUNTED) for k in target):
+        return
     tables = [key for key in target if key in state and key.endswith((OFFSET_BIASES, POSITIONS))]
     others = [key for key in tables if state[key].shape != target[key].shape]
     for key in others:

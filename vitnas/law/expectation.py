@@ -22,9 +22,10 @@ SCATTER = 0.3  # points by which shapes off a published series differ from those
 LEVEL = 0.9
 MARGIN = 1.25  # beyond the largest and below the smallest published network, as a factor
 DIGITS = 3  # of points that are written down
+SHORT_CLAIM = "with this family's recipe, by a law over published networks"
 CLAIM = (
-    "ImageNet top-1 with this family's recipe, by a law over published networks (± is half of a 90 % "
-    "interval). Another recipe is another number; differences below the interval are no claims."
+    f"ImageNet top-1 {SHORT_CLAIM} (± is half of a 90 % interval). Another recipe is another number; "
+    "differences below the interval are no claims."
 )
 COUNTS = {"params": ("params_m", 1e6), "macs": ("gmacs", 1e9)}
 

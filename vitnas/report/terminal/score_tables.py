@@ -11,8 +11,8 @@ from rich.text import Text
 
 from vitnas.check.optimum import MOST_RATIO, BoundShare, Optimum, PublishedGap
 from vitnas.hardware.targets import Coverage, Target
-from vitnas.law.expectation import CLAIM
 from vitnas.law.expectation import NAME as EXPECTED
+from vitnas.law.expectation import SHORT_CLAIM
 from vitnas.report.terminal.fitted_table import Column, FittedTable
 from vitnas.report.terminal.member_names import OUT_OF_DOMAIN
 from vitnas.report.terminal.notes import about_memory, origins
@@ -33,7 +33,7 @@ def score_tables(rows: Sequence[Mapping[str, Any]]) -> RenderableType:
     coverages = [_coverages(rows, k) for k in range(len(targets))]
     lines = origins(targets, coverages)
     lines += [note] if (note := about_memory(targets, rows[0].get("batch"), rows)) else []
-    lines += [f"expected top-1: {CLAIM}"] * any(EXPECTED in row for row in rows)
+    lines += [f"expected top-1: {SHORT_CLAIM}"] * any(EXPECTED in row for row in rows)
     lines += [f"× {row['name']} exceeds {limit}" for row in rows for limit in row.get("exceeds") or ()]
     lines += [
         f"{OUT_OF_DOMAIN} the times of {row['name']} are guesses: {reason}"
