@@ -69,6 +69,23 @@ def test_a_driver_that_looks_late_blames_the_task_that_kills(cluster, helper):
     assert results == {0: 36, 2: 64, 3: 81}
 
 
+class Watched(RayWorkers):
+    """Notes what stands beside a task that is tried alone."""
+
+    company = 0
+
+    def _send(self, worker, tasks) -> None:
+        super()._send(worker, tasks)
+        self.company += any(task.alone for task in worker.tasks) and worker.batches > 1
+
+
+def test_a_suspect_has_an_actor_to_itself(cluster, helper, tmp_path):
+    """Its answer may be lost with an actor that the next batch kills."""
+    with Watched(WorkerSettings(number=1, ray=cluster.address, batch=1)) as workers:
+        results = dict(workers.map(helper.die_once, [tmp_path / str(k) for k in range(5)]))
+    assert set(results.values()) == {"second"} and not workers.company
+
+
 def test_a_batch_that_hung_once_is_done_again_one_by_one(cluster, helper, tmp_path):
     (tmp_path / "b").touch()  # this one would not have hung
     with workers_on(cluster, timeout_s=1.0, batch=2) as workers:

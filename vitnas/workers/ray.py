@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray.exceptions import RayActorError, RayError
+from ray.exceptions import RayError
 
 from vitnas import plugins
 from vitnas.errors import ClusterError
@@ -68,6 +68,10 @@ class _Worker:
     @property
     def tasks(self) -> list[_Task]:
         return [task for call in self.calls for task in call.tasks]
+
+    def takes(self, task: _Task) -> bool:
+        """A suspect has an actor to itself: who kills an actor may swallow the answer before."""
+        return not self.batches or not (task.alone or self.tasks[-1].alone)
 
     def add(self, ref: Any, tasks: list[_Task], *, loads: str = "") -> None:
         self.calls.append(_Call(ref, tasks, time.monotonic(), loads))
@@ -171,7 +175,7 @@ class RayWorkers(Workers):
         waiting = len(self._queue) + sum(len(worker.tasks) for worker in ready)
         for level in range(IN_FLIGHT):
             for worker in ready:
-                if self._queue and worker.batches == level:
+                if self._queue and worker.batches == level and worker.takes(self._queue[0]):
                     self._send(worker, self._take(waiting, len(ready)))
 
     def _take(self, waiting: int, size: int) -> list[_Task]:
@@ -214,13 +218,9 @@ class RayWorkers(Workers):
         """Take the answer to an actor's first call."""
         try:
             answer = ray.get(worker.calls[0].ref)
-        except RayActorError as error:
-            cluster.check_start(error)
-            self._crashed(worker, error) if cluster.is_crash(error) else self._lost(worker, error)
-            return
         except RayError as error:
             cluster.check_start(error)
-            self._lost(worker, error)  # its node left with the answer
+            (self._crashed if cluster.is_crash(error) else self._lost)(worker, error)
             return
         call = worker.done()
         if not worker.machine:
@@ -241,7 +241,7 @@ class RayWorkers(Workers):
                 raise ClusterError(f"node {worker.machine}: {result.reason}")
             self._finished.append((task.ticket, result))
 
-    def _crashed(self, worker: _Worker, error: RayActorError) -> None:
+    def _crashed(self, worker: _Worker, error: RayError) -> None:
         tasks = worker.calls[0].tasks
         if not tasks:  # its start, or a batch behind it whose end was seen first
             self._count_stillborn(cluster.how(error))
